@@ -1,0 +1,81 @@
+"""Reading cards. Nothing here writes, and nothing here but `number_of` opens a seal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from app.cards.models import Card
+from app.cards.states import State
+from app.kernel.bank_card import normalise
+from app.kernel.errors import NotThere
+from app.runtime import vault
+from app.runtime.db import db
+from app.runtime.listing import Listing, listing
+
+NUMBER_PURPOSE = "card number"
+FILTERS = ("account", "state", "card", "holder")
+
+
+def card(reference: str) -> Card:
+    """By its reference; NotThere otherwise."""
+    found = db.session.scalars(select(Card).where(Card.reference == reference)).one_or_none()
+    if found is None:
+        raise NotThere(reference)
+    return found
+
+
+def by_id(card_id: int) -> Card:
+    return db.session.get_one(Card, card_id)
+
+
+def by_number(account_id: int, number_index: str) -> Card | None:
+    found = select(Card).where(Card.account_id == account_id, Card.number_index == number_index)
+    return db.session.scalars(found).one_or_none()
+
+
+def by_form_key(form_key: str) -> Card | None:
+    return db.session.scalars(select(Card).where(Card.form_key == form_key)).one_or_none()
+
+
+def bound_to(account_id: int, limit: int = 500) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The cards one may withdraw to, the newest first."""
+    found = select(Card.id, Card.reference, Card.holder, Card.bank, Card.number_masked)
+    mine = found.where(Card.account_id == account_id, Card.state == State.BOUND)
+    return db.session.execute(mine.order_by(Card.id.desc()).limit(limit)).all()
+
+
+def cards(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
+    """The list page: filters by account, state, holder and full card number (through the blind index)."""
+    statement = select(
+        Card.id,
+        Card.reference,
+        Card.account_id,
+        Card.holder,
+        Card.bank,
+        Card.number_masked,
+        Card.state,
+        Card.message,
+        Card.made_by,
+        Card.made_at,
+    )
+    if account_id is not None:
+        statement = statement.where(Card.account_id == account_id)
+    if asked.get("state") in set(State):
+        statement = statement.where(Card.state == asked["state"])
+    if asked.get("holder"):
+        statement = statement.where(Card.holder == asked["holder"])
+    if asked.get("card"):
+        statement = statement.where(Card.number_index == index_of(normalise(asked["card"])))
+    kept = {name: asked[name] for name in FILTERS if asked.get(name)}
+    return listing(statement, key=Card.id.expression, asked=asked, kept=kept)
+
+
+def index_of(number: str) -> str:
+    """The blind index of a full card number."""
+    return vault.blind_index(number, purpose=NUMBER_PURPOSE)
+
+
+def number_of(card: Card) -> str:
+    """The full number, for a call to the channel and for nothing else."""
+    return vault.unseal(card.number_sealed, table="card", column="number_sealed", row=card.reference)

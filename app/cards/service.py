@@ -1,0 +1,111 @@
+"""Everything that can be done to a card. Each command is one transaction."""
+
+from sqlalchemy import update
+
+from app.auth import audit
+from app.auth.identity import Actor
+from app.cards import queries
+from app.cards.models import Card
+from app.cards.states import CARD, State
+from app.channels import claims, gateway, rules
+from app.channels import queries as channels
+from app.channels.contract import BindSeen, CardToBind, Interface
+from app.kernel import clock
+from app.kernel.bank_card import BankCard
+from app.kernel.errors import Refused
+from app.kernel.numbers import new_number
+from app.runtime import jobs, live_events, vault
+from app.runtime.db import changed, db, transaction
+
+TOPIC = "cards"
+BIND = "app.cards.jobs.bind"
+ASK_AGAIN_S = 5
+
+
+def bind(
+    *, account: str, number: BankCard, holder: str, bank: str, phone: str, fence: int, form_key: str, actor: Actor
+) -> str:
+    """Ask the channel to bind a card to the account that the actor holds. Returns the card's reference.
+
+    The same form sent twice is one card. Refused when the claim is not the actor's, or the card is bound already.
+    """
+    with transaction():
+        made = queries.by_form_key(form_key)
+        if made is not None:
+            return made.reference
+        held = channels.account(account)
+        rules.require_enabled(channel=held.channel_enabled, account=held.enabled, name=held.title)
+        claims.require(held.id, fence=fence, actor=actor)
+        index = queries.index_of(number.number)
+        known = queries.by_number(held.id, index)
+        if known is not None and known.state != State.REFUSED:
+            raise Refused("卡 %(card)s 已绑定在该渠道账号上", card=known.number_masked, advice="可直接用它发起提现")
+        if known is not None:
+            # Refused before and corrected now: the same card, asked for once more under its own reference.
+            known.holder, known.bank, known.phone, known.form_key = holder, bank, phone, form_key
+            db.session.flush()
+            _move(known, "retry", message="")
+            reference = known.reference
+        else:
+            reference = new_number("K")
+            db.session.add(
+                Card(
+                    reference=reference,
+                    account_id=held.id,
+                    holder=holder,
+                    bank=bank,
+                    phone=phone,
+                    number_sealed=vault.seal(number.number, table="card", column="number_sealed", row=reference),
+                    number_index=index,
+                    number_masked=number.masked,
+                    form_key=form_key,
+                    made_by=actor.username,
+                )
+            )
+            db.session.flush()
+        audit.record(actor, "card.bind", reference, after={"account": account, "card": number.masked})
+        jobs.promise(BIND, reference)
+        live_events.announce(TOPIC, reference)
+    return reference
+
+
+def ask_channel(reference: str) -> jobs.Again | None:
+    """The worker's part: hand the card to the channel and keep what it said. Not knowing means asking again."""
+    with transaction():
+        card = queries.card(reference)
+        if card.state != State.BINDING:
+            return None
+        account = channels.account_by_id(card.account_id)
+        setting_id = channels.active_setting_id(account.id)
+        assert setting_id is not None, f"{account.number} has no settings"
+        call = gateway.announce(Interface.BIND_CARD, account_id=account.id, setting_id=setting_id, subject=reference)
+        wanted = CardToBind(
+            reference=reference,
+            card_number=queries.number_of(card),
+            holder=card.holder,
+            bank=card.bank,
+            phone=card.phone,
+        )
+    told = gateway.bind_card(call, wanted)
+    if told.seen is BindSeen.PENDING:
+        return jobs.Again(ASK_AGAIN_S)
+    with transaction():
+        card = queries.card(reference)
+        if card.state == State.BINDING:
+            verb = "bind" if told.seen is BindSeen.BOUND else "refuse"
+            _move(card, verb, message=told.message, channel_card=told.channel_card)
+            audit.record("worker", f"card.{verb}", reference, after={"message": told.message})
+    return None
+
+
+def _move(card: Card, verb: str, *, message: str, channel_card: str = "") -> None:
+    """The only line in the room that changes card.state."""
+    move = CARD.move(card.state, verb)
+    hit = changed(
+        update(Card)
+        .where(Card.id == card.id, Card.state == card.state)
+        .values(state=move.target, message=message[:300], channel_card=channel_card, settled_at=clock.now())
+    )
+    if not hit:
+        raise Refused("这张卡的状态刚刚变了，请刷新后再试")
+    live_events.announce(TOPIC, card.reference)

@@ -1,0 +1,29 @@
+"""The life of a bound card, in one table."""
+
+from enum import StrEnum
+
+from app.kernel.errors import gettext_noop
+from app.kernel.machine import Machine, Move
+
+
+class State(StrEnum):
+    BINDING = "binding"
+    BOUND = "bound"
+    REFUSED = "refused"
+
+
+LABELS = {
+    State.BINDING: (gettext_noop("绑定中"), "wait"),
+    State.BOUND: (gettext_noop("已绑定"), "good"),
+    State.REFUSED: (gettext_noop("绑定被拒"), "bad"),
+}
+
+CARD = Machine(
+    name="card",
+    initial=State.BINDING,
+    moves=(
+        Move(verb="bind", sources=(State.BINDING,), target=State.BOUND),
+        Move(verb="refuse", sources=(State.BINDING,), target=State.REFUSED),
+        Move(verb="retry", sources=(State.REFUSED,), target=State.BINDING),
+    ),
+)

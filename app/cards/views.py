@@ -1,0 +1,91 @@
+"""Card pages."""
+
+from uuid import uuid4
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from app.auth.identity import me
+from app.auth.permissions import Permission, needs
+from app.cards import queries, service
+from app.cards.forms import BindForm, CardFilters
+from app.cards.states import LABELS
+from app.channels import queries as channels
+from app.channels import rules as channel_rules
+from app.kernel.errors import NotThere
+from app.runtime.page import page
+
+bp = Blueprint("cards", __name__, url_prefix="/cards")
+
+
+@bp.get("/")
+@needs(Permission.CARD_READ)
+def index() -> ResponseReturnValue:
+    accounts = channels.accounts()
+    filters = CardFilters(formdata=request.args)
+    filters.account.choices = [("", _("全部")), *((account.number, account.title) for account in accounts)]
+    chosen = next((account.id for account in accounts if account.number == request.args.get("account")), None)
+    return page(
+        "cards/index.html",
+        listing=queries.cards(request.args, account_id=chosen),
+        filters=filters,
+        accounts={account.id: account for account in accounts},
+        labels=LABELS,
+    )
+
+
+@bp.get("/<reference>")
+@needs(Permission.CARD_READ)
+def show(reference: str) -> ResponseReturnValue:
+    card = queries.card(reference)
+    return page(
+        "cards/show.html",
+        card=card,
+        account=channels.account_by_id(card.account_id),
+        calls=channels.calls_about(reference),
+        labels=LABELS,
+        rules=channel_rules,
+    )
+
+
+@bp.get("/new")
+@needs(Permission.CARD_BIND)
+def new() -> ResponseReturnValue:
+    return _form(BindForm(formdata=None, form_key=str(uuid4())), request.args.get("account", ""))
+
+
+@bp.post("/")
+@needs(Permission.CARD_BIND)
+def bind() -> ResponseReturnValue:
+    form = BindForm()
+    if not form.validate():
+        return _form(form, form.account.data or "", status=422)
+    assert form.number.data is not None
+    reference = service.bind(
+        account=form.account.data,
+        number=form.number.data,
+        holder=form.holder.data,
+        bank=form.bank.data,
+        phone=form.phone.data or "",
+        fence=int(form.fence.data),
+        form_key=form.form_key.data,
+        actor=me(),
+    )
+    flash(_("已提交渠道绑定，结果会自动显示在本页"), "info")
+    return redirect(url_for(".show", reference=reference), 303)
+
+
+def _form(form: BindForm, number: str, status: int = 200) -> ResponseReturnValue:
+    held = channels.held_by(me().operator_id)
+    account = next((one for one in held if one.number == number), held[0] if held and not number else None)
+    if number and account is None:
+        account = next((one for one in channels.accounts() if one.number == number), None)
+        if account is None:
+            raise NotThere(number)
+    claim = channels.holder(account.id) if account else None
+    if account is not None and status == 200:
+        form.account.data = account.number
+        form.fence.data = str(claim.fence) if claim else ""
+    mine = claim is not None and claim.session_id == me().session_id
+    return page("cards/new.html", status=status, form=form, account=account, held=held, claim=claim, mine=mine)

@@ -1,0 +1,210 @@
+"""海豚支付: forms both ways, MD5 over sorted pairs with the key at the end, amounts in fen.
+
+Their document is §1 of `app/sandbox/README.md`; the section numbers below are its.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import ClassVar
+from urllib.parse import parse_qsl, urlencode
+
+from app.channels.contract import (
+    Adapter,
+    BadSignature,
+    BindObservation,
+    BindsCards,
+    BindSeen,
+    CardToBind,
+    Figures,
+    Observation,
+    Order,
+    RawCallback,
+    ReadsFigures,
+    Reply,
+    Request,
+    Seen,
+    Setting,
+    Unreadable,
+)
+from app.kernel import clock, signing
+from app.kernel.errors import Malformed
+from app.kernel.money import Money
+
+ACCEPTED = "0000"
+FORM = "application/x-www-form-urlencoded"
+
+
+class Dolphin(Adapter, BindsCards, ReadsFigures):
+    code = "dolphin"
+    title = "海豚支付"
+    settings = (
+        Setting(name="base_url", label="接口地址", example="https://gateway.dolphin.example"),
+        Setting(name="merchant_no", label="商户号", example="880100231"),
+        Setting(name="key", label="商户密钥", secret=True),
+    )
+    words: ClassVar[Mapping[str, Seen]] = {
+        "PROCESSING": Seen.PENDING,
+        "SUCCESS": Seen.PAID,
+        "FAIL": Seen.FAILED,
+        "REFUND": Seen.RETURNED,
+    }
+    # §1.6: with these codes the order number is void, it was not paid and never will be. "9999" and all others prove nothing.
+    submit_codes: ClassVar[Mapping[str, Seen]] = {
+        "1001": Seen.FAILED,  # 可用余额不足
+        "1002": Seen.FAILED,  # 收款卡号有误
+        "1003": Seen.FAILED,  # 收款户名不符
+        "1004": Seen.FAILED,  # 收款卡未绑定
+    }
+    query_codes: ClassVar[Mapping[str, Seen]] = {"2001": Seen.NOT_FOUND}
+    bind_words: ClassVar[Mapping[str, BindSeen]] = {
+        "BOUND": BindSeen.BOUND,
+        "REJECT": BindSeen.REFUSED,
+        "AUDIT": BindSeen.PENDING,
+    }
+    deduplicates = True
+    query_waits_s = (2, 3, 5, 10, 30, 60)
+    resend_window_s = 60
+    callback_answer = "success"
+
+    def write_submit(self, order: Order) -> Request:
+        return self._write(
+            "/api/payout/create",
+            mchOrderNo=order.number,
+            amount=str(order.amount.minor),
+            accountNo=order.card_number,
+            accountName=order.holder,
+            bankName=order.bank,
+            # Their day of an order is our day of making it: a re-send of the same order is the same text.
+            orderTime=order.made_at.astimezone(clock.BUSINESS_ZONE).strftime("%Y%m%d%H%M%S"),
+        )
+
+    def read_submit(self, order: Order, reply: Reply) -> Observation:
+        return self._observe(self._answer(reply), self.submit_codes)
+
+    def write_query(self, order: Order) -> Request:
+        return self._write("/api/payout/query", mchOrderNo=order.number)
+
+    def read_query(self, order: Order, reply: Reply) -> Observation:
+        return self._observe(self._answer(reply), self.query_codes)
+
+    def read_callback(self, raw: RawCallback) -> Observation:
+        fields = self._verified(raw.body)
+        # §1.5: only a notice has a `notifyId`. Our own request, sent back to us, carries a valid signature too.
+        if "notifyId" not in fields or "respCode" in fields:
+            raise Unreadable("不是通知")
+        return self._observe({**fields, "respCode": ACCEPTED}, {})
+
+    def write_bind(self, card: CardToBind) -> Request:
+        return self._write(
+            "/api/card/bind",
+            bindNo=card.reference,
+            accountNo=card.card_number,
+            accountName=card.holder,
+            bankName=card.bank,
+            mobile=card.phone,
+        )
+
+    def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation:
+        fields = self._answer(reply)
+        if fields["respCode"] != ACCEPTED:
+            return BindObservation(seen=BindSeen.PENDING, signed=True, message=fields.get("respMsg", ""))
+        if fields.get("bindNo") != card.reference:
+            raise Unreadable("应答的绑卡流水号不是我们的")
+        return BindObservation(
+            seen=self.bind_words.get(fields.get("bindStatus", ""), BindSeen.PENDING),
+            signed=True,
+            channel_card=fields.get("cardId", ""),
+            message=fields.get("respMsg", ""),
+        )
+
+    def write_figures(self, day: date) -> Request:
+        return self._write("/api/account/figures", day=f"{day:%Y%m%d}")
+
+    def read_figures(self, day: date, reply: Reply) -> Figures:
+        fields = self._answer(reply)
+        if fields["respCode"] != ACCEPTED or fields.get("day") != f"{day:%Y%m%d}":
+            raise Unreadable(f"没有这一天的数据：{fields['respCode']}")
+        return Figures(
+            day=day,
+            total=_fen(fields, "totalAmount"),
+            yesterday=_fen(fields, "yesterdayAmount"),
+            today=_fen(fields, "todayAmount"),
+            settled=_fen(fields, "settledAmount"),
+            settleable=_fen(fields, "availableAmount"),
+        )
+
+    def _write(self, path: str, **fields: str) -> Request:
+        # §1.2: a value holds no "&" (write "＆"), or one signed text could be read as two different forms.
+        given = {"mchId": self.given["merchant_no"], **fields}
+        given = {name: value.replace("&", "＆") for name, value in given.items() if value != ""}
+        text = signing.sorted_pairs(given)
+        given["sign"] = signing.md5_with_key(text, self.given["key"])
+        return Request(
+            method="POST",
+            path=path,
+            body=urlencode(given).encode(),
+            content_type=FORM,
+            signed_text=f"{text}&key=******",
+        )
+
+    def _answer(self, reply: Reply) -> dict[str, str]:
+        if reply.status != 200:
+            raise Unreadable(f"HTTP {reply.status}")
+        fields = self._verified(reply.body)
+        if "respCode" not in fields:
+            raise Unreadable("应答没有 respCode")
+        return fields
+
+    def _verified(self, body: bytes) -> dict[str, str]:
+        fields = _form(body)
+        expected = signing.md5_with_key(signing.sorted_pairs(fields), self.given["key"])
+        if not signing.same(fields.get("sign", ""), expected):
+            raise BadSignature("签名不符")
+        if fields.get("mchId") != self.given["merchant_no"]:
+            raise Unreadable("不是我们的商户号")
+        return fields
+
+    def _observe(self, fields: Mapping[str, str], codes: Mapping[str, Seen]) -> Observation:
+        code = fields["respCode"]
+        word = fields.get("status", "") if code == ACCEPTED else code
+        seen = self.read_word(word) if code == ACCEPTED else codes.get(code, Seen.PENDING)
+        number = fields.get("mchOrderNo", "")
+        amount = _fen(fields, "amount") if "amount" in fields else None
+        if seen is not Seen.PENDING and not number:
+            raise Unreadable(f"“{word}”没有说是哪一笔")
+        if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) and amount is None:
+            raise Unreadable(f"“{word}”没有说是多少钱")
+        return Observation(
+            seen=seen,
+            signed=True,
+            number=number,
+            amount=amount,
+            channel_number=fields.get("platOrderNo", ""),
+            word=word,
+            message=fields.get("respMsg", ""),
+        )
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """The pairs of a form that has exactly one reading: no repeated name, no other spelling of the same pairs."""
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=64
+        )
+    except ValueError as problem:
+        raise Unreadable("不是表单") from problem
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Unreadable("参数重复")
+    if any("=" in name for name in fields) or any("&" in text or "\0" in text for pair in pairs for text in pair):
+        raise Unreadable("参数里有不允许的字符")
+    if urlencode(pairs).encode() != body:
+        raise Unreadable("表单不是规范的写法")
+    return fields
+
+
+def _fen(fields: Mapping[str, str], name: str) -> Money:
+    try:
+        return Money.parse_fen(fields.get(name, ""))
+    except Malformed as problem:
+        raise Unreadable(f"{name}: {problem}") from problem

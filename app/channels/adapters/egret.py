@@ -1,0 +1,241 @@
+"""白鹭支付: JSON, SHA256withRSA over timestamp and raw body, both in headers, amounts in fen as JSON integers.
+
+Their document is §2 of `app/sandbox/README.md`; the section numbers below are its.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import ClassVar
+
+from app.channels.contract import (
+    Adapter,
+    BadSignature,
+    BindObservation,
+    BindsCards,
+    BindSeen,
+    CardToBind,
+    Figures,
+    Observation,
+    Order,
+    RawCallback,
+    ReadsFigures,
+    Reply,
+    Request,
+    Seen,
+    Setting,
+    Unreadable,
+)
+from app.kernel import clock, signing
+from app.kernel.errors import Malformed
+from app.kernel.money import Money
+
+ACCEPTED = "OK"
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
+
+
+class Egret(Adapter, BindsCards, ReadsFigures):
+    code = "egret"
+    title = "白鹭支付"
+    settings = (
+        Setting(name="base_url", label="接口地址", example="https://openapi.egret.example"),
+        Setting(name="merchant_no", label="商户编号", example="EG20260017"),
+        Setting(name="private_key", label="商户私钥（PEM）", secret=True, multiline=True),
+        Setting(name="channel_public_key", label="白鹭公钥（PEM）", multiline=True),
+    )
+    words: ClassVar[Mapping[str, Seen]] = {
+        "DEALING": Seen.PENDING,
+        "SUCCESS": Seen.PAID,
+        "FAIL": Seen.FAILED,
+        "REFUND": Seen.RETURNED,  # 退票: the bank sent the money back after SUCCESS
+    }
+    # §2.6: refused before anything moved; the number stays refused. SYSTEM_ERROR and all others prove nothing.
+    submit_codes: ClassVar[Mapping[str, Seen]] = {
+        "BALANCE_NOT_ENOUGH": Seen.FAILED,
+        "CARD_NO_INVALID": Seen.FAILED,
+        "PAYEE_NAME_MISMATCH": Seen.FAILED,
+        "CARD_NOT_BOUND": Seen.FAILED,
+    }
+    query_codes: ClassVar[Mapping[str, Seen]] = {"TRADE_NOT_EXIST": Seen.NOT_FOUND}
+    bind_words: ClassVar[Mapping[str, BindSeen]] = {
+        "VALID": BindSeen.BOUND,
+        "INVALID": BindSeen.REFUSED,
+        "CHECKING": BindSeen.PENDING,
+    }
+    deduplicates = True
+    query_waits_s = (2, 3, 5, 10, 30, 60)
+    resend_window_s = 60
+    callback_answer = '{"code":"OK"}'
+
+    def write_submit(self, order: Order) -> Request:
+        return self._write(
+            "/openapi/transfer/submit",
+            outTradeNo=order.number,
+            tradeAmount=order.amount.minor,
+            payeeCardNo=order.card_number,
+            payeeName=order.holder,
+            payeeBank=order.bank,
+        )
+
+    def read_submit(self, order: Order, reply: Reply) -> Observation:
+        return self._observe(self._answer(reply), self.submit_codes)
+
+    def write_query(self, order: Order) -> Request:
+        return self._write("/openapi/transfer/query", outTradeNo=order.number)
+
+    def read_query(self, order: Order, reply: Reply) -> Observation:
+        return self._observe(self._answer(reply), self.query_codes)
+
+    def read_callback(self, raw: RawCallback) -> Observation:
+        envelope = self._verified(raw.body, raw.headers)
+        if envelope.get("event") != "TRANSFER":
+            raise Unreadable("不是代付通知")
+        return self._observe({**envelope, "code": ACCEPTED}, {})
+
+    def write_bind(self, card: CardToBind) -> Request:
+        return self._write(
+            "/openapi/card/bind",
+            outBindNo=card.reference,
+            cardNo=card.card_number,
+            cardHolder=card.holder,
+            bankName=card.bank,
+            phone=card.phone,
+        )
+
+    def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation:
+        envelope = self._answer(reply)
+        if envelope["code"] != ACCEPTED:
+            return BindObservation(seen=BindSeen.PENDING, signed=True, message=_text(envelope, "msg"))
+        data = _data(envelope)
+        if _text(data, "outBindNo") != card.reference:
+            raise Unreadable("应答的绑卡流水号不是我们的")
+        return BindObservation(
+            seen=self.bind_words.get(_text(data, "cardState"), BindSeen.PENDING),
+            signed=True,
+            channel_card=_text(data, "cardToken"),
+            message=_text(envelope, "msg"),
+        )
+
+    def write_figures(self, day: date) -> Request:
+        return self._write("/openapi/account/overview", bizDate=day.isoformat())
+
+    def read_figures(self, day: date, reply: Reply) -> Figures:
+        envelope = self._answer(reply)
+        data = _data(envelope)
+        if envelope["code"] != ACCEPTED or data.get("bizDate") != day.isoformat():
+            raise Unreadable(f"没有这一天的数据：{envelope['code']}")
+        return Figures(
+            day=day,
+            total=_fen(data, "tradeTotal"),
+            yesterday=_fen(data, "yesterdayTotal"),
+            today=_fen(data, "todayTotal"),
+            settled=_fen(data, "settledTotal"),
+            settleable=_fen(data, "settleable"),
+        )
+
+    def _write(self, path: str, **fields: str | int) -> Request:
+        given = {"merchantNo": self.given["merchant_no"], **fields}
+        body = json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+        timestamp = str(int(clock.now().timestamp() * 1000))
+        return Request(
+            method="POST",
+            path=path,
+            body=body,
+            content_type="application/json",
+            headers={
+                "Egret-Merchant": self.given["merchant_no"],
+                "Egret-Timestamp": timestamp,
+                "Egret-Signature": signing.rsa_sign(_signed(timestamp, body), self.given["private_key"]),
+            },
+            signed_text=_signed(timestamp, body).decode(),
+        )
+
+    def _answer(self, reply: Reply) -> dict[str, object]:
+        if reply.status != 200:
+            raise Unreadable(f"HTTP {reply.status}")
+        envelope = self._verified(reply.body, reply.headers)
+        if not _text(envelope, "code"):
+            raise Unreadable("应答没有 code")
+        return envelope
+
+    def _verified(self, body: bytes, headers: Mapping[str, str]) -> dict[str, object]:
+        text = _signed(headers.get("egret-timestamp", ""), body)
+        if not signing.rsa_verify(text, headers.get("egret-signature", ""), self.given["channel_public_key"]):
+            raise BadSignature("验签失败")
+        envelope = _object(body)
+        if envelope.get("merchantNo") != self.given["merchant_no"]:
+            raise Unreadable("不是我们的商户编号")
+        return envelope
+
+    def _observe(self, envelope: Mapping[str, object], codes: Mapping[str, Seen]) -> Observation:
+        code, data = _text(envelope, "code"), _data(envelope)
+        word = _text(data, "tradeState") if code == ACCEPTED else code
+        seen = self.read_word(word) if code == ACCEPTED else codes.get(code, Seen.PENDING)
+        number = _text(data, "outTradeNo")
+        amount = _fen(data, "tradeAmount") if "tradeAmount" in data else None
+        if seen is not Seen.PENDING and not number:
+            raise Unreadable(f"“{word}”没有说是哪一笔")
+        if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) and amount is None:
+            raise Unreadable(f"“{word}”没有说是多少钱")
+        return Observation(
+            seen=seen,
+            signed=True,
+            number=number,
+            amount=amount,
+            channel_number=_text(data, "tradeNo"),
+            word=word,
+            message=_text(envelope, "msg"),
+        )
+
+
+def _signed(timestamp: str, body: bytes) -> bytes:
+    """§2.2: the timestamp of the header, a line feed, the body as it travels."""
+    return timestamp.encode() + b"\n" + body
+
+
+def _object(body: bytes) -> dict[str, object]:
+    """A JSON object that has exactly one reading: no repeated name, no NaN, UTF-8 throughout."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a name is written twice")
+        return found
+
+    def refuse(text: str) -> object:
+        raise ValueError(f"{text} is not a number")
+
+    try:
+        found = json.loads(body.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
+    except (ValueError, RecursionError) as problem:
+        raise Unreadable("不是规范的 JSON") from problem
+    if not isinstance(found, dict):
+        raise Unreadable("不是 JSON 对象")
+    return found
+
+
+def _data(envelope: Mapping[str, object]) -> Mapping[str, object]:
+    data = envelope.get("data", {})
+    if not isinstance(data, dict):
+        raise Unreadable("data 不是对象")
+    return data
+
+
+def _text(fields: Mapping[str, object], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise Unreadable(f"{name} 不是文字")
+    if _UNSTORABLE.search(value):
+        raise Unreadable(f"{name} 里有不能保存的字符")
+    return value
+
+
+def _fen(fields: Mapping[str, object], name: str) -> Money:
+    value = fields.get(name)
+    if type(value) is not int:
+        raise Unreadable(f"{name} 不是整数")
+    try:
+        return Money.parse_fen(str(value))
+    except Malformed as problem:
+        raise Unreadable(f"{name}: {problem}") from problem

@@ -1,0 +1,235 @@
+"""What a channel must be able to say. An adapter translates; it never calls, stores or decides.
+
+Value in, value out: `write_*` makes a Request of ours, `read_*` reads a Reply of theirs. Whatever an adapter cannot read
+with certainty it refuses with `Unreadable`; the gateway turns that into "pending, not signed": what we do not understand
+has not failed.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from app.kernel.money import Money
+
+
+class Seen(StrEnum):
+    """What a channel says about a withdrawal. Anything it does not say plainly is PENDING."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    FAILED = "failed"
+    RETURNED = "returned"
+    NOT_FOUND = "not_found"
+    NOT_SENT = "not_sent"  # said by the gateway, never by an adapter: not a byte of the request left us
+
+
+class Interface(StrEnum):
+    """What one may ask a channel. The call log, the health figures and the masks speak of these."""
+
+    SUBMIT = "submit"
+    QUERY = "query"
+    FIGURES = "figures"
+    BIND_CARD = "bind_card"
+    CALLBACK = "callback"
+
+
+class Unreadable(Exception):
+    """A reply or callback that proves nothing. `reason` is for the call log and for people, never for branching."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class BadSignature(Unreadable):
+    """It does not carry the signature that our key and our algorithm ask for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One payout as a plain value, safe to carry out of the transaction. `number` never changes over re-sends."""
+
+    number: str
+    amount: Money
+    card_number: str
+    holder: str
+    bank: str
+    made_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Order({self.number}, {self.amount})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardToBind:
+    """One card as the channel is asked to bind it. `reference` is ours and de-duplicates at the channel."""
+
+    reference: str
+    card_number: str
+    holder: str
+    bank: str
+    phone: str = ""
+
+    def __repr__(self) -> str:
+        return f"CardToBind({self.reference})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was learned about one withdrawal. `signed`: a valid signature of the channel stands behind it.
+
+    `number`, `amount` are what the channel itself says; None or "" where it says nothing. The service compares them.
+    """
+
+    seen: Seen
+    signed: bool = False
+    number: str = ""
+    amount: Money | None = None
+    channel_number: str = ""
+    word: str = ""  # the channel's own status word or code
+    message: str = ""  # for people, never for branching
+
+
+class BindSeen(StrEnum):
+    """What a channel says about a card we asked it to bind."""
+
+    BOUND = "bound"
+    REFUSED = "refused"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindObservation:
+    seen: BindSeen
+    signed: bool = False
+    channel_card: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """A channel account's own figures for one business day, whatever unit the channel writes them in."""
+
+    day: date
+    total: Money  # 交易总额
+    yesterday: Money  # 昨日
+    today: Money  # 今日
+    settled: Money  # 结算金额
+    settleable: Money  # 可结算金额: what may be withdrawn now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request, complete and signed. `signed_text` is the exact string that was signed (shown masked)."""
+
+    method: str
+    path: str
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    signed_text: str = ""
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.path})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One HTTP answer, raw: signatures are verified over these bytes."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+
+    def __repr__(self) -> str:
+        return f"Reply({self.status}, {len(self.body)} bytes)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawCallback:
+    """What a channel posted to us, untouched."""
+
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One parameter of a channel account, as its settings page shows it."""
+
+    name: str
+    label: str
+    secret: bool = False
+    multiline: bool = False
+    example: str = ""
+
+
+class Adapter(ABC):
+    """One channel's manner of speaking. Pure: built from settings, holds nothing else.
+
+    `read_submit`, `read_query`, `read_callback` raise Unreadable (or BadSignature) instead of guessing, and answer with
+    `signed=True` only after the signature was verified over the raw bytes with our key and our algorithm.
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    settings: ClassVar[tuple[Setting, ...]]
+    words: ClassVar[Mapping[str, Seen]]
+    """The documented status words. A word that is not here reads PENDING."""
+    deduplicates: ClassVar[bool] = False
+    """Does the channel pay one order number at most once, whatever we send? Only then may we ever send again."""
+    query_waits_s: ClassVar[tuple[int, ...]] = (10, 30, 60, 300, 1800, 3600)
+    """Seconds between queries of an unfinished order; the last one repeats."""
+    resend_window_s: ClassVar[int] = 15 * 60
+    """How long after a send the channel may still take it in although it says it does not know it."""
+    callback_answer: ClassVar[str] = "success"
+    """What the channel wants to read when a callback was taken."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        missing = [setting.name for setting in type(self).settings if not settings.get(setting.name)]
+        assert not missing, f"{self.code}: settings missing: {missing}"
+        self.given = settings
+
+    def read_word(self, word: str) -> Seen:
+        """An unknown word is never a failure: a withdrawal that may have left is still out there."""
+        return self.words.get(word, Seen.PENDING)
+
+    @abstractmethod
+    def write_submit(self, order: Order) -> Request: ...
+
+    @abstractmethod
+    def read_submit(self, order: Order, reply: Reply) -> Observation: ...
+
+    @abstractmethod
+    def write_query(self, order: Order) -> Request: ...
+
+    @abstractmethod
+    def read_query(self, order: Order, reply: Reply) -> Observation: ...
+
+    @abstractmethod
+    def read_callback(self, raw: RawCallback) -> Observation:
+        """`number` says which order it is about."""
+
+
+class BindsCards(ABC):
+    """The channel pays only to cards that were bound to the account before."""
+
+    @abstractmethod
+    def write_bind(self, card: CardToBind) -> Request: ...
+
+    @abstractmethod
+    def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation: ...
+
+
+class ReadsFigures(ABC):
+    """The channel tells its totals and balance."""
+
+    @abstractmethod
+    def write_figures(self, day: date) -> Request: ...
+
+    @abstractmethod
+    def read_figures(self, day: date, reply: Reply) -> Figures: ...

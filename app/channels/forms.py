@@ -1,0 +1,31 @@
+"""Shape and syntax of what people enter about channels."""
+
+from flask_babel import lazy_gettext as _
+from wtforms import StringField
+from wtforms.validators import DataRequired, Length
+
+from app.runtime.forms import StrictForm
+
+
+class ReasonForm(StrictForm):
+    """Why a supervisor ends somebody's claim."""
+
+    reason = StringField(_("原因"), validators=[DataRequired(_("请写明原因")), Length(min=2, max=200)])
+    next = StringField()
+
+
+class FinishForm(StrictForm):
+    """The note for whoever comes next."""
+
+    note = StringField(_("交接备注"), validators=[Length(max=200)])
+    next = StringField()
+
+
+class NextForm(StrictForm):
+    """Only where to go afterwards."""
+
+    next = StringField()
+
+
+class RenewForm(StrictForm):
+    fence = StringField(validators=[DataRequired()])

@@ -1,0 +1,292 @@
+"""The window: the only place that speaks to a channel. Never called with a transaction open, and it asserts so.
+
+Each call is a row before it leaves and is completed after. What comes back is a value of the contract; anything that
+proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signatures, unlisted words.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from hashlib import sha256
+from typing import TypeVar
+
+from sqlalchemy import select, update
+
+from app.channels import queries
+from app.channels.adapters import ADAPTERS
+from app.channels.contract import (
+    Adapter,
+    BadSignature,
+    BindObservation,
+    BindsCards,
+    BindSeen,
+    CardToBind,
+    Figures,
+    Interface,
+    Observation,
+    Order,
+    RawCallback,
+    ReadsFigures,
+    Reply,
+    Request,
+    Seen,
+    Unreadable,
+)
+from app.channels.models import CallbackInbox, ChannelCall, ChannelSetting
+from app.kernel import clock
+from app.kernel.bank_card import mask, mask_runs
+from app.runtime import http, vault
+from app.runtime.db import db, in_transaction, insert, let_go, transaction
+
+_LONGEST_TEXT = 8000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """An announced call: its row is committed before the first byte leaves."""
+
+    id: int
+    setting_id: int
+
+
+class NoAnswer(Exception):
+    """A question about figures was not answered. The reason is for people."""
+
+
+def announce(interface: Interface, *, account_id: int, setting_id: int, subject: str) -> Call:
+    """Write down that this call is about to be made. Joins the caller's transaction: intention and deed stay together."""
+    assert in_transaction()
+    row = insert(ChannelCall).values(
+        account_id=account_id, setting_id=setting_id, interface=str(interface), subject=subject, at=clock.now(),
+        outcome="open", seen="", word="", message="", request="", signed_text="", reply="",
+    )  # fmt: skip
+    call_id = db.session.scalar(row.returning(ChannelCall.id))
+    assert call_id is not None
+    return Call(id=call_id, setting_id=setting_id)
+
+
+def submit(call: Call, order: Order) -> Observation:
+    """Hand the order to its channel. NOT_SENT only when not a byte left us."""
+    adapter = _adapter(call.setting_id)
+    return _ask_about_order(call, order, adapter.write_submit, adapter.read_submit)
+
+
+def query(call: Call, order: Order) -> Observation:
+    """Ask what became of the order. An unsent question is PENDING: it says nothing about the money."""
+    adapter = _adapter(call.setting_id)
+    seen = _ask_about_order(call, order, adapter.write_query, adapter.read_query)
+    if seen.seen is Seen.NOT_SENT:
+        return Observation(seen=Seen.PENDING, message=seen.message)
+    return seen
+
+
+def bind_card(call: Call, card: CardToBind) -> BindObservation:
+    """Ask the channel to bind a card. PENDING when it is not known whether it did; binding again is harmless."""
+    adapter = _adapter(call.setting_id)
+    if not isinstance(adapter, BindsCards):
+        return BindObservation(seen=BindSeen.BOUND, message="the channel has no binding interface")
+    private = (card.card_number, card.holder, card.phone)
+    request = adapter.write_bind(card)
+    try:
+        answer = _exchange(
+            call, adapter, request, lambda reply: adapter.read_bind(card, reply), private, lambda it: it.message
+        )
+    except (http.NotSent, http.Unanswered, Unreadable) as problem:
+        return BindObservation(seen=BindSeen.PENDING, message=str(problem))
+    return answer
+
+
+def figures(call: Call, day: date) -> Figures:
+    """The channel's own totals and balance for this business day, or NoAnswer."""
+    adapter = _adapter(call.setting_id)
+    if not isinstance(adapter, ReadsFigures):
+        raise NoAnswer("the channel has no interface for its figures")
+    request = adapter.write_figures(day)
+    try:
+        return _exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), (), lambda _: "")
+    except (http.NotSent, http.Unanswered, Unreadable) as problem:
+        raise NoAnswer(str(problem)) from problem
+
+
+def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool]:
+    """Verify a callback over its raw bytes and put it into the inbox. Joins the caller's transaction.
+
+    Returns the inbox row's id and whether it was accepted. Key and algorithm come from our settings alone: the active
+    version and, while keys overlap, the ones before it.
+    """
+    assert in_transaction()
+    body_hash = sha256(raw.body).hexdigest()
+    seen: Observation | None = None
+    reason, outcome = "", "unreadable"
+    versions = select(ChannelSetting.id).where(ChannelSetting.account_id == account.id)
+    for setting_id in db.session.scalars(versions.order_by(ChannelSetting.version.desc()).limit(2)).all():
+        try:
+            seen = _adapter(setting_id).read_callback(raw)
+            outcome = "taken"
+            break
+        except BadSignature as problem:
+            reason, outcome = problem.reason, "bad_signature"
+        except Unreadable as problem:
+            reason = problem.reason
+    found = {
+        "sealed": _seal_callback(account.number, body_hash, raw),
+        "outcome": outcome,
+        "number": seen.number if seen else "",
+        "seen": str(seen.seen) if seen else "",
+        "word": seen.word if seen else "",
+        "message": mask_runs(seen.message if seen else reason)[:300],
+    }
+    row = insert(CallbackInbox).values(
+        account_id=account.id, body_hash=body_hash, received_at=clock.now(), times=1, **found
+    )
+    # Some manners sign in a header: the same body may come badly signed first, and well signed after. The good one counts.
+    again = {"times": CallbackInbox.times + 1} | (found if seen else {})
+    inbox_id = db.session.scalar(
+        row.on_conflict_do_update(index_elements=["account_id", "body_hash"], set_=again).returning(CallbackInbox.id)
+    )
+    assert inbox_id is not None
+    return inbox_id, seen is not None
+
+
+def read_callback(inbox_id: int) -> Observation:
+    """What an accepted callback says, read again from its sealed bytes."""
+    row = db.session.get_one(CallbackInbox, inbox_id)
+    account = queries.account_by_id(row.account_id)
+    raw = _unseal_callback(account.number, row.body_hash, row.sealed)
+    versions = select(ChannelSetting.id).where(ChannelSetting.account_id == account.id)
+    for setting_id in db.session.scalars(versions.order_by(ChannelSetting.version.desc()).limit(2)).all():
+        try:
+            return _adapter(setting_id).read_callback(raw)
+        except Unreadable:
+            continue
+    raise Unreadable("the callback no longer verifies")
+
+
+def settings(account_id: int) -> Mapping[str, str]:
+    """The active parameters, open: for the house's own set-up, never for a page."""
+    setting_id = queries.active_setting_id(account_id)
+    assert setting_id is not None, "an account is opened with its settings"
+    return _adapter(setting_id).given
+
+
+def answer_word(account: queries.Account) -> str:
+    """What this channel wants to read when a callback was taken."""
+    return ADAPTERS[account.adapter].callback_answer
+
+
+def _ask_about_order(
+    call: Call,
+    order: Order,
+    write: Callable[[Order], Request],
+    read: Callable[[Order, Reply], Observation],
+) -> Observation:
+    try:
+        return _exchange(
+            call,
+            _adapter(call.setting_id),
+            write(order),
+            lambda reply: read(order, reply),
+            (order.card_number, order.holder),
+            lambda seen: f"{seen.seen}|{seen.word}|{seen.message}",
+        )
+    except http.NotSent as problem:
+        return Observation(seen=Seen.NOT_SENT, message=str(problem))
+    except (http.Unanswered, Unreadable) as problem:
+        return Observation(seen=Seen.PENDING, message=str(problem))
+
+
+def _exchange(
+    call: Call,
+    adapter: Adapter,
+    request: Request,
+    read: Callable[[Reply], T],
+    private: tuple[str, ...],
+    told: Callable[[T], str],
+) -> T:
+    """Send, read, and complete the call's row whatever happens. Raises what http and the adapter raise."""
+    let_go()
+    started = time.monotonic()
+    record: dict[str, object] = {"outcome": "unreadable"}
+    reply: Reply | None = None
+    try:
+        answer = http.send(
+            request.method,
+            adapter.given["base_url"].rstrip("/") + request.path,
+            body=request.body,
+            headers={"Content-Type": request.content_type, **request.headers},
+        )
+        reply = Reply(status=answer.status, body=answer.body, headers=answer.headers)
+        record["http_status"] = answer.status
+        result = read(reply)
+        record["outcome"] = "ok"
+        seen, _, rest = told(result).partition("|")
+        word, _, message = rest.partition("|")
+        record |= {"seen": seen[:20] if rest else "", "word": word[:60], "message": (message or seen)[:300]}
+        return result
+    except http.NotSent as problem:
+        record |= {"outcome": "not_sent", "message": str(problem)[:300]}
+        raise
+    except http.Unanswered as problem:
+        record |= {"outcome": "unanswered", "message": str(problem)[:300]}
+        raise
+    except Unreadable as problem:
+        outcome = "bad_signature" if isinstance(problem, BadSignature) else "unreadable"
+        record |= {"outcome": outcome, "message": problem.reason[:300]}
+        raise
+    finally:
+        secret = {setting.name for setting in adapter.settings if setting.secret}
+        hidden = (*private, *(adapter.given[name] for name in secret))
+        record |= {
+            "duration_ms": int((time.monotonic() - started) * 1000),
+            "request": _shown(f"{request.method} {request.path}\n\n{_text(request.body)}", hidden),
+            "signed_text": _shown(request.signed_text, hidden),
+            "reply": _shown(_text(reply.body), hidden) if reply else "",
+        }
+        with transaction():
+            db.session.execute(update(ChannelCall).where(ChannelCall.id == call.id).values(**record))
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="backslashreplace")
+
+
+def _shown(text: str, hidden: tuple[str, ...]) -> str:
+    """A text fit for people and for the database: cards masked, secrets and names out."""
+    for value in filter(None, hidden):
+        cover = mask(value) if re.fullmatch(r"[0-9]{12,19}", value) else value[:1] + "**"
+        for form in {value, json.dumps(value)[1:-1]}:
+            text = text.replace(form, cover)
+    return mask_runs(text)[:_LONGEST_TEXT]
+
+
+def _adapter(setting_id: int) -> Adapter:
+    # A setting version never changes, so its adapter (with its parsed keys) is kept.
+    return _built(db.engine.url.render_as_string(), setting_id)
+
+
+@lru_cache(maxsize=512)
+def _built(_database: str, setting_id: int) -> Adapter:
+    setting = db.session.get_one(ChannelSetting, setting_id)
+    account = queries.account_by_id(setting.account_id)
+    given = json.loads(
+        vault.unseal(
+            setting.sealed, table="channel_setting", column="sealed", row=f"{account.number}/{setting.version}"
+        )
+    )
+    return ADAPTERS[account.adapter](given)
+
+
+def _seal_callback(number: str, body_hash: str, raw: RawCallback) -> str:
+    plain = json.dumps({"body": raw.body.hex(), "content_type": raw.content_type, "headers": dict(raw.headers)})
+    return vault.seal(plain, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}")
+
+
+def _unseal_callback(number: str, body_hash: str, sealed: str) -> RawCallback:
+    plain = vault.unseal(sealed, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}")
+    found = json.loads(plain)
+    return RawCallback(body=bytes.fromhex(found["body"]), content_type=found["content_type"], headers=found["headers"])

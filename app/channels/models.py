@@ -1,0 +1,163 @@
+"""Channels, their accounts and settings, who holds them, what was said to them and what they said."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel import clock
+from app.kernel.money import ZERO, Money
+from app.runtime.db import Key, Model
+
+_OPEN = text("released_at IS NULL")
+
+
+class Channel(Model):
+    """A third party and its manner. The waits are its own: how often it may be asked, how long it may hesitate."""
+
+    __tablename__ = "channel"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    code: Mapped[str] = mapped_column(String(32), unique=True)
+    name: Mapped[str] = mapped_column(String(60))
+    adapter: Mapped[str] = mapped_column(String(32))
+    enabled: Mapped[bool] = mapped_column(default=True)
+    query_waits_s: Mapped[str] = mapped_column(String(200))
+    resend_window_s: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class ChannelAccount(Model):
+    """Our account at a channel. `fence` only grows: each claim and each sign-in of its holder takes the next one."""
+
+    __tablename__ = "channel_account"
+    __table_args__ = (
+        CheckConstraint("fee_fixed_minor >= 0 AND fee_rate_ppm >= 0", name="fee_not_negative"),
+        CheckConstraint("single_limit_minor > 0", name="single_limit_positive"),
+        UniqueConstraint("channel_id", "merchant_no"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    number: Mapped[str] = mapped_column(String(32), unique=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"), index=True)
+    name: Mapped[str] = mapped_column(String(60))
+    merchant_no: Mapped[str] = mapped_column(String(64))
+    enabled: Mapped[bool] = mapped_column(default=True)
+    fence: Mapped[int] = mapped_column(default=0)
+    single_limit: Mapped[Money] = mapped_column("single_limit_minor")
+    fee_fixed: Mapped[Money] = mapped_column("fee_fixed_minor", default=ZERO)
+    fee_rate_ppm: Mapped[int] = mapped_column(default=0)
+    figures_failed_at: Mapped[datetime | None]
+    figures_failure: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class ChannelSetting(Model):
+    """One version of an account's parameters, sealed. Never changed: a withdrawal remembers the one it was signed with."""
+
+    __tablename__ = "channel_setting"
+    __table_args__ = (
+        UniqueConstraint("account_id", "version"),
+        Index(
+            "uq_channel_setting_active",
+            "account_id",
+            unique=True,
+            postgresql_where=text("active"),
+            sqlite_where=text("active"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
+    version: Mapped[int]
+    active: Mapped[bool]
+    sealed: Mapped[str] = mapped_column(Text)
+    shown: Mapped[str] = mapped_column(Text)
+    """JSON for people: plain parameters as they are, secrets as fingerprints."""
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    created_by: Mapped[str] = mapped_column(String(60))
+
+
+class DailyFigures(Model):
+    """What the channel reported for one business day, as of `pulled_at`. The dashboard reads these small rows."""
+
+    __tablename__ = "daily_figures"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"), primary_key=True)
+    business_day: Mapped[date] = mapped_column(primary_key=True)
+    total: Mapped[Money] = mapped_column("total_minor")
+    yesterday: Mapped[Money] = mapped_column("yesterday_minor")
+    today: Mapped[Money] = mapped_column("today_minor")
+    settled: Mapped[Money] = mapped_column("settled_minor")
+    settleable: Mapped[Money] = mapped_column("settleable_minor")
+    pulled_at: Mapped[datetime]
+
+
+class Claim(Model):
+    """领取锁定: one person holds one account, by the database's own law (partial unique index)."""
+
+    __tablename__ = "claim"
+    __table_args__ = (
+        Index("uq_claim_open", "account_id", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN),
+        Index("ix_claim_history", "account_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
+    operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"), index=True)
+    holder: Mapped[str] = mapped_column(String(60))
+    session_id: Mapped[int]
+    fence: Mapped[int]
+    taken_at: Mapped[datetime]
+    lease_until: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+    ended_by: Mapped[str] = mapped_column(String(60), default="")
+    ending: Mapped[str] = mapped_column(String(20), default="")
+    note: Mapped[str] = mapped_column(String(200), default="")
+    settleable_at_start: Mapped[Money | None] = mapped_column("settleable_at_start_minor")
+    settleable_at_end: Mapped[Money | None] = mapped_column("settleable_at_end_minor")
+
+
+class ChannelCall(Model):
+    """One outbound request: written before it leaves (outcome `open`), completed after. Texts are masked when written."""
+
+    __tablename__ = "channel_call"
+    __table_args__ = (
+        Index("ix_channel_call_subject", "subject", "id"),
+        Index("ix_channel_call_recent", "account_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
+    setting_id: Mapped[int] = mapped_column(ForeignKey("channel_setting.id"))
+    interface: Mapped[str] = mapped_column(String(20))
+    subject: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(String(20), default="open")
+    duration_ms: Mapped[int | None]
+    http_status: Mapped[int | None]
+    seen: Mapped[str] = mapped_column(String(20), default="")
+    word: Mapped[str] = mapped_column(String(60), default="")
+    message: Mapped[str] = mapped_column(String(300), default="")
+    request: Mapped[str] = mapped_column(Text, default="")
+    signed_text: Mapped[str] = mapped_column(Text, default="")
+    reply: Mapped[str] = mapped_column(Text, default="")
+
+
+class CallbackInbox(Model):
+    """A callback as it came, sealed, before it has any effect. The same bytes again only count up `times`."""
+
+    __tablename__ = "callback_inbox"
+    __table_args__ = (UniqueConstraint("account_id", "body_hash"), Index("ix_callback_inbox_number", "number", "id"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
+    body_hash: Mapped[str] = mapped_column(String(64))
+    sealed: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime]
+    times: Mapped[int] = mapped_column(default=1)
+    outcome: Mapped[str] = mapped_column(String(20))
+    number: Mapped[str] = mapped_column(String(64), default="")
+    seen: Mapped[str] = mapped_column(String(20), default="")
+    word: Mapped[str] = mapped_column(String(60), default="")
+    message: Mapped[str] = mapped_column(String(300), default="")

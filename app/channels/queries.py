@@ -1,0 +1,265 @@
+"""Reading channels. Nothing here writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+
+from app.channels.adapters import ADAPTERS
+from app.channels.models import (
+    CallbackInbox,
+    Channel,
+    ChannelAccount,
+    ChannelCall,
+    ChannelSetting,
+    Claim,
+    DailyFigures,
+)
+from app.kernel.errors import NotThere
+from app.kernel.money import Money
+from app.runtime.db import db, lease_now
+from app.runtime.listing import Listing, listing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A channel account with its channel, as a plain value."""
+
+    id: int
+    number: str
+    name: str
+    merchant_no: str
+    enabled: bool
+    channel_enabled: bool
+    channel_code: str
+    channel_name: str
+    adapter: str
+    single_limit: Money
+    fee_fixed: Money
+    fee_rate_ppm: int
+    query_waits_s: str
+    resend_window_s: int
+    figures_failed_at: datetime | None
+    figures_failure: str
+
+    @property
+    def usable(self) -> bool:
+        return self.enabled and self.channel_enabled
+
+    @property
+    def title(self) -> str:
+        return f"{self.channel_name} · {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Who holds an account now."""
+
+    account_id: int
+    operator_id: int
+    session_id: int
+    holder: str
+    fence: int
+    taken_at: datetime
+    lease_until: datetime
+
+
+def account(number: str) -> Account:
+    """By its number; NotThere otherwise."""
+    row = db.session.execute(_accounts().where(ChannelAccount.number == number)).one_or_none()
+    if row is None:
+        raise NotThere(number)
+    return _account(row)
+
+
+def account_by_id(account_id: int) -> Account:
+    return _account(db.session.execute(_accounts().where(ChannelAccount.id == account_id)).one())
+
+
+def accounts() -> list[Account]:
+    """All accounts, grouped by channel."""
+    return [_account(row) for row in db.session.execute(_accounts().order_by(Channel.name, ChannelAccount.name))]
+
+
+def active_setting_id(account_id: int) -> int | None:
+    """The version that new calls are signed with."""
+    return db.session.scalar(
+        select(ChannelSetting.id).where(ChannelSetting.account_id == account_id, ChannelSetting.active)
+    )
+
+
+def deduplicates(adapter: str) -> bool:
+    """Does this channel pay one order number at most once, whatever we send?"""
+    return ADAPTERS[adapter].deduplicates
+
+
+def settings_of(account_id: int) -> Sequence[ChannelSetting]:
+    """All versions, newest first."""
+    found = (
+        select(ChannelSetting).where(ChannelSetting.account_id == account_id).order_by(ChannelSetting.version.desc())
+    )
+    return db.session.scalars(found).all()
+
+
+def holder(account_id: int) -> Held | None:
+    """Whoever holds the account at this moment; an expired lease is nobody."""
+    return holders([account_id]).get(account_id)
+
+
+def holders(account_ids: Sequence[int]) -> dict[int, Held]:
+    found = db.session.execute(
+        select(
+            Claim.account_id,
+            Claim.operator_id,
+            Claim.session_id,
+            Claim.holder,
+            Claim.fence,
+            Claim.taken_at,
+            Claim.lease_until,
+        ).where(Claim.account_id.in_(account_ids), Claim.released_at.is_(None), Claim.lease_until > lease_now())
+    )
+    return {row.account_id: Held(**row._mapping) for row in found}
+
+
+def held_by(operator_id: int) -> list[Account]:
+    """The accounts this person holds now."""
+    mine = select(Claim.account_id).where(
+        Claim.operator_id == operator_id, Claim.released_at.is_(None), Claim.lease_until > lease_now()
+    )
+    return [_account(row) for row in db.session.execute(_accounts().where(ChannelAccount.id.in_(mine)))]
+
+
+def claims_of(account_id: int, limit: int = 20) -> Sequence[Claim]:
+    """The latest claims of an account, newest first."""
+    found = select(Claim).where(Claim.account_id == account_id).order_by(Claim.id.desc()).limit(limit)
+    return db.session.scalars(found).all()
+
+
+def latest_figures(account_ids: Sequence[int]) -> dict[int, DailyFigures]:
+    """The newest row of each account."""
+    newest = (
+        select(DailyFigures.account_id, func.max(DailyFigures.business_day).label("day"))
+        .where(DailyFigures.account_id.in_(account_ids))
+        .group_by(DailyFigures.account_id)
+        .subquery()
+    )
+    found = select(DailyFigures).join(
+        newest, (DailyFigures.account_id == newest.c.account_id) & (DailyFigures.business_day == newest.c.day)
+    )
+    return {row.account_id: row for row in db.session.scalars(found)}
+
+
+def figures_since(account_ids: Sequence[int], first: date) -> dict[int, list[DailyFigures]]:
+    """The days from `first` on, oldest first, by account."""
+    found: dict[int, list[DailyFigures]] = {account_id: [] for account_id in account_ids}
+    rows = (
+        select(DailyFigures)
+        .where(DailyFigures.account_id.in_(account_ids), DailyFigures.business_day >= first)
+        .order_by(DailyFigures.business_day)
+    )
+    for row in db.session.scalars(rows):
+        found[row.account_id].append(row)
+    return found
+
+
+def calls_about(subject: str, limit: int = 200) -> Sequence[ChannelCall]:
+    """All calls made for one thing, oldest first."""
+    found = select(ChannelCall).where(ChannelCall.subject == subject).order_by(ChannelCall.id).limit(limit)
+    return db.session.scalars(found).all()
+
+
+def callbacks_about(number: str, limit: int = 50) -> Sequence[CallbackInbox]:
+    """All callbacks that came for one order, oldest first."""
+    found = select(CallbackInbox).where(CallbackInbox.number == number).order_by(CallbackInbox.id).limit(limit)
+    return db.session.scalars(found).all()
+
+
+def account_of_callback(inbox_id: int) -> int:
+    """The id of the account that a callback came for."""
+    found = db.session.scalar(select(CallbackInbox.account_id).where(CallbackInbox.id == inbox_id))
+    assert found is not None, "a callback job follows its inbox row"
+    return found
+
+
+def call(call_id: int) -> ChannelCall:
+    found = db.session.get(ChannelCall, call_id)
+    if found is None:
+        raise NotThere(str(call_id))
+    return found
+
+
+def calls(account_id: int, asked: Mapping[str, str], kept: Mapping[str, str]) -> Listing:
+    """The call log of an account, newest first."""
+    c = ChannelCall
+    columns = (c.id, c.at, c.interface, c.subject, c.outcome, c.duration_ms, c.http_status, c.seen, c.word, c.message)
+    return listing(select(*columns).where(c.account_id == account_id), key=c.id.expression, asked=asked, kept=kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the calls of one interface went since some moment."""
+
+    calls: int
+    answered: int
+    slowest_ms: int | None
+
+    @property
+    def share(self) -> float | None:
+        return self.answered / self.calls if self.calls else None
+
+
+def health(account_ids: Sequence[int], since: datetime) -> dict[int, Health]:
+    """Success share of all calls of each account since then."""
+    found = db.session.execute(
+        select(
+            ChannelCall.account_id,
+            func.count().label("calls"),
+            func.count().filter(ChannelCall.outcome == "ok").label("answered"),
+            func.max(ChannelCall.duration_ms).label("slowest_ms"),
+        )
+        .where(ChannelCall.account_id.in_(account_ids), ChannelCall.at >= since, ChannelCall.outcome != "open")
+        .group_by(ChannelCall.account_id)
+    )
+    return {row.account_id: Health(calls=row.calls, answered=row.answered, slowest_ms=row.slowest_ms) for row in found}
+
+
+def problems() -> list[str]:
+    """Broken promises of this room, for `paydesk check`."""
+    doubled = db.session.execute(
+        select(Claim.account_id).where(Claim.released_at.is_(None)).group_by(Claim.account_id).having(func.count() > 1)
+    )
+    ahead = db.session.execute(
+        select(Claim.id)
+        .join(ChannelAccount, ChannelAccount.id == Claim.account_id)
+        .where(Claim.fence > ChannelAccount.fence)
+    )
+    return [f"account {row.account_id} has two holders" for row in doubled] + [
+        f"claim {row.id} has a fence that its account never gave" for row in ahead
+    ]
+
+
+def _accounts() -> Select[*tuple[Any, ...]]:
+    return select(
+        ChannelAccount.id,
+        ChannelAccount.number,
+        ChannelAccount.name,
+        ChannelAccount.merchant_no,
+        ChannelAccount.enabled,
+        Channel.enabled.label("channel_enabled"),
+        Channel.code.label("channel_code"),
+        Channel.name.label("channel_name"),
+        Channel.adapter,
+        ChannelAccount.single_limit,
+        ChannelAccount.fee_fixed,
+        ChannelAccount.fee_rate_ppm,
+        Channel.query_waits_s,
+        Channel.resend_window_s,
+        ChannelAccount.figures_failed_at,
+        ChannelAccount.figures_failure,
+    ).join(Channel, Channel.id == ChannelAccount.channel_id)
+
+
+def _account(row: Row[*tuple[Any, ...]]) -> Account:
+    return Account(**row._mapping)

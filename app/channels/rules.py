@@ -1,0 +1,56 @@
+"""What is allowed and how long things last, as plain functions of plain values."""
+
+from app.kernel.errors import Refused, gettext_noop
+from app.kernel.money import Money
+
+LEASE_S = 600
+"""A claim lives ten minutes from the last sign of its holder's page."""
+STALE_AFTER_S = 300
+"""Figures older than this are shown as stale."""
+
+ENDINGS = {
+    "released": gettext_noop("主动释放"),
+    "finished": gettext_noop("完成"),
+    "forced": gettext_noop("强制释放"),
+    "expired": gettext_noop("超时失效"),
+    "signed_out": gettext_noop("退出登录"),
+}
+
+OUTCOMES = {
+    "open": (gettext_noop("未完成"), "wait"),
+    "ok": (gettext_noop("已答复"), "good"),
+    "not_sent": (gettext_noop("未发出"), "neutral"),
+    "unanswered": (gettext_noop("无答复"), "odd"),
+    "bad_signature": (gettext_noop("签名不符"), "bad"),
+    "unreadable": (gettext_noop("无法识别"), "odd"),
+    "taken": (gettext_noop("已受理"), "good"),
+    "refused": (gettext_noop("已拒收"), "bad"),
+}
+
+INTERFACES = {
+    "submit": gettext_noop("提交代付"),
+    "query": gettext_noop("查询结果"),
+    "figures": gettext_noop("余额与汇总"),
+    "bind_card": gettext_noop("绑定银行卡"),
+    "callback": gettext_noop("回调"),
+}
+
+
+def fee(amount: Money, *, fixed: Money, rate_ppm: int) -> Money:
+    """What the channel takes for one payout: fixed + rate, half up to the fen."""
+    return fixed + amount.share(rate_ppm)
+
+
+def waits(text: str) -> tuple[int, ...]:
+    """The query schedule as stored: `10,30,60`."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def wait_after(schedule: tuple[int, ...], asked: int) -> int:
+    """Seconds until the next query, when it was asked so many times already. The last wait repeats."""
+    return schedule[min(asked, len(schedule) - 1)]
+
+
+def require_enabled(*, channel: bool, account: bool, name: str) -> None:
+    if not (channel and account):
+        raise Refused("渠道账号“%(name)s”已停用，不能办理业务", name=name, advice="请联系管理员启用，或换一个渠道账号")

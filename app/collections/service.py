@@ -1,0 +1,48 @@
+"""Posting what channels collected. One transaction."""
+
+from datetime import date, timedelta
+
+from sqlalchemy import exists, select, update
+
+from app.channels import queries as channels
+from app.collections import rules
+from app.collections.models import CollectedDay
+from app.kernel.money import ZERO, Money
+from app.ledger import book
+from app.runtime import live_events
+from app.runtime.db import changed, db, insert, transaction
+
+
+def book_collected(number: str) -> None:
+    """Bring the ledger up to the channel's latest figures for today and yesterday. Doing it twice posts once."""
+    with transaction():
+        account = channels.account(number)
+        figures = channels.latest_figures([account.id]).get(account.id)
+        if figures is None:
+            return
+        book.open_accounts(number)
+        today, yesterday = figures.business_day, figures.business_day - timedelta(days=1)
+        first_time = not db.session.scalar(select(exists().where(CollectedDay.account_id == account.id)))
+        if first_time:
+            before = rules.opening(settleable=figures.settleable, today=figures.today)
+            if before:
+                book.collect(number, before, number=f"{number}/opening")
+            _bring_up(account.id, number, yesterday, figures.yesterday, post=False)
+        else:
+            _bring_up(account.id, number, yesterday, figures.yesterday)
+        _bring_up(account.id, number, today, figures.today)
+        live_events.announce("channels", number)
+
+
+def _bring_up(account_id: int, number: str, day: date, reported: Money, *, post: bool = True) -> None:
+    row = insert(CollectedDay).values(account_id=account_id, business_day=day, booked=ZERO)
+    db.session.execute(row.on_conflict_do_nothing())
+    mine = (CollectedDay.account_id == account_id, CollectedDay.business_day == day)
+    booked = db.session.scalar(select(CollectedDay.booked).where(*mine).with_for_update())
+    assert booked is not None
+    more = rules.newly_collected(reported=reported, booked=booked)
+    if not more:
+        return
+    total = booked + more
+    if changed(update(CollectedDay).where(*mine, CollectedDay.booked == booked).values(booked=total)) and post:
+        book.collect(number, more, number=f"{number}/{day:%Y%m%d}/{total.minor}")

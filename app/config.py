@@ -1,0 +1,121 @@
+"""What this process was told by its environment: one frozen object, refused when half-configured."""
+
+import base64
+import json
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from flask import current_app
+from pydantic import SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_PORT = 8000
+
+
+class Config(BaseSettings):
+    """`PAYDESK_*` from the environment. Raises pydantic.ValidationError in words when something is missing or weak."""
+
+    model_config = SettingsConfigDict(env_prefix="PAYDESK_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    redis_url: str = ""
+    secret_key: SecretStr
+    field_keys: SecretStr
+    """`id:base64,id:base64`: AES-256 keys of sealed fields; the first one seals, all of them open."""
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    env: Literal["local", "production"] = "local"
+    demo: bool = False
+    sandbox_url: str = ""
+    trusted_hosts: str = ""
+    private_targets: str = ""
+    """Addresses (`host:port`, comma separated) in private ranges that channels may be called at: the sandbox, mostly."""
+    worker_threads: int = 16
+    secure_cookies: bool = False
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_the_driver(cls, url: str) -> str:
+        for plain in ("postgresql://", "postgres://"):
+            if url.startswith(plain):
+                return "postgresql+psycopg://" + url.removeprefix(plain)
+        return url
+
+    @model_validator(mode="after")
+    def _refuse_weak_keys(self) -> Self:
+        if len(self.secret_key.get_secret_value()) < 32:
+            raise ValueError("PAYDESK_SECRET_KEY must have at least 32 characters; `./run` makes one by itself")
+        if not self.sealing_keys:
+            raise ValueError("PAYDESK_FIELD_KEYS must name at least one key")
+        if self.env == "production" and self.demo:
+            raise ValueError("the demo's accounts and sandbox do not belong into production: unset PAYDESK_DEMO")
+        if self.env == "production" and not self.redis_url:
+            raise ValueError("PAYDESK_REDIS_URL is needed in production")
+        return self
+
+    @cached_property
+    def sealing_keys(self) -> dict[str, bytes]:
+        """Key id → 32 bytes, the sealing one first."""
+        keys = {}
+        for item in filter(None, self.field_keys.get_secret_value().split(",")):
+            name, _, text = item.partition(":")
+            keys[name] = base64.b64decode(text, validate=True)
+            if len(keys[name]) != 32:
+                raise ValueError(f"field key {name} must have 32 bytes")
+        return keys
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'paydesk.db').resolve()}"
+
+    @property
+    def behind_tls(self) -> bool:
+        return self.env == "production" or self.secure_cookies
+
+    @property
+    def callable_private_targets(self) -> frozenset[str]:
+        listed = [target.strip() for target in self.private_targets.split(",") if target.strip()]
+        if self.demo and self.sandbox_url:
+            listed.append(self.sandbox_url.split("://", 1)[-1].rstrip("/"))
+        return frozenset(listed)
+
+
+def load() -> Config:
+    """From the environment; what is missing there is read from what the first start wrote into the data directory.
+
+    So `paydesk check` works in a second terminal without a word about keys. Raises SystemExit in words.
+    """
+    data_dir = Path(os.environ.get("PAYDESK_DATA_DIR") or "var").expanduser()
+    given: dict[str, Any] = {"data_dir": data_dir}
+    for name in ("home.json", "keys.json"):
+        if (data_dir / name).exists():
+            kept = json.loads((data_dir / name).read_text())
+            given |= {
+                key.removeprefix("PAYDESK_").lower(): value for key, value in kept.items() if key not in os.environ
+            }
+    try:
+        return Config(**given)
+    except ValidationError as problem:
+        missing = "; ".join(
+            f"PAYDESK_{str(it['loc'][0]).upper()}: {it['msg']}" if it["loc"] else it["msg"] for it in problem.errors()
+        )
+        raise SystemExit(f"paydesk is not configured: {missing}") from None
+
+
+def config() -> Config:
+    """The configuration of the running application."""
+    found = current_app.extensions["paydesk.config"]
+    assert isinstance(found, Config)
+    return found
+
+
+def new_keys() -> dict[str, str]:
+    """Fresh values for PAYDESK_SECRET_KEY and PAYDESK_FIELD_KEYS."""
+    return {
+        "PAYDESK_SECRET_KEY": secrets.token_urlsafe(48),
+        "PAYDESK_FIELD_KEYS": "k1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+    }

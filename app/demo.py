@@ -1,0 +1,197 @@
+"""The demo: people, three sandbox channels of different manners, six accounts, thirty days of history, some cards.
+
+Everything is made by the same commands that people use, against the sandbox as a real third party.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
+
+from flask import Flask, current_app
+from sqlalchemy import select
+
+from app.auth import service as auth
+from app.auth.models import Operator
+from app.auth.permissions import Role
+from app.cards import service as cards
+from app.channels import gateway
+from app.channels import queries as channels
+from app.channels import service as channel_service
+from app.collections import service as collections
+from app.config import config
+from app.kernel import clock
+from app.kernel.bank_card import BankCard
+from app.kernel.errors import Refused
+from app.kernel.money import Money
+from app.kernel.signing import new_rsa_pair, public_of
+from app.runtime import http
+from app.runtime.db import db
+
+HISTORY_DAYS = 30
+ACTOR = "demo"
+
+PEOPLE = (
+    ("wangfang", "王芳", Role.OPERATOR),
+    ("lina", "李娜", Role.OPERATOR),
+    ("zhangwei", "张伟", Role.SUPERVISOR),
+    ("chenjing", "陈静", Role.SUPERVISOR),
+    ("liuyang", "刘洋", Role.FINANCE),
+    ("zhaomin", "赵敏", Role.ADMINISTRATOR),
+)
+CHANNELS = (("dolphin", "海豚支付"), ("egret", "白鹭支付"), ("spruce", "云杉支付"))
+# channel, account name, merchant number, balance before, growth a minute, single limit, fee a payout (yuan, all)
+ACCOUNTS = (
+    ("dolphin", "华东主账户", "880100231", "186000.00", "58.20", "50000.00", "2.00"),
+    ("dolphin", "电商收款", "880100232", "42500.00", "21.35", "20000.00", "2.00"),
+    ("egret", "总部账户", "EG20260017", "530000.00", "96.40", "200000.00", "1.50"),
+    ("egret", "门店收款", "EG20260018", "68800.00", "33.10", "50000.00", "1.50"),
+    ("spruce", "跨境业务", "SP-3301", "97000.00", "27.75", "50000.00", "3.00"),
+    ("spruce", "会员充值", "SP-3302", "12400.00", "9.60", "10000.00", "3.00"),
+)
+CARDS = (
+    ("6222021001116245777", "陈志强", "中国工商银行"),
+    ("6217001210024455220", "林晓梅", "中国建设银行"),
+    ("6228480402564890067", "黄建国", "中国农业银行"),
+    ("6214830100799658", "周雅婷", "招商银行"),
+)
+
+
+def seed() -> None:
+    """Make the demo in an empty house; in one that has people already, only tell both sides where the other is now."""
+    if db.session.scalar(select(Operator.id).limit(1)) is not None:
+        _introduce_again()
+        return
+    passwords = [_person(*person) for person in PEOPLE]
+    for code, name in CHANNELS:
+        channel_service.open_channel(code=code, name=name, adapter=code, actor=ACTOR)
+    numbers = [_account(*account) for account in ACCOUNTS]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        list(pool.map(lambda number: _history(app, number), numbers))
+    _a_colleague_at_work(passwords[1]["password"])
+    # Written last: while it is missing, the demo is not complete.
+    path = config().data_dir / "demo-accounts.json"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(passwords, file, ensure_ascii=False, indent=2)
+
+
+def _person(username: str, display_name: str, role: Role) -> dict[str, str]:
+    password = auth.new_password()
+    auth.create_operator(username=username, display_name=display_name, role=role, password=password, actor=ACTOR)
+    return {"username": username, "password": password, "role": str(role)}
+
+
+def _account(channel: str, name: str, merchant_no: str, before: str, growth: str, limit: str, fee: str) -> str:
+    number = f"C{merchant_no.replace('-', '')}"
+    ours = _new_keys(channel)
+    told = _register(
+        {
+            "manner": channel,
+            "merchant_no": merchant_no,
+            "name": name,
+            "keys": _their_keys(channel, ours),
+            "callback_url": _callback_url(number),
+            "starting_balance_minor": Money.parse(before).minor,
+            "growth_minor_per_minute": Money.parse(growth).minor,
+            "collect_fee_ppm": 0,
+            "payout_fee_minor": Money.parse(fee).minor,
+            "history_days": HISTORY_DAYS,
+        }
+    )
+    if "channel_public_key" in told:
+        ours["channel_public_key"] = told["channel_public_key"]
+    return channel_service.open_account(
+        channel=channel,
+        name=name,
+        settings={"base_url": f"{config().sandbox_url}{told['base_path']}", "merchant_no": merchant_no, **ours},
+        single_limit=Money.parse(limit),
+        fee_fixed=Money.parse(fee),
+        fee_rate_ppm=0,
+        actor=ACTOR,
+        number=number,
+    )
+
+
+def _new_keys(channel: str) -> dict[str, str]:
+    if channel == "egret":
+        return {"private_key": new_rsa_pair()[0]}
+    if channel == "spruce":
+        return {"api_key": f"spk_{uuid4().hex[:16]}", "api_secret": uuid4().hex + uuid4().hex}
+    return {"key": uuid4().hex}
+
+
+def _their_keys(channel: str, ours: Mapping[str, str]) -> dict[str, str]:
+    """What the third party must know of our settings."""
+    if channel == "egret":
+        return {"public_key": public_of(ours["private_key"])}
+    return {name: ours[name] for name in ("key", "api_key", "api_secret") if name in ours}
+
+
+def _history(app: Flask, number: str) -> None:
+    with app.app_context():
+        today = clock.business_day()
+        for back in reversed(range(HISTORY_DAYS)):
+            channel_service.pull_figures(number, today - timedelta(days=back))
+        collections.book_collected(number)
+
+
+def _a_colleague_at_work(password: str) -> None:
+    """One account is held by another operator, and cards are bound to it: a console is never quite empty."""
+    token, lina = auth.sign_in("lina", password, address="127.0.0.1", user_agent="demo")
+    assert token
+    number = f"C{ACCOUNTS[3][2]}"
+    channel_service.claim(number, actor=lina)
+    held = channels.holder(channels.account(number).id)
+    assert held is not None
+    for card, holder, bank in CARDS:
+        reference = cards.bind(
+            account=number,
+            number=BankCard.parse(card),
+            holder=holder,
+            bank=bank,
+            phone="",
+            fence=held.fence,
+            form_key=str(uuid4()),
+            actor=lina,
+        )
+        cards.ask_channel(reference)
+
+
+def _introduce_again() -> None:
+    """Ports may have changed since the last start: the sandbox learns where to call, we learn where it listens."""
+    for channel, _name, merchant_no, *_ in ACCOUNTS:
+        number = f"C{merchant_no.replace('-', '')}"
+        account = channels.account(number)
+        base_url = f"{config().sandbox_url}/{channel}"
+        known = gateway.settings(account.id)
+        _register(
+            {
+                "manner": channel,
+                "merchant_no": merchant_no,
+                "name": account.name,
+                "keys": _their_keys(channel, known),
+                "callback_url": _callback_url(number),
+            }
+        )
+        if known["base_url"] != base_url:
+            channel_service.change_settings(account.number, {**known, "base_url": base_url}, actor=ACTOR)
+
+
+def _register(what: dict[str, object]) -> dict[str, str]:
+    answer = http.send(
+        "POST",
+        f"{config().sandbox_url}/control/merchants",
+        body=json.dumps(what).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    if answer.status != 200:
+        raise Refused("沙箱渠道没有接受登记：%(body)s", body=answer.body.decode(errors="replace")[:200])
+    told: dict[str, str] = json.loads(answer.body)
+    return told
+
+
+def _callback_url(number: str) -> str:
+    return f"http://{config().host}:{config().port}/callbacks/{number}"

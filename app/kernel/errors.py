@@ -1,0 +1,43 @@
+"""What can go wrong in the business, as opposed to in the program.
+
+A message is a `Text`: a Chinese sentence (the catalogue's key) with named values. The one error handler of the house
+translates it into the reader's language, so a rule can refuse in words without knowing who is reading.
+"""
+
+
+class Text(str):
+    """A translatable sentence: the template is kept beside the values so that the page can say it in any language."""
+
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, **values: object) -> "Text":
+        text = super().__new__(cls, template % values if values else template)
+        text.template, text.values = template, values
+        return text
+
+
+class Refused(Exception):
+    """A rule said no. The sentence is written for the person at the screen, the advice says what to do."""
+
+    def __init__(self, template: str, *, advice: str = "", **values: object) -> None:
+        self.text = Text(template, **values)
+        self.advice = Text(advice) if advice else None
+        super().__init__(str(self.text))
+
+
+class NotThere(Exception):
+    """What was asked for does not exist, or not for this person."""
+
+
+class Malformed(ValueError):
+    """Text that a parser of the kernel refused. The sentence says what is wrong with it."""
+
+    def __init__(self, template: str, **values: object) -> None:
+        self.text = Text(template, **values)
+        super().__init__(str(self.text))
+
+
+def gettext_noop(template: str) -> str:
+    """Mark a sentence for the catalogue where it is written down, and return it as it is."""
+    return template

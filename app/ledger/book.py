@@ -1,0 +1,122 @@
+"""The book: what this room lends to the rooms above. Every verb joins the transaction of the command that calls it.
+
+    collect   outside   → available                      money a channel took for us
+    reserve   available → in_flight                      the hold of a withdrawal: amount + fee
+    settle    in_flight → outside, in_flight → cost      it was paid
+    release   in_flight → available                      it was not, all of it comes back
+    reverse   outside   → available                      退票: the amount came back, the fee did not
+
+A refusal has changed nothing. On PostgreSQL the row of the hold is locked before it is judged; below that, unique
+indexes and CHECKs of the tables say the same things again.
+"""
+
+from sqlalchemy import or_, update
+
+from app.kernel import clock
+from app.kernel.money import ZERO, Money
+from app.ledger import chart, queries, rules
+from app.ledger.chart import Code, Kind, Place
+from app.ledger.models import LedgerAccount, Transfer
+from app.runtime.db import db, in_transaction, insert
+from app.runtime.live_events import announce
+
+
+def open_accounts(owner: str) -> None:
+    """The accounts of a channel account, and the platform's, exist from here on. Again is harmless."""
+    assert in_transaction(), "accounts are opened in the transaction of a command"
+    rows = [
+        {"owner": place.owner, "code": place.code, "may_overdraw": place.code in chart.MAY_OVERDRAW, "balance": ZERO}
+        for place in dict.fromkeys((*chart.places_of(chart.PLATFORM), *chart.places_of(owner)))
+    ]
+    db.session.execute(insert(LedgerAccount).values(rows).on_conflict_do_nothing())
+
+
+def collect(owner: str, amount: Money, *, number: str, note: str = "") -> bool:
+    """Money came in. The same number is the same money: False, and nothing is posted a second time."""
+    queries.lock_available(owner)
+    before = queries.collected(number)
+    if before is None:
+        _post(owner, number, (Kind.COLLECT, amount), note=note)
+        return True
+    assert (before.owner, before.amount) == (owner, amount), f"{number} was collected before, and differently"
+    return False
+
+
+def reserve(owner: str, number: str, amount: Money, *, note: str = "") -> None:
+    """Set amount + fee of a withdrawal aside. Refused with both figures when there is less; a number is held once."""
+    _post(owner, number, (Kind.HOLD, amount), note=note)
+
+
+def settle(number: str, amount: Money, fee: Money, *, note: str = "") -> None:
+    """The channel paid: the hold leaves us, to the fen. Refused when it was settled or released before."""
+    hold = queries.held(number)
+    rules.require_open(number, queries.done(hold.id))
+    assert amount + fee == hold.amount, f"{number}: {amount} and a fee of {fee} are not the hold of {hold.amount}"
+    legs = [(Kind.SETTLE, amount)] + ([(Kind.FEE, fee)] if fee else [])
+    _post(hold.owner, number, *legs, hold_id=hold.id, note=note)
+
+
+def release(number: str, *, note: str = "") -> None:
+    """The channel did not pay: the whole hold is available again. Refused when it was settled or released before."""
+    hold = queries.held(number)
+    rules.require_open(number, queries.done(hold.id))
+    _post(hold.owner, number, (Kind.VOID, hold.amount), hold_id=hold.id, note=note)
+
+
+def reverse(number: str, *, note: str = "") -> None:
+    """退票: the settled amount is available again, the fee is spent. Refused before a settlement, and a second time."""
+    hold = queries.held(number)
+    done = queries.done(hold.id)
+    rules.require_returnable(number, done)
+    _post(hold.owner, number, (Kind.RETURN, done[Kind.SETTLE]), hold_id=hold.id, note=note)
+
+
+def balance(owner: str, code: Code) -> Money:
+    """What the account holds now. An account nobody opened holds nothing."""
+    found = queries.account(Place(owner, code))
+    return ZERO if found is None else found.balance
+
+
+def _post(owner: str, number: str, *legs: tuple[Kind, Money], hold_id: int | None = None, note: str = "") -> None:
+    """The only lines in the house that write transfers and balances."""
+    assert in_transaction(), "the book joins the transaction of the command that moves money"
+    changes: dict[Place, Money] = {}
+    for kind, amount in legs:
+        assert amount > ZERO, f"{number}: nothing moves with a {kind} of {amount}"
+        source, target = chart.route(kind, owner)
+        changes[source] = changes.get(source, ZERO) - amount
+        changes[target] = changes.get(target, ZERO) + amount
+    ids = {place: _change(place, changes[place]) for place in sorted(changes, key=chart.turn)}
+    for kind, amount in legs:
+        source, target = chart.route(kind, owner)
+        db.session.execute(
+            insert(Transfer).values(
+                kind=kind,
+                debit_account_id=ids[source],
+                credit_account_id=ids[target],
+                amount=amount,
+                number=number,
+                hold_id=hold_id,
+                posted_at=clock.now(),
+                note=note,
+            )
+        )
+    announce("ledger")
+
+
+def _change(place: Place, change: Money) -> int:
+    """Add to one balance where the result may stand. The id of the account."""
+    account_id = db.session.scalar(
+        update(LedgerAccount)
+        .where(LedgerAccount.owner == place.owner, LedgerAccount.code == place.code)
+        .where(or_(LedgerAccount.may_overdraw, LedgerAccount.balance >= -change))
+        .values(balance=LedgerAccount.balance + change)
+        .returning(LedgerAccount.id)
+        .execution_options(synchronize_session=False)
+    )
+    if account_id is None:
+        found = queries.account(place)
+        assert found is not None, f"the accounts of {place.owner} are not open"
+        assert place.code == Code.AVAILABLE, f"the book is broken: {place.code} of {place.owner} lacks {-change}"
+        raise rules.not_enough(found.balance, -change)
+    return account_id

@@ -1,0 +1,99 @@
+"""The chart of accounts, and the routes money takes between them. Pure facts.
+
+A transfer takes its amount OUT of `debit_account` and puts it INTO `credit_account`. What an account holds is what came
+in minus what went out; over all accounts that is zero, because every amount is counted once on each side.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.kernel.errors import gettext_noop
+
+PLATFORM = "platform"
+"""The owner of the accounts that belong to no channel account."""
+
+
+class Code(StrEnum):
+    """What an account is for. The order is the order in which balances are changed, see `turn`."""
+
+    AVAILABLE = "available"
+    IN_FLIGHT = "in_flight"
+    CHANNEL_COST = "channel_cost"
+    OUTSIDE = "outside"
+
+
+CODE_LABELS = {
+    Code.AVAILABLE: gettext_noop("可用"),
+    Code.IN_FLIGHT: gettext_noop("在途冻结"),
+    Code.CHANNEL_COST: gettext_noop("渠道手续费"),
+    Code.OUTSIDE: gettext_noop("外部"),
+}
+
+CHANNEL_ACCOUNT_CODES = (Code.AVAILABLE, Code.IN_FLIGHT)
+PLATFORM_CODES = (Code.CHANNEL_COST, Code.OUTSIDE)
+MAY_OVERDRAW = frozenset({Code.OUTSIDE})
+"""`outside` is the world: what it lent us stands there below zero."""
+
+
+class Kind(StrEnum):
+    """Why an amount moved."""
+
+    COLLECT = "collect"
+    HOLD = "hold"
+    SETTLE = "settle"
+    FEE = "fee"
+    VOID = "void"
+    RETURN = "return"
+
+
+KIND_LABELS = {
+    Kind.COLLECT: gettext_noop("收款"),
+    Kind.HOLD: gettext_noop("冻结"),
+    Kind.SETTLE: gettext_noop("结清"),
+    Kind.FEE: gettext_noop("手续费"),
+    Kind.VOID: gettext_noop("解冻"),
+    Kind.RETURN: gettext_noop("退票"),
+}
+
+ROUTES = {
+    #              out of           into
+    Kind.COLLECT: (Code.OUTSIDE, Code.AVAILABLE),
+    Kind.HOLD: (Code.AVAILABLE, Code.IN_FLIGHT),
+    Kind.SETTLE: (Code.IN_FLIGHT, Code.OUTSIDE),
+    Kind.FEE: (Code.IN_FLIGHT, Code.CHANNEL_COST),
+    Kind.VOID: (Code.IN_FLIGHT, Code.AVAILABLE),
+    Kind.RETURN: (Code.OUTSIDE, Code.AVAILABLE),
+}
+
+RESOLUTIONS = (Kind.SETTLE, Kind.VOID)
+"""What ends a hold: one of them, once."""
+OF_A_HOLD = (Kind.SETTLE, Kind.FEE, Kind.VOID, Kind.RETURN)
+"""Transfers that name the hold they belong to."""
+
+
+class Place(NamedTuple):
+    """One account, by name."""
+
+    owner: str
+    code: Code
+
+
+def places_of(owner: str) -> tuple[Place, ...]:
+    """The accounts an owner has."""
+    return tuple(Place(owner, code) for code in (PLATFORM_CODES if owner == PLATFORM else CHANNEL_ACCOUNT_CODES))
+
+
+def route(kind: Kind, owner: str) -> tuple[Place, Place]:
+    """Out of where and into where a transfer of this kind goes, for this channel account."""
+    source, target = (Place(PLATFORM if code in PLATFORM_CODES else owner, code) for code in ROUTES[kind])
+    return source, target
+
+
+def turn(place: Place) -> tuple[int, str]:
+    """When this balance is changed, among those of one deed.
+
+    One order for everybody, so that two deeds never wait for each other in a circle. `available`, the only account that
+    may refuse, comes first: a refusal has changed nothing. `outside`, the account that everybody needs, comes last: its
+    row is locked for the shortest time.
+    """
+    return list(Code).index(place.code), place.owner

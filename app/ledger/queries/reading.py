@@ -1,0 +1,184 @@
+"""What the book says: balances, entries, and what the verbs need to know before they write."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy.orm import aliased
+
+from app.kernel.money import ZERO, Money
+from app.ledger import chart
+from app.ledger.chart import Code, Kind, Place
+from app.ledger.models import LedgerAccount, Transfer
+from app.ledger.rules import nothing_held
+from app.runtime.db import db
+from app.runtime.listing import Listing, listing
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """What one channel account has with us. Nothing where no account was opened yet."""
+
+    available: Money = ZERO
+    in_flight: Money = ZERO
+
+    @property
+    def total(self) -> Money:
+        return self.available + self.in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    id: int
+    owner: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: int
+    balance: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    owner: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Every balance there is."""
+
+    owners: Mapping[str, Balances]
+    available: Money
+    in_flight: Money
+    channel_cost: Money
+    outside: Money
+
+    @property
+    def total(self) -> Money:
+        """Zero, or the book is broken."""
+        return self.available + self.in_flight + self.channel_cost + self.outside
+
+
+def balances_of(owners: Iterable[str]) -> dict[str, Balances]:
+    """Every owner asked for is in the answer."""
+    wanted = list(owners)
+    found = _balances(LedgerAccount.owner.in_(wanted))
+    return {owner: _of(found.get(owner, {})) for owner in wanted}
+
+
+def overview() -> Overview:
+    """All channel accounts by number, the platform's accounts, and the totals."""
+    found = _balances()
+    platform = found.pop(chart.PLATFORM, {})
+    owners = {owner: _of(found[owner]) for owner in sorted(found)}
+    return Overview(
+        owners=owners,
+        available=sum((balances.available for balances in owners.values()), ZERO),
+        in_flight=sum((balances.in_flight for balances in owners.values()), ZERO),
+        channel_cost=platform.get(Code.CHANNEL_COST, ZERO),
+        outside=platform.get(Code.OUTSIDE, ZERO),
+    )
+
+
+def entries(number: str) -> Sequence[Row[Any]]:
+    """All transfers of one business number, oldest first, as rows to show (`_shown`)."""
+    return db.session.execute(_shown().where(Transfer.number == number).order_by(Transfer.id)).all()
+
+
+def latest(asked: Mapping[str, str]) -> Listing:
+    """All transfers, newest first, a page of them."""
+    return listing(_shown(), key=Transfer.__table__.c.id, asked=asked, kept={})
+
+
+def account(place: Place) -> Account | None:
+    found = db.session.execute(
+        select(LedgerAccount.id, LedgerAccount.balance).where(
+            LedgerAccount.owner == place.owner, LedgerAccount.code == place.code
+        )
+    ).one_or_none()
+    return Account(*found) if found else None
+
+
+def lock_available(owner: str) -> None:
+    """Whoever decides about this owner next sees what we do now. (On SQLite the transaction itself is the lock.)"""
+    db.session.execute(
+        select(LedgerAccount.id)
+        .where(LedgerAccount.owner == owner, LedgerAccount.code == Code.AVAILABLE)
+        .with_for_update(key_share=True)
+    )
+
+
+def collected(number: str) -> Collected | None:
+    """What was collected under this number."""
+    found = db.session.execute(
+        select(LedgerAccount.owner, Transfer.amount)
+        .join(Transfer, Transfer.credit_account_id == LedgerAccount.id)
+        .where(Transfer.number == number, Transfer.kind == Kind.COLLECT)
+    ).one_or_none()
+    return Collected(*found) if found else None
+
+
+def held(number: str) -> Hold:
+    """The hold of this number, locked; Refused when there is none."""
+    found = db.session.execute(
+        select(Transfer.id, LedgerAccount.owner, Transfer.amount)
+        .join(LedgerAccount, Transfer.credit_account_id == LedgerAccount.id)
+        .where(Transfer.number == number, Transfer.kind == Kind.HOLD)
+        .with_for_update(key_share=True, of=Transfer)
+    ).one_or_none()
+    if found is None:
+        raise nothing_held(number)
+    return Hold(*found)
+
+
+def done(hold_id: int) -> dict[str, Money]:
+    """What became of a hold: kind → amount."""
+    found = db.session.execute(select(Transfer.kind, Transfer.amount).where(Transfer.hold_id == hold_id))
+    return {kind: amount for kind, amount in found}  # noqa: C416 (dict() cannot read rows with types)
+
+
+def _shown() -> Select[*tuple[Any, ...]]:
+    source, target = aliased(LedgerAccount), aliased(LedgerAccount)
+    return (
+        select(
+            Transfer.id,
+            Transfer.posted_at.label("at"),
+            Transfer.kind,
+            Transfer.number,
+            source.owner.label("source_owner"),
+            source.code.label("source_code"),
+            target.owner.label("target_owner"),
+            target.code.label("target_code"),
+            Transfer.amount.label("amount"),
+            Transfer.note,
+        )
+        .join(source, Transfer.debit_account_id == source.id)
+        .join(target, Transfer.credit_account_id == target.id)
+    )
+
+
+def _balances(*conditions: ColumnElement[bool]) -> dict[str, dict[str, Money]]:
+    """Owner → code → balance."""
+    found: dict[str, dict[str, Money]] = {}
+    rows = select(LedgerAccount.owner, LedgerAccount.code, LedgerAccount.balance).where(*conditions)
+    for owner, code, balance in db.session.execute(rows):
+        found.setdefault(owner, {})[code] = balance
+    return found
+
+
+def _of(held: Mapping[str, Money]) -> Balances:
+    return Balances(available=held.get(Code.AVAILABLE, ZERO), in_flight=held.get(Code.IN_FLIGHT, ZERO))
+
+
+def deeds() -> dict[str, dict[str, Money]]:
+    """What was posted for each held number, by kind: to be laid beside what asked for it."""
+    found: dict[str, dict[str, Money]] = {}
+    for number, kind, amount in db.session.execute(
+        select(Transfer.number, Transfer.kind, Transfer.amount).where(Transfer.kind != Kind.COLLECT)
+    ):
+        found.setdefault(number, {})[str(kind)] = amount
+    return found

@@ -1,0 +1,63 @@
+"""The dashboard, the live stream, the meter of unknown money, and two questions a supervisor of machines asks."""
+
+from flask import Blueprint, Response, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+
+from app.auth import queries as auth_queries
+from app.auth.identity import me
+from app.auth.permissions import Permission, needs, passive, public, signed_in
+from app.channels import rules
+from app.live import queries
+from app.runtime import live_events
+from app.runtime.page import page
+from app.withdrawals import queries as withdrawals
+
+bp = Blueprint("live", __name__)
+
+
+@bp.get("/")
+@needs(Permission.DASHBOARD_READ)
+def dashboard() -> ResponseReturnValue:
+    name = request.args.get("channel", "")
+    return page("live/dashboard.html", board=queries.dashboard(name), channel=name, rules=rules)
+
+
+@bp.get("/meter")
+@signed_in
+@passive
+def meter() -> ResponseReturnValue:
+    """How much money has a fate that nobody knows: in the header of every page."""
+    return page("live/meter.html", unknown=withdrawals.unknown())
+
+
+@bp.get("/live")
+@signed_in
+@passive
+def stream() -> ResponseReturnValue:
+    """One stream a page. It carries names of topics, nothing else; looking is not activity."""
+    session_id = me().session_id
+    return Response(
+        live_events.stream(session_id, lambda: auth_queries.is_over(session_id)),
+        mimetype="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@bp.get("/healthz")
+@public
+def healthz() -> ResponseReturnValue:
+    return jsonify(status="ok")
+
+
+@bp.get("/readyz")
+@public
+def readyz() -> ResponseReturnValue:
+    """200 only with the database, Redis, a worker that answers its nudges, and the clock."""
+    found = queries.alive() | {"database": True}
+    try:
+        found["redis"] = bool(current_app.extensions["redis"].ping())
+    except RedisError:
+        found["redis"] = False
+    ready = all(found.values())
+    return jsonify(ready=ready, **found), 200 if ready else 503

@@ -1,0 +1,1 @@
+"""Plumbing: database, jobs, HTTP, pages, sealing, live events. Knows no feature."""

@@ -1,0 +1,244 @@
+"""Durable work. A `job` row is written in the transaction that makes the state that needs it; a worker claims it with a
+conditional UPDATE and a growing fence. Duplicated, lost and late nudges are harmless (RELIABILITY I-2).
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+import structlog
+from flask import current_app
+from sqlalchemy import Index, String, Text, and_, case, or_, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.config import config
+from app.kernel import clock
+from app.runtime import queue
+from app.runtime.db import Key, Model, after_commit, changed, db, in_transaction, insert, lease_now, transaction
+
+log = structlog.get_logger(__name__)
+
+LEASE_S = 120
+"""How long a claimed row is left alone: longer than any single job may take (HTTP total time-out is 30 s)."""
+LONGEST_BACKOFF_S = 300
+ROWS_A_DRAIN = 200
+
+
+class Job(Model):
+    """Something that must still happen. `wanted` grows with each promise, so a promise made while it runs is kept."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        Index(
+            "ix_job_due",
+            "line",
+            "due_at",
+            postgresql_where=text("done_at IS NULL"),
+            sqlite_where=text("done_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(100))
+    subject: Mapped[str] = mapped_column(String(64))
+    line: Mapped[str] = mapped_column(String(20))
+    dedup_key: Mapped[str] = mapped_column(String(200), unique=True)
+    due_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    wanted: Mapped[int] = mapped_column(default=1)
+    done_at: Mapped[datetime | None]
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class Tick(Model):
+    """When a piece of periodic work was last put on the list. Several clocks are harmless: one of them wins the row."""
+
+    __tablename__ = "tick"
+
+    kind: Mapped[str] = mapped_column(String(100), primary_key=True)
+    last_at: Mapped[datetime]
+
+
+class Heartbeat(Model):
+    """The last sign of life of a kind of process: `worker:channel`, `clock`."""
+
+    __tablename__ = "heartbeat"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A job's answer when it is not finished: look again after so many seconds."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Periodic work as data (`app/schedule.py`)."""
+
+    kind: str
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    id: int
+    kind: str
+    subject: str
+    line: str
+    fence: int
+    wanted: int
+    attempts: int
+
+
+def promise(kind: str, subject: str = "", *, after_s: float = 0, line: str = queue.Line.CHANNEL) -> None:
+    """This will be done: joins the caller's transaction, wakes a worker after it.
+
+    One row for each (kind, subject): promising again makes it due again, at the earlier of the two times.
+    """
+    assert in_transaction(), "a promise belongs to the change that needs it"
+    due = clock.later(after_s)
+    row = insert(Job).values(
+        kind=kind,
+        subject=subject,
+        line=str(line),
+        dedup_key=f"{kind}:{subject}",
+        due_at=due,
+        created_at=clock.now(),
+        fence=0,
+        attempts=0,
+        wanted=1,
+        last_error="",
+    )
+    # A row that waits keeps the earlier time; one that is done or running right now takes the new one.
+    waiting = and_(Job.done_at.is_(None), Job.lease_until.is_(None), Job.due_at < row.excluded.due_at)
+    db.session.execute(
+        row.on_conflict_do_update(
+            index_elements=[Job.dedup_key],
+            set_={
+                "wanted": Job.wanted + 1,
+                "due_at": case((waiting, Job.due_at), else_=row.excluded.due_at),
+                "attempts": case((Job.done_at.is_(None), Job.attempts), else_=0),
+                "done_at": None,
+            },
+        )
+    )
+    if after_s <= 0:
+        after_commit(queue.nudge, str(line))
+
+
+def drain(line: str) -> int:
+    """Do what is due on this line, up to 200 rows, many at a time. The RQ job, and the tests' way to let work happen."""
+    queue.nudge_taken(line)
+    beat(f"worker:{line}")
+    threads = config().worker_threads
+    done = 0
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix=line) as pool:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        while done < ROWS_A_DRAIN and (claimed := claim(line, limit=threads)):
+            list(pool.map(lambda job: _run_in(app, job), claimed))
+            done += len(claimed)
+    if done >= ROWS_A_DRAIN:
+        queue.nudge(line)
+    return done
+
+
+def claim(line: str, *, limit: int) -> list[Claimed]:
+    """Take due rows that nobody holds: lease set, fence grown. Two workers never get the same fence."""
+    with transaction():
+        now = lease_now()
+        due = (
+            select(Job.id)
+            .where(Job.line == line, Job.done_at.is_(None), Job.due_at <= now)
+            .where(or_(Job.lease_until.is_(None), Job.lease_until < now))
+            .order_by(Job.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = db.session.execute(
+            update(Job)
+            .where(Job.id.in_(due.scalar_subquery()))
+            .values(lease_until=now + timedelta(seconds=LEASE_S), fence=Job.fence + 1, attempts=Job.attempts + 1)
+            .returning(Job.id, Job.kind, Job.subject, Job.line, Job.fence, Job.wanted, Job.attempts)
+            .execution_options(synchronize_session=False)
+        ).all()
+    return [Claimed(*row) for row in rows]
+
+
+def run(job: Claimed) -> None:
+    """Do one claimed row and write down how it went. Nothing that goes wrong makes the row disappear."""
+    module, _, name = job.kind.rpartition(".")
+    try:
+        answer = getattr(import_module(module), name)(*([job.subject] if job.subject else []))
+    except Exception as problem:
+        log.exception("job_failed", kind=job.kind, subject=job.subject, attempts=job.attempts)
+        backoff = min(2.0 ** min(job.attempts, 10), LONGEST_BACKOFF_S)
+        _put_back(job, backoff, error=f"{type(problem).__name__}: {problem}"[:500])
+        return
+    if isinstance(answer, Again):
+        _put_back(job, answer.after_s)
+    else:
+        _finish(job)
+
+
+def sweep(lines: tuple[str, ...] = tuple(queue.Line)) -> None:
+    """Nudge every line: whatever is due and unheld gets another chance, whoever lost the nudge before."""
+    for line in lines:
+        queue.nudge(line)
+
+
+def put_due_ticks_on_the_list(schedule: tuple[Every, ...]) -> None:
+    """Turn the schedule's due entries into job rows, once each, however many clocks run."""
+    for entry in schedule:
+        now = clock.now()
+        with transaction():
+            first = insert(Tick).values(kind=entry.kind, last_at=now).on_conflict_do_nothing()
+            won = changed(first) or changed(
+                update(Tick)
+                .where(Tick.kind == entry.kind, Tick.last_at <= now - timedelta(seconds=entry.every_s))
+                .values(last_at=now)
+            )
+            if won:
+                promise(entry.kind)
+
+
+def beat(name: str) -> None:
+    """Leave a sign of life."""
+    with transaction():
+        row = insert(Heartbeat).values(name=name, at=clock.now())
+        db.session.execute(row.on_conflict_do_update(index_elements=[Heartbeat.name], set_={"at": row.excluded.at}))
+
+
+def last_beat(name: str) -> datetime | None:
+    return db.session.scalar(select(Heartbeat.at).where(Heartbeat.name == name))
+
+
+def _run_in(app: Any, job: Claimed) -> None:
+    with app.app_context():
+        run(job)
+
+
+def _finish(job: Claimed) -> None:
+    with transaction():
+        mine = (Job.id == job.id, Job.fence == job.fence)
+        unchanged = update(Job).where(*mine, Job.wanted == job.wanted)
+        if not changed(unchanged.values(done_at=clock.now(), lease_until=None, last_error="")):
+            # It was promised again while it ran (its row is due), or another worker holds it by now (its fence grew).
+            db.session.execute(update(Job).where(*mine).values(lease_until=None))
+            after_commit(queue.nudge, job.line)
+
+
+def _put_back(job: Claimed, after_s: float, error: str = "") -> None:
+    with transaction():
+        mine = (Job.id == job.id, Job.fence == job.fence)
+        # A promise made meanwhile may be due earlier than our next look.
+        due = case((Job.wanted == job.wanted, clock.later(after_s)), else_=Job.due_at)
+        db.session.execute(update(Job).where(*mine).values(due_at=due, lease_until=None, last_error=error))

@@ -1,0 +1,173 @@
+"""`paydesk up`: the whole console on one machine, out of one folder, for one terminal.
+
+Production starts the same processes with the tools of its own; nothing else in the house depends on this file.
+"""
+
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from app.config import Config
+from app.runtime import embedded, home
+from app.runtime.queue import Line
+from app.runtime.supervisor import Asked, Broken, Child, Supervisor, fresh_log
+
+PATIENCE_S = 3.0
+
+
+def up(*, demo: bool = True, setup_only: bool = False) -> int:
+    """Everything, until somebody asks to stop. An exit code: 0 when asked, 1 when something could not be done."""
+    try:
+        with home.only_one(home.data_folder()) as data_dir, Supervisor(data_dir / "log", cwd=home.TOP) as supervisor:
+            config = home.configure(data_dir, demo)
+            if setup_only:
+                supervisor.once(_command("migrate"))
+                _say(f"Set up. Start with ./run; the data is in {data_dir}")
+            else:
+                _start(supervisor, config)
+                _say(_ready_block(config))
+                _watch(supervisor)
+    except Asked:
+        _say("Stopped.")
+    except (Broken, OSError) as problem:
+        print(f"Paydesk cannot run: {problem}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def _start(supervisor: Supervisor, config: Config) -> None:
+    _wait_for_port(config.host, config.port)
+    settled = home.is_settled(config)
+    if os.environ["PAYDESK_REDIS_URL"] == embedded.url(config.data_dir):
+        if not _comes_true(lambda: not embedded.answers(config.data_dir)):
+            raise Broken(
+                "the Redis of an earlier run still works in this data folder; end it (`pgrep -a valkey-server`)"
+            )
+        supervisor.start(embedded.server(config.data_dir))
+    supervisor.once(_command("migrate"))
+    if config.demo:
+        if config.sandbox_url.startswith("http://127.0.0.1:"):
+            supervisor.start(_sandbox(config))
+        if not settled:
+            _say("Making the demo's data …")
+            supervisor.once(_command("seed-demo"))
+    home.remember(config)
+    supervisor.start(*_children(config))
+
+
+def _watch(supervisor: Supervisor) -> None:
+    try:
+        supervisor.watch()
+    except Asked:
+        _say("\nStopping; Ctrl-C once more kills.")
+        raise
+
+
+# The processes
+
+
+def _children(config: Config) -> Iterator[Child]:
+    yield _command("clock", stops=1, killed_after_s=1.0)
+    yield Child(
+        "web",
+        [
+            *(sys.executable, "-m", "gunicorn", "wsgi:app", "--no-control-socket"),
+            *("--worker-class", "gthread", "--workers", "1", "--threads", "64", "--graceful-timeout", "2"),
+            *("--bind", f"{config.host}:{config.port}"),
+            *("--access-logfile", str(fresh_log(config.data_dir / "log" / "access.log"))),
+        ],
+        os.environ,
+        stops=2,
+        killed_after_s=3.0,
+        ready=lambda: _is_ready(config),
+    )
+    for line in Line:
+        argv = [sys.executable, str(home.TOP / "worker.py"), line]
+        yield Child(f"worker-{line}", argv, os.environ, stops=3, killed_after_s=4.0)
+
+
+def _sandbox(config: Config) -> Child:
+    """The third party. It is told nothing of our keys and our database."""
+    port = urlsplit(config.sandbox_url).port
+    assert port
+    return Child(
+        "sandbox",
+        [sys.executable, "-m", "app.sandbox", "--port", str(port), "--data", str(config.data_dir / "sandbox.db")],
+        {name: value for name, value in os.environ.items() if name not in (*home.SECRETS, "PAYDESK_DATABASE_URL")},
+        stops=4,
+        killed_after_s=4.3,
+        ready=lambda: _accepts(port),
+    )
+
+
+def _command(name: str, *, stops: int = 0, killed_after_s: float = 4.0) -> Child:
+    """`paydesk <name>`, also where the command itself is not on the path."""
+    argv = [sys.executable, "-c", "from app.cli import main; main()", name]
+    return Child(name, argv, os.environ, stops=stops, killed_after_s=killed_after_s)
+
+
+# Ports
+
+
+def _wait_for_port(host: str, port: int) -> None:
+    # What an earlier run left behind may need a moment to let go.
+    if not _comes_true(lambda: home.is_free(host, port)):
+        other = next(number for number in range(port + 1, port + 100) if home.is_free(host, number))
+        raise Broken(f"port {port} is taken by another program. Take another one: PAYDESK_PORT={other} ./run")
+
+
+def _accepts(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _is_ready(config: Config) -> bool:
+    host = "127.0.0.1" if config.host == "0.0.0.0" else config.host  # noqa: S104  comparing, not binding
+    line = http.client.HTTPConnection(host, config.port, timeout=5)
+    try:
+        line.request("GET", "/readyz")
+        return line.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        line.close()
+
+
+def _comes_true(wanted: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (true := wanted()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true
+
+
+# What is said
+
+
+def _ready_block(config: Config) -> str:
+    lines = ["", f"Paydesk 提现工作台   http://{config.host}:{config.port}", ""]
+    accounts = config.data_dir / home.ACCOUNTS
+    if config.demo and accounts.exists():
+        rows = [(it["role"], it["username"], it["password"]) for it in json.loads(accounts.read_text())]
+        lines += [f"  {_padded(role, 24)}{_padded(name, 16)}{password}" for role, name, password in rows]
+    else:
+        lines += ["  The first administrator's link: .venv/bin/paydesk first-link"]
+    return "\n".join([*lines, "", f"Data and logs: {config.data_dir}", "Stop: Ctrl-C", ""])
+
+
+def _padded(text: str, columns: int) -> str:
+    """A Chinese character takes two columns of a terminal."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return text + " " * max(1, columns - len(text) - wide)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # the terminal may be gone; that must not keep us from stopping in order
+        print(text, flush=True)

@@ -1,0 +1,168 @@
+"""白鹭支付, their side: `README.md` §2."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from app.kernel import clock, signing
+from app.sandbox.cards import Card, CardToBind
+from app.sandbox.growth import Account
+from app.sandbox.manners.manner import (
+    PROBLEMS,
+    Asked,
+    AskFigures,
+    Incoming,
+    Manner,
+    Outgoing,
+    Query,
+    Rejected,
+    Voice,
+    check_clock,
+    day_of,
+    json_bytes,
+    json_object,
+    text_of,
+)
+from app.sandbox.merchants import Merchant
+from app.sandbox.payouts import Payout, Submit
+from app.sandbox.states import State
+
+WORDS = {
+    State.PROCESSING: "DEALING",
+    State.STRANGE: "CLEARING_HOUSE_REVIEW",  # listed nowhere
+    State.PAID: "SUCCESS",
+    State.FAILED: "FAIL",
+    State.RETURNED: "REFUND",
+    State.REFUSED: "FAIL",
+}
+CODES = {
+    "balance": "BALANCE_NOT_ENOUGH",
+    "card": "CARD_NO_INVALID",
+    "name": "PAYEE_NAME_MISMATCH",
+    "card_not_bound": "CARD_NOT_BOUND",
+    "different": "TRADE_NO_CONFLICT",
+    "not_found": "TRADE_NOT_EXIST",
+    "no_day": "DATE_NOT_AVAILABLE",
+    "signature": "SIGN_ERROR",
+    "malformed": "PARAM_ERROR",
+    "clock": "TIMESTAMP_EXPIRED",
+    "busy": "SYSTEM_ERROR",
+}
+CARD_WORDS = {"bound": "VALID", "refused": "INVALID", "in_review": "CHECKING"}
+
+
+class Egret(Manner):
+    code = "egret"
+    title = "白鹭支付"
+    deduplicates = True
+    keys = ("public_key",)
+    interfaces: ClassVar = {
+        "POST /openapi/transfer/submit": "submit",
+        "POST /openapi/transfer/query": "query",
+        "POST /openapi/account/overview": "figures",
+        "POST /openapi/card/bind": "bind_card",
+    }
+
+    def complete_keys(self, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+        """Their own pair is made at the first registration and kept for ever."""
+        if "channel_private_key" in known:
+            return {**known, **given}
+        private, public = signing.new_rsa_pair()
+        return {**given, "channel_private_key": private, "channel_public_key": public}
+
+    def told(self, keys: Mapping[str, str]) -> dict[str, str]:
+        return {"channel_public_key": keys["channel_public_key"]}
+
+    def caller(self, incoming: Incoming) -> tuple[str, str]:
+        return "merchant_no", incoming.headers.get("egret-merchant", "")
+
+    def read(self, incoming: Incoming, interface: str, merchant: Merchant) -> Asked:
+        timestamp = incoming.headers.get("egret-timestamp", "")
+        signed = timestamp.encode() + b"\n" + incoming.body
+        if not signing.rsa_verify(signed, incoming.headers.get("egret-signature", ""), merchant.keys["public_key"]):
+            raise Rejected("signature")
+        check_clock(timestamp, per_second=1000)
+        fields = json_object(incoming.body)
+        if fields.get("merchantNo") != merchant.merchant_no:
+            raise Rejected("malformed")
+        if interface == "figures":
+            return AskFigures(day=day_of(text_of(fields, "bizDate")))
+        if interface == "query":
+            return Query(order_no=text_of(fields, "outTradeNo"))
+        if interface == "bind_card":
+            return CardToBind(
+                reference=text_of(fields, "outBindNo"),
+                card_number=text_of(fields, "cardNo"),
+                holder=text_of(fields, "cardHolder"),
+                bank=text_of(fields, "bankName", optional=True),
+                phone=text_of(fields, "phone", optional=True),
+            )
+        amount = fields.get("tradeAmount")
+        if type(amount) is not int or not 0 < amount < 10**15:
+            raise Rejected("malformed")
+        return Submit(
+            order_no=text_of(fields, "outTradeNo"),
+            amount_minor=amount,
+            card_number=text_of(fields, "payeeCardNo"),
+            holder=text_of(fields, "payeeName"),
+            bank=text_of(fields, "payeeBank", optional=True),
+        )
+
+    def payout(self, voice: Voice, payout: Payout) -> Outgoing:
+        return _say(voice, code="OK", msg="成功", data=_about(payout))
+
+    def problem(self, voice: Voice, problem: str, *, order_no: str = "", amount_minor: int | None = None) -> Outgoing:
+        data: dict[str, object] = {}
+        if order_no:
+            data["outTradeNo"] = order_no
+        if amount_minor is not None:
+            data["tradeAmount"] = amount_minor
+        return _say(voice, code=CODES[problem], msg=PROBLEMS[problem], data=data)
+
+    def card(self, voice: Voice, card: Card) -> Outgoing:
+        data = {"outBindNo": card.reference, "cardState": CARD_WORDS[card.state]}
+        if card.state == "bound":
+            data["cardToken"] = card.token
+        return _say(voice, code="OK", msg=card.reason or "成功", data=data)
+
+    def figures(self, voice: Voice, account: Account) -> Outgoing:
+        data = {
+            "bizDate": account.day.isoformat(),
+            "tradeTotal": account.total_minor,
+            "yesterdayTotal": account.yesterday_minor,
+            "todayTotal": account.today_minor,
+            "settledTotal": account.settled_minor,
+            "settleable": account.settleable_minor,
+        }
+        return _say(voice, code="OK", msg="成功", data=data)
+
+    def callback(self, voice: Voice, payout: Payout) -> Outgoing:
+        event_id = f"{payout.channel_no}-{WORDS[payout.state]}"
+        return _say(voice, event="TRANSFER", eventId=event_id, data=_about(payout))
+
+    def satisfied(self, answer: bytes) -> bool:
+        if answer.strip() == b"SUCCESS":
+            return True
+        try:
+            return json_object(answer).get("code") == "OK"
+        except Rejected:
+            return False
+
+
+def _about(payout: Payout) -> dict[str, object]:
+    return {
+        "outTradeNo": payout.order_no,
+        "tradeNo": payout.channel_no,
+        "tradeAmount": payout.amount_minor,
+        "tradeState": WORDS[payout.state],
+    }
+
+
+def _say(voice: Voice, **fields: object) -> Outgoing:
+    body = json_bytes({"merchantNo": voice.merchant.merchant_no, **fields})
+    timestamp = str(int(clock.now().timestamp() * 1000))
+    signature = signing.rsa_sign(timestamp.encode() + b"\n" + body, voice.merchant.keys["channel_private_key"])
+    return Outgoing(
+        body=body,
+        content_type="application/json; charset=utf-8",
+        headers={"Egret-Timestamp": timestamp, "Egret-Signature": voice.sign(signature)},
+    )

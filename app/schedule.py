@@ -1,0 +1,5 @@
+"""Periodic work as data. The clock puts what is due on the list of jobs; workers do it."""
+
+from app.runtime.jobs import Every
+
+EVERY = (Every("app.channels.jobs.pull_all", every_s=30),)

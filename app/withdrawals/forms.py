@@ -1,0 +1,48 @@
+"""Shape and syntax of a withdrawal, of a refusal's reason, and of the list's search."""
+
+from flask_babel import lazy_gettext as _
+from wtforms import HiddenField, SearchField, SelectField, StringField
+from wtforms.validators import InputRequired, Length, Regexp
+
+from app.runtime.fields import MoneyField
+from app.runtime.forms import StrictForm
+
+
+class WithdrawalForm(StrictForm):
+    account = HiddenField(validators=[InputRequired()])
+    fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}")])
+    form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
+    card = SelectField(_("收款卡"), validators=[InputRequired(_("请选择收款卡"))], validate_choice=False)
+    amount = MoneyField(
+        _("提现金额"),
+        validators=[InputRequired(_("请输入提现金额"))],
+        render_kw={"inputmode": "decimal", "autocomplete": "off", "placeholder": "0.00"},
+    )
+    memo = StringField(_("备注"), validators=[Length(max=100, message=_("备注最多 100 个字"))])
+
+
+class ApproveForm(StrictForm):
+    seen = HiddenField(validators=[InputRequired()])
+
+
+class RejectForm(StrictForm):
+    reason = StringField(_("驳回原因"), validators=[InputRequired(_("请写明驳回原因")), Length(min=2, max=200)])
+
+
+class WithdrawalFilters(StrictForm):
+    """The search of the list: a GET form."""
+
+    class Meta:
+        csrf = False
+
+    q = SearchField(_("单号 / 户名 / 卡尾号"), description=_("订单号、渠道单号、户名或卡尾号"))
+    account = SelectField(_("渠道账号"), validate_choice=False)
+    least = StringField(_("金额从"))
+    most = StringField(_("金额到"))
+    to = StringField(_("截止日期"), description="20261121")
+    card = StringField(_("完整卡号"))
+    state = HiddenField()
+
+
+# `from` is a word of Python; the field is added by its name.
+setattr(WithdrawalFilters, "from", StringField(_("起始日期"), description="20261121"))

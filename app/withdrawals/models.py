@@ -1,0 +1,103 @@
+"""The withdrawal, the trace of everything that happened to it, and what waits for a person."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel import clock
+from app.kernel.money import Money
+from app.runtime.db import Key, Model, append_only
+from app.withdrawals.states import WITHDRAWAL, State
+
+_OPEN = text("closed_at IS NULL")
+
+
+class Withdrawal(Model):
+    """Payee and amount are copied in and never change; `number` is what the channel knows it by, for ever."""
+
+    __tablename__ = "withdrawal"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0 AND fee_minor >= 0", name="amounts"),
+        CheckConstraint("checker_id IS NULL OR checker_id <> maker_id", name="four_eyes"),
+        Index("ix_withdrawal_state", "state", "id"),
+        Index("ix_withdrawal_account", "account_id", "id"),
+        Index("ix_withdrawal_card", "card_index", "id"),
+        Index("ix_withdrawal_day", "business_day", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    number: Mapped[str] = mapped_column(String(32), unique=True)
+    form_key: Mapped[str] = mapped_column(String(36), unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
+    card_id: Mapped[int] = mapped_column(ForeignKey("card.id"))
+    holder: Mapped[str] = mapped_column(String(60))
+    bank: Mapped[str] = mapped_column(String(60))
+    card_masked: Mapped[str] = mapped_column(String(30))
+    card_index: Mapped[str] = mapped_column(String(64))
+    amount: Mapped[Money] = mapped_column("amount_minor")
+    fee: Mapped[Money] = mapped_column("fee_minor")
+    memo: Mapped[str] = mapped_column(String(100), default="")
+    state: Mapped[str] = mapped_column(String(12), default=State(WITHDRAWAL.initial))
+    seq: Mapped[int] = mapped_column(default=0)
+    maker_id: Mapped[int] = mapped_column(ForeignKey("operator.id"))
+    maker: Mapped[str] = mapped_column(String(60))
+    checker_id: Mapped[int | None] = mapped_column(ForeignKey("operator.id"))
+    checker: Mapped[str] = mapped_column(String(60), default="")
+    approval: Mapped[str] = mapped_column(String(64), default="")
+    """HMAC over what was approved; the worker computes it again before it sends."""
+    setting_id: Mapped[int | None] = mapped_column(ForeignKey("channel_setting.id"))
+    call_id: Mapped[int | None] = mapped_column(ForeignKey("channel_call.id"))
+    """The latest submit: only its own sender may say that it never left."""
+    channel_number: Mapped[str] = mapped_column(String(64), default="")
+    attempts: Mapped[int] = mapped_column(default=0)
+    asked: Mapped[int] = mapped_column(default=0)
+    not_found: Mapped[int] = mapped_column(default=0)
+    first_not_found_at: Mapped[datetime | None]
+    signed_at: Mapped[datetime | None]
+    """When the channel last said anything signed about it. None while it is out: the result is unknown."""
+    message: Mapped[str] = mapped_column(Text, default="")
+    business_day: Mapped[date]
+    made_at: Mapped[datetime] = mapped_column(default=clock.now)
+    sent_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+@append_only
+class WithdrawalEvent(Model):
+    """One line of the trace; `seq` has no gaps."""
+
+    __tablename__ = "withdrawal_event"
+    __table_args__ = (UniqueConstraint("withdrawal_id", "seq"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    withdrawal_id: Mapped[int] = mapped_column(ForeignKey("withdrawal.id"))
+    seq: Mapped[int]
+    verb: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(12))
+    actor: Mapped[str] = mapped_column(String(60))
+    why: Mapped[str] = mapped_column(String(300), default="")
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class WithdrawalHold(Model):
+    """人工待办: something about this withdrawal that no rule may decide."""
+
+    __tablename__ = "withdrawal_hold"
+    __table_args__ = (
+        Index(
+            "uq_withdrawal_hold_open",
+            "withdrawal_id",
+            "reason",
+            unique=True,
+            postgresql_where=_OPEN,
+            sqlite_where=_OPEN,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    withdrawal_id: Mapped[int] = mapped_column(ForeignKey("withdrawal.id"))
+    reason: Mapped[str] = mapped_column(String(30))
+    detail: Mapped[str] = mapped_column(String(300), default="")
+    opened_at: Mapped[datetime] = mapped_column(default=clock.now)
+    closed_at: Mapped[datetime | None]

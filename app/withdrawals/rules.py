@@ -1,0 +1,120 @@
+"""What is allowed and what follows from what was seen, as plain functions of plain values."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.channels.contract import Observation, Seen
+from app.kernel.bank_card import has_card_number
+from app.kernel.errors import Refused, gettext_noop
+from app.kernel.money import ZERO, Money
+from app.withdrawals.states import State
+
+SEND_WITHIN_S = 60
+"""A send that could not start within this time after its intention was written is not started at all."""
+HTTP_TOTAL_S = 30
+BETWEEN_NOT_FOUND_S = 60
+
+HOLDS = {
+    "amount_differs": gettext_noop("渠道所说的金额与我方不一致"),
+    "number_differs": gettext_noop("渠道的答复说的是另一笔订单"),
+    "contradiction": gettext_noop("渠道前后说法矛盾"),
+    "never_sent": gettext_noop("我方从未发送，渠道却有结果"),
+    "no_resend": gettext_noop("渠道两次回复无此订单，但它不按单号去重，不能自动重发"),
+    "approval_broken": gettext_noop("审批时的内容与现在不一致，已停止发送"),
+}
+
+_FINAL = {
+    Seen.PAID: ("succeed",),
+    Seen.FAILED: ("fail",),
+    Seen.RETURNED: ("succeed", "return"),
+}
+
+
+def require_amount(amount: Money, *, limit: Money) -> None:
+    if amount <= ZERO:
+        raise Refused("提现金额必须大于 0")
+    if amount > limit:
+        raise Refused(
+            "金额 ¥%(amount)s 超过该渠道账号的单笔限额 ¥%(limit)s",
+            amount=str(amount),
+            limit=str(limit),
+            advice="请拆分或换一个渠道账号",
+        )
+
+
+def require_clean_memo(memo: str) -> None:
+    if has_card_number(memo):
+        raise Refused("备注里不能写银行卡号", advice="请删去卡号后再提交")
+
+
+def require_another_pair_of_eyes(*, maker_id: int, checker_id: int) -> None:
+    if maker_id == checker_id:
+        raise Refused("不能审批自己创建的提现，请由另一人审批")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What we know of a withdrawal when something is seen about it."""
+
+    number: str
+    state: State
+    amount: Money
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Moves to make in this order, or a hold for a person. Neither: the observation teaches nothing new."""
+
+    verbs: tuple[str, ...] = ()
+    hold: str = ""
+
+
+def verdict(known: Known, seen: Observation) -> Verdict:
+    """Turn what was seen into moves, into work for a person, or into nothing at all."""
+    if seen.number and seen.number != known.number:
+        return Verdict(hold="number_differs")
+    if seen.seen is Seen.NOT_SENT:
+        return Verdict(verbs=("unsent",)) if known.state == State.SENDING else Verdict()
+    if not seen.signed or seen.seen in (Seen.PENDING, Seen.NOT_FOUND):
+        return Verdict(verbs=("wait",)) if known.state == State.SENDING else Verdict()
+    if seen.amount is not None and seen.amount != known.amount:
+        return Verdict(hold="amount_differs")
+    if known.state in (State.SENDING, State.PENDING) or (known.state == State.QUEUED and known.attempts):
+        return Verdict(verbs=_FINAL[seen.seen])
+    if known.state in (State.REVIEW, State.QUEUED, State.REJECTED, State.CANCELLED):
+        return Verdict(hold="never_sent")
+    if known.state == State.PAID:
+        return {Seen.PAID: Verdict(), Seen.RETURNED: Verdict(verbs=("return",))}.get(
+            seen.seen, Verdict(hold="contradiction")
+        )
+    agreed = (known.state, seen.seen) in {
+        (State.FAILED, Seen.FAILED),
+        (State.RETURNED, Seen.RETURNED),
+        (State.RETURNED, Seen.PAID),
+    }
+    return Verdict() if agreed else Verdict(hold="contradiction")
+
+
+def entries(state: State, *, amount: Money, fee: Money) -> dict[str, Money]:
+    """The ledger's entries that belong to a withdrawal in this state, by kind."""
+    found = {"hold": amount + fee}
+    if state in (State.PAID, State.RETURNED):
+        found |= {"settle": amount} | ({"fee": fee} if fee else {})
+    if state == State.RETURNED:
+        found["return"] = amount
+    if state in (State.FAILED, State.REJECTED, State.CANCELLED):
+        found["void"] = amount + fee
+    return found
+
+
+def could_still_arrive(*, sent_at: datetime, window_s: int, now: datetime) -> bool:
+    """Before this moment a "not found" is no news: the request may still be on its way, or the channel still hesitate."""
+    return now < sent_at + timedelta(seconds=SEND_WITHIN_S + HTTP_TOTAL_S + window_s)
+
+
+def is_proof_of_absence(*, not_found: int, first_not_found_at: datetime | None, now: datetime) -> bool:
+    """RELIABILITY I-1: validly signed NOT_FOUND twice, a minute apart, both after the last moment it could arrive."""
+    if not_found < 2 or first_not_found_at is None:
+        return False
+    return now >= first_not_found_at + timedelta(seconds=BETWEEN_NOT_FOUND_S)

@@ -1,0 +1,82 @@
+"""The life of a withdrawal, in one table: what may happen, what it does to the ledger, what must be done next."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.kernel.errors import gettext_noop
+from app.kernel.machine import Machine, Move
+
+
+class State(StrEnum):
+    REVIEW = "review"
+    QUEUED = "queued"
+    SENDING = "sending"
+    PENDING = "pending"
+    PAID = "paid"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    RETURNED = "returned"
+
+
+LABELS = {
+    State.REVIEW: (gettext_noop("待审批"), "info"),
+    State.QUEUED: (gettext_noop("待发送"), "wait"),
+    State.SENDING: (gettext_noop("发送中"), "wait"),
+    State.PENDING: (gettext_noop("处理中"), "wait"),
+    State.PAID: (gettext_noop("成功"), "good"),
+    State.FAILED: (gettext_noop("失败"), "bad"),
+    State.REJECTED: (gettext_noop("已驳回"), "neutral"),
+    State.CANCELLED: (gettext_noop("已撤销"), "neutral"),
+    State.RETURNED: (gettext_noop("已退票"), "odd"),
+}
+UNKNOWN = (gettext_noop("结果未知"), "odd")
+"""A fact about a call, never a failure: it may have left, and the channel has not said anything signed about it."""
+
+VERBS = {
+    "create": gettext_noop("创建"),
+    "approve": gettext_noop("审批通过"),
+    "reject": gettext_noop("驳回"),
+    "cancel": gettext_noop("撤销"),
+    "send": gettext_noop("开始发送"),
+    "unsent": gettext_noop("未发出，退回待发送"),
+    "wait": gettext_noop("等待渠道结果"),
+    "succeed": gettext_noop("渠道确认成功"),
+    "fail": gettext_noop("渠道确认失败"),
+    "return": gettext_noop("渠道退票"),
+    "resend": gettext_noop("证据齐全，按原单号重发"),
+    "hold": gettext_noop("需要人工处理"),
+    "not_found": gettext_noop("渠道回复无此订单"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalMove(Move):
+    """`book`: the ledger's word for it. `wakes`: the job that the new state needs, promised in the same transaction."""
+
+    book: str = ""
+    wakes: str = ""
+
+
+SUBMIT = "app.withdrawals.jobs.submit"
+ASK = "app.withdrawals.jobs.ask"
+
+# Queued is among them because a re-send may be queued while the first send turns out to have arrived after all.
+_OUT = (State.QUEUED, State.SENDING, State.PENDING)
+
+WITHDRAWAL = Machine(
+    name=gettext_noop("提现"),
+    initial=State.REVIEW,
+    moves=(
+        WithdrawalMove(verb="approve", sources=(State.REVIEW,), target=State.QUEUED, wakes=SUBMIT),
+        WithdrawalMove(verb="reject", sources=(State.REVIEW,), target=State.REJECTED, book="release"),
+        WithdrawalMove(verb="cancel", sources=(State.REVIEW,), target=State.CANCELLED, book="release"),
+        WithdrawalMove(verb="send", sources=(State.QUEUED,), target=State.SENDING, wakes=ASK),
+        WithdrawalMove(verb="unsent", sources=(State.SENDING,), target=State.QUEUED, wakes=SUBMIT),
+        WithdrawalMove(verb="wait", sources=(State.SENDING,), target=State.PENDING, wakes=ASK),
+        WithdrawalMove(verb="resend", sources=(State.SENDING, State.PENDING), target=State.QUEUED, wakes=SUBMIT),
+        WithdrawalMove(verb="succeed", sources=_OUT, target=State.PAID, book="settle"),
+        WithdrawalMove(verb="fail", sources=_OUT, target=State.FAILED, book="release"),
+        WithdrawalMove(verb="return", sources=(State.PAID,), target=State.RETURNED, book="reverse"),
+    ),
+)

@@ -1,0 +1,296 @@
+/* The behaviour of the console's pages, in one file: delegated listeners, no inline handlers, no eval, no text of its own
+   (words come from data-text-… on <body>, so the server translates them). Pages work without it; it only makes them kinder.
+
+   Parts: look · words and toasts · copy · menus and dialogs · questions before deeds · one submit at a time ·
+          the live stream · heartbeats · ages · keys                                                                     */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const text = (name) => document.body.dataset["text" + name] || "";
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const on = (event, selector, act, capture = false) => document.addEventListener(event, (e) => {
+    const found = e.target.closest?.(selector);
+    if (found) act(found, e);
+  }, capture);
+
+  /* ---- look: this file is loaded before the first paint, so the page never flashes in the wrong colours ---- */
+  const remembered = (key) => { try { return localStorage.getItem("paydesk." + key); } catch { return null; } };
+  const remember = (key, value) => { try { localStorage.setItem("paydesk." + key, value); } catch { /* private window */ } };
+  const night = matchMedia("(prefers-color-scheme: dark)");
+  const paint = () => {
+    const theme = remembered("theme") || "auto";
+    root.dataset.bsTheme = theme === "auto" ? (night.matches ? "dark" : "light") : theme;
+    root.dataset.density = remembered("density") || root.dataset.density || "standard";
+    all("[data-set-theme]").forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.setTheme === theme)));
+    all("[data-set-density]").forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.setDensity === root.dataset.density)));
+  };
+  paint();
+  night.addEventListener("change", paint);
+  document.addEventListener("DOMContentLoaded", paint);
+  on("click", "[data-set-theme]", (b) => { remember("theme", b.dataset.setTheme); paint(); });
+  on("click", "[data-set-density]", (b) => { remember("density", b.dataset.setDensity); paint(); });
+
+  /* ---- words and toasts ---- */
+  const say = (words) => { const said = document.getElementById("said"); if (said) { said.textContent = ""; said.textContent = words; } };
+  const QUIET_AFTER = 8000;               // what went well leaves by itself; what went wrong stays until it is closed
+  const settle = (toast) => {
+    if (toast.dataset.toast === "bad" || toast.dataset.toast === "wait" || toast.dataset.settled) return;
+    toast.dataset.settled = "1";
+    setTimeout(() => toast.matches(":hover, :focus-within") ? delete toast.dataset.settled : toast.remove(), QUIET_AFTER);
+  };
+  const settleAll = () => all("#flash [data-toast]").forEach(settle);
+  const toast = (words, tone = "info") => {
+    const template = document.getElementById("toast"), flash = document.getElementById("flash");
+    if (!template || !flash || !words) return;
+    const line = template.content.firstElementChild.cloneNode(true);
+    line.dataset.toast = tone;
+    line.className = line.className.replace(/tone-\w+/, "tone-" + tone);
+    line.querySelector("p").textContent = words;
+    flash.append(line);
+    settle(line);
+  };
+  document.addEventListener("DOMContentLoaded", settleAll);
+  document.addEventListener("htmx:after:swap", settleAll);
+  document.addEventListener("toast", (e) => toast(e.detail?.text ?? e.detail?.value, e.detail?.tone));   // HX-Trigger: {"toast": {…}}
+  on("click", "[data-close]", (b) => b.closest("[data-toast]")?.remove());
+
+  /* ---- copy ---- */
+  const copyText = async (words) => {
+    try { await navigator.clipboard.writeText(words); } catch {
+      const area = Object.assign(document.createElement("textarea"), { value: words, readOnly: true, className: "visually-hidden" });
+      document.body.append(area); area.select(); document.execCommand("copy"); area.remove();     // plain http, older browsers
+    }
+  };
+  on("click", "[data-copy], [data-copy-from]", async (b, e) => {
+    e.preventDefault();
+    await copyText(b.dataset.copy ?? b.closest("figure").querySelector("pre").textContent);
+    b.dataset.done = text("Copied"); say(text("Copied"));
+    setTimeout(() => delete b.dataset.done, 1600);
+  });
+
+  /* ---- menus and dialogs ---- */
+  document.addEventListener("click", (e) => all("details[data-menu][open]").forEach((d) => { if (!d.contains(e.target)) d.open = false; }));
+  document.addEventListener("keydown", (e) => {
+    if (e.key !== "Escape" || e.isComposing) return;
+    all("details[data-menu][open]").forEach((d) => { d.open = false; d.querySelector("summary").focus(); });
+    if (location.hash === "#menu") location.hash = "main";
+  });
+  on("click", "[data-open]", (b) => document.getElementById(b.dataset.open)?.showModal());
+  on("click", "[data-close-dialog]", (b) => b.closest("dialog").close());
+  document.addEventListener("closeDialog", () => all("dialog[open]").forEach((d) => d.close()));   // HX-Trigger: closeDialog
+  document.addEventListener("click", (e) => { if (e.target.matches?.("dialog.ask:not(.is-full)")) e.target.close(); });
+
+  /* ---- questions before deeds: <form data-confirm="…" [data-confirm-type="1,234.50"]>, hx-confirm="…" ---- */
+  const ask = (question, typed, danger) => new Promise((resolve) => {
+    const dialog = document.getElementById("confirm");
+    if (!dialog?.showModal) return resolve(window.confirm(question));
+    const yes = dialog.querySelector("[data-confirm-yes]"), box = dialog.querySelector("[data-confirm-typed]"), input = box.querySelector("input");
+    dialog.querySelector("#confirm-question").textContent = question;
+    box.hidden = !typed; box.querySelector("code").textContent = typed || ""; input.value = "";
+    yes.className = danger ? "btn btn-danger" : "btn btn-primary";
+    const plain = (words) => words.replace(/[\s,¥]/g, "");
+    const judge = () => { yes.disabled = Boolean(typed) && plain(input.value) !== plain(typed); };
+    input.oninput = judge; judge();
+    dialog.returnValue = "";
+    dialog.onclose = () => resolve(dialog.returnValue === "yes");
+    dialog.showModal();
+    (typed ? input : yes).focus();
+  });
+  const agreed = new WeakSet();
+  on("submit", "form", async (form, e) => {
+    const button = e.submitter, question = button?.dataset.confirm || form.dataset.confirm;
+    if (!question || agreed.delete(form)) return;
+    e.preventDefault(); e.stopImmediatePropagation();          // before htmx, which listens on the form itself
+    const danger = button?.classList.contains("btn-danger");
+    if (!await ask(question, button?.dataset.confirmType || form.dataset.confirmType, danger)) { button?.focus(); return; }
+    agreed.add(form); form.requestSubmit(button);
+  }, true);
+  document.addEventListener("htmx:confirm", async (e) => {
+    if (!e.detail.ctx?.confirm) return;
+    e.preventDefault();
+    await ask(e.detail.ctx.confirm) ? e.detail.issueRequest() : e.detail.dropRequest();
+  });
+
+  /* ---- one submit at a time: the button rests while its form is on its way ---- */
+  const LONGEST = 15000;                    // a download never brings another page; the button must come back
+  const buttons = (form) => [...form.elements].filter((b) => b.matches("button:not([type=button]), input[type=submit]") && !b.disabled);
+  const rest = (form) => {
+    if (form.getAttribute("aria-busy") === "true") return;
+    form.setAttribute("aria-busy", "true");
+    buttons(form).forEach((b) => { b.disabled = true; b.dataset.resting = "1"; });
+    setTimeout(() => wake(form), LONGEST);
+  };
+  const wake = (form) => {
+    form.removeAttribute("aria-busy");
+    all("[data-resting]", form).forEach((b) => { b.disabled = false; delete b.dataset.resting; });
+  };
+  document.addEventListener("submit", (e) => {
+    const form = e.target;
+    if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (form.getAttribute("aria-busy") === "true") { e.preventDefault(); return; }
+    if (!e.defaultPrevented) setTimeout(() => rest(form));       // after the browser has read the pressed button's value
+  });
+  document.addEventListener("htmx:before:request", (e) => { const f = e.detail.ctx.sourceElement; if (f.matches?.("form")) rest(f); });
+  document.addEventListener("htmx:finally:request", (e) => { const f = e.detail.ctx.sourceElement; if (f.matches?.("form")) wake(f); });
+  window.addEventListener("pageshow", () => all("form[aria-busy]").forEach(wake));
+  document.addEventListener("htmx:error", (e) => { if (e.detail.ctx && e.detail.ctx.sourceElement?.matches?.("form")) toast(text("Unreachable"), "bad"); });
+
+  /* ---- the live stream: what #connection shows, and what hx-sse leaves to us ----
+     hx-sse reconnects a stream that was open; it gives up when the first request fails, and it goes on for ever on a 401.
+     Comments are not events, so the server sends `event: tick` now and then: silence longer than SILENCE is a dead line. */
+  const SILENCE = 45000;
+  const live = { state: "waiting", heard: null, ticking: false, broke: false, connection: null, tries: 0 };
+  const WORDS = { live: "Live", retrying: "Retrying", broken: "Broken" };
+  const clock = (date) => date.toLocaleTimeString("en-GB", { timeZone: document.body.dataset.zone || undefined });
+  const show = (state) => {
+    live.state = state;
+    const box = document.getElementById("connection");
+    if (!box) return;
+    box.dataset.state = state;
+    const word = box.querySelector("[data-connection-word]"), time = box.querySelector("[data-connection-time]");
+    if (word.textContent !== text(WORDS[state])) word.textContent = text(WORDS[state]);
+    time.textContent = live.heard ? clock(live.heard) : "";
+    box.title = live.heard ? text("Updated").replace("{time}", clock(live.heard)) : "";
+  };
+  const toLogin = () => { live.state = "leaving"; location.assign(document.body.dataset.login || "/login"); };
+  const over = () => live.state === "leaving" || live.state === "kicked";
+  const reopen = () => {
+    const source = document.getElementById("live");
+    const url = source?.getAttribute("hx-sse:connect");
+    if (!url || !window.htmx || over()) return;
+    const wait = Math.min(60000, 1000 * 2 ** live.tries++) * (0.7 + Math.random() * 0.6);
+    show(live.tries > 3 ? "broken" : "retrying");
+    setTimeout(() => { if (!source._htmx?.sse) window.htmx.ajax("GET", url, { source, swap: "none" }); }, wait);
+  };
+  const isLive = (e) => e.target.id === "live";
+  document.addEventListener("htmx:sse:after:connection", (e) => {
+    if (!isLive(e)) return;
+    live.connection = e.detail.connection; live.heard = new Date(); live.tries = 0;
+    show("live");
+    if (live.broke) { live.broke = false; document.body.dispatchEvent(new CustomEvent("resync")); }
+  });
+  document.addEventListener("htmx:sse:before:connection", (e) => {
+    if (over()) { e.preventDefault(); return; }                          // hx-sse would go on asking for ever
+    if (!isLive(e) || !e.detail.connection.attempt) return;
+    live.broke = true;
+    show(e.detail.connection.attempt > 4 ? "broken" : "retrying");
+  });
+  document.addEventListener("htmx:sse:before:message", (e) => {
+    if (!isLive(e)) return;
+    live.heard = new Date(); live.ticking ||= e.detail.message.event === "tick";
+    show("live");
+  });
+  document.addEventListener("htmx:sse:error", (e) => {
+    if (!isLive(e)) return;
+    if (e.detail.status === 401) { toLogin(); return; }
+    live.broke = true; show(live.state === "live" ? "retrying" : live.state);
+  });
+  document.addEventListener("htmx:sse:close", (e) => { if (isLive(e) && e.detail.reason === "ended") { live.broke = true; reopen(); } });
+  document.addEventListener("htmx:finally:request", (e) => {            // the first request came to nothing
+    if (!isLive(e) || over() || e.target._htmx?.sse) return;
+    if (e.detail.ctx.response?.status === 401) toLogin();
+    else if (!e.detail.ctx.response?.headers.get("Content-Type")?.includes("text/event-stream")) { live.broke = true; reopen(); }
+  });
+  setInterval(() => {
+    if (live.state !== "live" || !live.ticking || document.hidden || Date.now() - live.heard < SILENCE) return;
+    live.broke = true; show("retrying"); live.connection?.reader?.cancel();
+  }, 5000);
+  document.addEventListener("kicked", () => {
+    const dialog = document.getElementById("kicked");
+    if (!dialog || live.state === "kicked") return;
+    live.state = "kicked"; document.body.dataset.kicked = "1";
+    live.connection?.reader?.cancel();
+    const box = document.getElementById("connection");
+    if (box) { box.dataset.state = "broken"; box.querySelector("[data-connection-word]").textContent = text("Broken"); }
+    all("form[method=post] button:not([type=button])").forEach((b) => { b.disabled = true; });   // what was typed stays readable
+    dialog.showModal();
+  });
+  const counted = {};
+  const watchFresh = () => all("[data-fresh]").forEach((bar) => {
+    const event = bar.dataset.fresh;
+    if (event in counted) return;
+    counted[event] = 0;
+    document.body.addEventListener(event, () => {
+      counted[event] += 1;
+      all(`[data-fresh="${CSS.escape(event)}"]`).forEach((b) => { b.hidden = false; b.textContent = b.dataset.freshText.replace("{n}", counted[event]); });
+    });
+  });
+  document.addEventListener("DOMContentLoaded", watchFresh);
+  document.addEventListener("htmx:after:swap", watchFresh);
+
+  /* ---- heartbeats: <div data-heartbeat="/url" data-heartbeat-every="60"> keeps a claim while its page is open.
+     It rests while the page is hidden and speaks at once when it is seen again; data-heartbeat-hidden goes on, for work
+     that is done in another window. 401 goes to sign-in; 409 and 410 mean that the claim is lost: the element gets data-lost. ---- */
+  const beats = new WeakMap();
+  const beat = async (element) => {
+    if (element.dataset.lost || (document.hidden && !("heartbeatHidden" in element.dataset))) return;
+    const every = 1000 * (Number(element.dataset.heartbeatEvery) || 60);
+    if (Date.now() - (beats.get(element) ?? started) < every - 500) return;
+    beats.set(element, Date.now());
+    try {
+      const answer = await fetch(element.dataset.heartbeat, { method: "POST", credentials: "same-origin", mode: "same-origin",
+        headers: { "X-CSRFToken": document.body.dataset.csrf || "", "HX-Request": "true" } });
+      if (answer.status === 401) toLogin();
+      else if (answer.status === 409 || answer.status === 410) {
+        element.dataset.lost = "1"; toast(text("Lost"), "bad");
+        element.dispatchEvent(new CustomEvent("lost", { bubbles: true }));
+      }
+    } catch { beats.set(element, Date.now() - every + 5000); }           // the line is down: try again in five seconds
+  };
+  const started = Date.now();
+  const beatAll = () => all("[data-heartbeat]").forEach(beat);
+  setInterval(beatAll, 1000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) beatAll(); });
+
+  /* ---- ages: "12 seconds ago" in the language of the page, kept true by the server's clock ---- */
+  let ahead = 0;
+  const STEPS = [[60, 1, "second"], [3600, 60, "minute"], [86400, 3600, "hour"], [Infinity, 86400, "day"]];
+  const secondsSince = (time) => (Date.now() + ahead - Date.parse(time.dateTime)) / 1000;
+  let speech;
+  const ago = (seconds) => {
+    speech ||= new Intl.RelativeTimeFormat(root.lang || "zh-CN", { numeric: "always", style: "short" });
+    const [, size, unit] = STEPS.find(([limit]) => Math.abs(seconds) < limit);
+    return speech.format(-Math.round(seconds / size), unit);
+  };
+  const refreshAges = () => all("time[data-age]").forEach((time) => {
+    const seconds = secondsSince(time);
+    if (Number.isNaN(seconds)) return;
+    const words = ago(Math.max(seconds, 0));
+    if (time.textContent !== words) time.textContent = words;
+    if (time.dataset.staleAfter) time.classList.toggle("is-stale", seconds > Number(time.dataset.staleAfter));
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    const now = Date.parse(document.body.dataset.now);
+    if (!Number.isNaN(now)) ahead = now - Date.now();
+    refreshAges(); setInterval(refreshAges, 5000);
+  });
+  document.addEventListener("htmx:after:swap", refreshAges);
+  on("pointerover", "time[data-when]", (time) => { time.title = ago(secondsSince(time)); });
+  on("focusin", "time[data-when]", (time) => { time.title = ago(secondsSince(time)); });
+
+  /* ---- keys: / search, ? help, g + letter go, j k rows; silent while somebody is typing or composing Chinese ---- */
+  const typing = (e) => e.isComposing || e.keyCode === 229 || e.ctrlKey || e.metaKey || e.altKey
+    || e.target.closest?.("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]");
+  let went = 0;
+  const step = (by) => {
+    const links = all("table.list tbody tr").map((row) => row.querySelector("a[href]")).filter(Boolean);
+    if (!links.length) return;
+    const here = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+    const next = links[Math.max(0, Math.min(links.length - 1, here + by))] || links[0];
+    next.focus(); next.closest("tr").scrollIntoView({ block: "nearest" });
+  };
+  document.addEventListener("keydown", (e) => {
+    if (typing(e)) return;
+    if (Date.now() - went < 1200) {
+      went = 0;
+      const link = document.querySelector(`[data-go="${CSS.escape(e.key)}"]`);
+      if (link) { e.preventDefault(); location.assign(link.href); }
+      return;
+    }
+    if (e.key === "/") { const box = document.querySelector("main [data-search]") || document.querySelector("[data-search]"); if (box) { e.preventDefault(); box.focus(); box.select?.(); } }
+    else if (e.key === "?") document.getElementById("help")?.showModal();
+    else if (e.key === "g") went = Date.now();
+    else if (e.key === "j") step(1);
+    else if (e.key === "k") step(-1);
+  });
+})();

@@ -1,0 +1,120 @@
+"""Durable jobs: a promise is kept, whatever happens to nudges, workers and answers."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.kernel import clock
+from app.runtime import jobs
+from app.runtime.db import db, transaction
+from app.runtime.queue import Line
+
+DONE: list[str] = []
+
+
+def work(subject: str) -> None:
+    DONE.append(subject)
+
+
+def unfinished(subject: str) -> jobs.Again:
+    DONE.append(subject)
+    return jobs.Again(60)
+
+
+def broken(subject: str) -> None:
+    raise RuntimeError("a cable was pulled")
+
+
+def promised_while_running(subject: str) -> None:
+    DONE.append(subject)
+    if len(DONE) == 1:
+        with transaction():
+            jobs.promise(f"{__name__}.promised_while_running", subject)
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    DONE.clear()
+
+
+def promise(name: str, subject: str = "W1", after_s: float = 0) -> None:
+    with transaction():
+        jobs.promise(f"{__name__}.{name}", subject, after_s=after_s)
+
+
+def only_row() -> jobs.Job:
+    db.session.rollback()
+    return db.session.scalars(select(jobs.Job)).one()
+
+
+def test_a_promise_is_kept_once(app: Flask) -> None:
+    promise("work")
+    promise("work")
+    assert jobs.drain(Line.CHANNEL) == 1
+    assert jobs.drain(Line.CHANNEL) == 0
+    assert DONE == ["W1"]
+
+
+def test_a_rolled_back_promise_was_never_made(app: Flask) -> None:
+    with pytest.raises(ZeroDivisionError), transaction():
+        jobs.promise(f"{__name__}.work", "W1")
+        raise ZeroDivisionError
+    assert jobs.drain(Line.CHANNEL) == 0
+
+
+def test_what_is_not_due_waits(app: Flask) -> None:
+    promise("work", after_s=60)
+    assert jobs.drain(Line.CHANNEL) == 0
+    with clock.replaced(lambda start=clock.now(): start + timedelta(seconds=61)):
+        assert jobs.drain(Line.CHANNEL) == 1
+
+
+def test_a_failure_is_written_down_and_repeated(app: Flask) -> None:
+    promise("broken")
+    jobs.drain(Line.CHANNEL)
+    row = only_row()
+    assert "a cable was pulled" in row.last_error and row.done_at is None and row.due_at > clock.now()
+
+
+def test_an_unfinished_job_comes_again(app: Flask) -> None:
+    promise("unfinished")
+    jobs.drain(Line.CHANNEL)
+    with clock.replaced(lambda start=clock.now(): start + timedelta(seconds=61)):
+        jobs.drain(Line.CHANNEL)
+    assert DONE == ["W1", "W1"]
+
+
+def test_a_promise_made_while_it_runs_is_kept(app: Flask) -> None:
+    promise("promised_while_running")
+    while jobs.drain(Line.CHANNEL):
+        pass
+    assert DONE == ["W1", "W1"]
+    assert only_row().done_at is not None
+
+
+def test_a_worker_that_died_is_replaced_after_its_lease(app: Flask) -> None:
+    promise("work")
+    assert len(jobs.claim(Line.CHANNEL, limit=10)) == 1  # and this worker is killed here
+    assert jobs.drain(Line.CHANNEL) == 0
+    with clock.replaced(lambda start=clock.now(): start + timedelta(seconds=jobs.LEASE_S + 1)):
+        assert jobs.drain(Line.CHANNEL) == 1
+    assert DONE == ["W1"]
+
+
+def test_a_worker_that_woke_up_late_finishes_nothing(app: Flask) -> None:
+    promise("unfinished")
+    (late,) = jobs.claim(Line.CHANNEL, limit=10)
+    with clock.replaced(lambda start=clock.now(): start + timedelta(seconds=jobs.LEASE_S + 1)):
+        jobs.drain(Line.CHANNEL)
+        before = only_row().due_at
+        jobs._finish(late)
+        assert only_row().due_at == before and only_row().done_at is None
+
+
+def test_a_periodic_job_is_listed_once_a_period(app: Flask) -> None:
+    schedule = (jobs.Every(f"{__name__}.periodic", every_s=60),)
+    for _ in range(3):
+        jobs.put_due_ticks_on_the_list(schedule)
+    assert only_row().wanted == 1
