@@ -1,24 +1,35 @@
-"""Fixtures. Every database is made by the migrations, once a session; every test gets a copy of its own."""
+"""Fixtures. Every database is made by the migrations, once a session; every test gets a copy of its own.
+
+`app` comes on SQLite and, where a PostgreSQL server was asked for (`./test --all`), on PostgreSQL: a test written against
+it is run on both.
+"""
 
 import base64
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from flask import Flask
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from app import create_app
 from app.config import Config
 from app.runtime import migrations
 from app.runtime.db import db
+from tests import postgres as server
+from tests.sandbox.third_party import ThirdParty
+from tests.world import World
 
 os.environ.setdefault("TZ", "UTC")
 KEYS = {
     "secret_key": "tests-only-secret-tests-only-secret-tests",
     "field_keys": "k1:" + base64.b64encode(b"1" * 32).decode(),
 }
+ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +45,52 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "paydesk.db"
 
 
+@pytest.fixture(scope="session")
+def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Makes databases with all migrations on a server of this session's own."""
+    try:
+        cluster = server.start_cluster()
+        address = cluster.__enter__()
+    except server.Absent as absent:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(absent))
+    url = make_url(address)
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+
+    def new(template: str = "migrated") -> str:
+        name = f"test_{uuid4().hex[:12]}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return url.set(database=name).render_as_string(hide_password=False)
+
+    empty = new("template1")
+    app = create_app(Config(data_dir=tmp_path_factory.mktemp("pg"), database_url=empty, **KEYS))
+    with app.app_context():
+        migrations.upgrade()
+        db.session.remove()
+        db.engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {make_url(empty).database} RENAME TO migrated"))
+    yield new
+    admin.dispose()
+    cluster.__exit__(None, None, None)
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a fresh database, on each engine in turn."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "paydesk.db")
+        return f"sqlite:///{tmp_path / 'paydesk.db'}"
+    new: Callable[[], str] = request.getfixturevalue("new_postgres")
+    return new()
+
+
 @pytest.fixture
-def config(tmp_path: Path, migrated: Path) -> Config:
-    """A database of this test's own; no Redis (nudges are lost, which must never matter)."""
-    shutil.copy(migrated, tmp_path / "paydesk.db")
-    return Config(data_dir=tmp_path, **KEYS)
+def config(tmp_path: Path, database_url: str) -> Config:
+    """No Redis: nudges are lost, which must never matter."""
+    return Config(data_dir=tmp_path, database_url=database_url, private_targets="127.0.0.1:*", **KEYS)
 
 
 @pytest.fixture
@@ -48,3 +100,18 @@ def app(config: Config) -> Iterator[Flask]:
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def third_party(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThirdParty]:
+    """The sandbox as a real process, quick; every test registers merchants of its own."""
+    third = ThirdParty(tmp_path_factory.mktemp("third") / "sandbox.db", **{"slow-s": "30"})
+    yield third
+    third.stop()
+
+
+@pytest.fixture
+def world(app: Flask, third_party: ThirdParty) -> Iterator[World]:
+    """People, a channel account at the sandbox, and a real door for its callbacks."""
+    with World(app, third_party) as world:
+        yield world

@@ -74,6 +74,11 @@ def account(number: str) -> Account:
     return _account(row)
 
 
+def find(code: str) -> Channel | None:
+    """A channel by its code."""
+    return db.session.scalars(select(Channel).where(Channel.code == code)).one_or_none()
+
+
 def account_by_id(account_id: int) -> Account:
     return _account(db.session.execute(_accounts().where(ChannelAccount.id == account_id)).one())
 

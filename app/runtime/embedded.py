@@ -35,7 +35,7 @@ def server(data_dir: Path) -> Child:
         ],
         env={},
         stops=9,
-        killed_after_s=4.8,
+        killed_after_s=4.3,
         ready=lambda: answers(data_dir),
     )
 

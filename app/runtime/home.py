@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import make_url
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import NullPool, create_engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Config, load, new_keys
 from app.runtime import embedded
@@ -60,10 +63,40 @@ def configure(data_dir: Path, demo: bool) -> Config:
 
 def is_settled(config: Config) -> bool:
     """The demo is complete, and both its sides are where they were: nothing to seed."""
-    is_made = (config.data_dir / ACCOUNTS).exists() and (
-        config.database_url or (config.data_dir / "paydesk.db").exists()
-    )
-    return bool(is_made) and _last_start(config.data_dir) == _this_start(config)
+    return (config.data_dir / ACCOUNTS).exists() and _last_start(config.data_dir) == _this_start(config)
+
+
+@contextmanager
+def seeding(data_dir: Path) -> Iterator[None]:
+    """While the mark is there the demo is half made; the next start finds it and begins anew."""
+    mark = data_dir / "seeding"
+    if not (data_dir / ACCOUNTS).exists():
+        mark.touch()
+    yield
+    mark.unlink(missing_ok=True)
+
+
+def set_half_made_demo_aside(data_dir: Path) -> bool:
+    """Aside, not away: nothing here ever deletes a database."""
+    if not (data_dir / "seeding").exists():
+        return False
+    aside = data_dir / "unfinished"
+    aside.mkdir(exist_ok=True)
+    for path in (*data_dir.glob("paydesk.db*"), *data_dir.glob("sandbox.db*")):
+        path.replace(aside / path.name)
+    (data_dir / "seeding").unlink()
+    return True
+
+
+def is_migrated(config: Config) -> bool:
+    """Most starts find nothing to migrate; knowing it here saves them a process."""
+    engine = create_engine(config.sqlalchemy_url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError:
+        return False  # the migration will say what is wrong
+    return found == ScriptDirectory(str(TOP / "migrations")).get_current_head()
 
 
 def remember(config: Config) -> None:

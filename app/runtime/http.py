@@ -93,10 +93,15 @@ def _check(host: str, port: int, address: str) -> None:
     ip = ipaddress.ip_address(address.split("%")[0])
     mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
     for one in filter(None, (ip, mapped)):
-        if (not one.is_global or one.is_multicast) and f"{host}:{port}" not in config().callable_private_targets:
+        if (not one.is_global or one.is_multicast) and not _is_listed(host, port):
             raise NewConnectionError(None, f"{host} leads to an address that may not be called")  # type: ignore[arg-type]
     if ip.version == 6 and ip in ipaddress.ip_network("64:ff9b::/96"):
         raise NewConnectionError(None, f"{host} leads to an address that may not be called")  # type: ignore[arg-type]
+
+
+def _is_listed(host: str, port: int) -> bool:
+    listed = config().callable_private_targets
+    return f"{host}:{port}" in listed or f"{host}:*" in listed
 
 
 class _Checked:

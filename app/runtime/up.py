@@ -12,6 +12,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import NoReturn, TextIO
 from urllib.parse import urlsplit
 
 from app.config import Config
@@ -22,8 +23,9 @@ from app.runtime.supervisor import Asked, Broken, Child, Supervisor, fresh_log
 PATIENCE_S = 3.0
 
 
-def up(*, demo: bool = True, setup_only: bool = False) -> int:
-    """Everything, until somebody asks to stop. An exit code: 0 when asked, 1 when something could not be done."""
+def up(*, demo: bool = True, setup_only: bool = False) -> NoReturn:
+    """Everything, until somebody asks to stop. Ends the process: with 0 when asked, with 1 when something cannot be done."""
+    code = 0
     try:
         with home.only_one(home.data_folder()) as data_dir, Supervisor(data_dir / "log", cwd=home.TOP) as supervisor:
             config = home.configure(data_dir, demo)
@@ -37,29 +39,31 @@ def up(*, demo: bool = True, setup_only: bool = False) -> int:
     except Asked:
         _say("Stopped.")
     except (Broken, OSError) as problem:
-        print(f"Paydesk cannot run: {problem}", file=sys.stderr, flush=True)
-        return 1
-    return 0
+        _say(f"Paydesk cannot run: {problem}", to=sys.stderr)
+        code = 1
+    # All has stopped. Taking the house's modules apart, as an ordinary end does, would take as long again.
+    os._exit(code)
 
 
 def _start(supervisor: Supervisor, config: Config) -> None:
     _wait_for_port(config.host, config.port)
-    settled = home.is_settled(config)
     if os.environ["PAYDESK_REDIS_URL"] == embedded.url(config.data_dir):
         if not _comes_true(lambda: not embedded.answers(config.data_dir)):
-            raise Broken(
-                "the Redis of an earlier run still works in this data folder; end it (`pgrep -a valkey-server`)"
-            )
+            raise Broken("an earlier run's Redis still works in this data folder; end it: pkill valkey-server")
         supervisor.start(embedded.server(config.data_dir))
-    supervisor.once(_command("migrate"))
-    if config.demo:
-        if config.sandbox_url.startswith("http://127.0.0.1:"):
-            supervisor.start(_sandbox(config))
-        if not settled:
+    if home.set_half_made_demo_aside(config.data_dir):
+        _say("The last start was interrupted while making the demo's data; beginning anew.")
+    if home.is_migrated(config) and (home.is_settled(config) or not config.demo):
+        supervisor.start(*_sandbox(config), *_children(config))
+    else:
+        supervisor.once(_command("migrate"))
+        supervisor.start(*_sandbox(config))
+        if config.demo:
             _say("Making the demo's data …")
-            supervisor.once(_command("seed-demo"))
+            with home.seeding(config.data_dir):
+                supervisor.once(_command("seed-demo"))
+        supervisor.start(*_children(config))
     home.remember(config)
-    supervisor.start(*_children(config))
 
 
 def _watch(supervisor: Supervisor) -> None:
@@ -74,7 +78,7 @@ def _watch(supervisor: Supervisor) -> None:
 
 
 def _children(config: Config) -> Iterator[Child]:
-    yield _command("clock", stops=1, killed_after_s=1.0)
+    yield _command("clock", stops=1, killed_after_s=0.8)
     yield Child(
         "web",
         [
@@ -85,24 +89,26 @@ def _children(config: Config) -> Iterator[Child]:
         ],
         os.environ,
         stops=2,
-        killed_after_s=3.0,
+        killed_after_s=2.7,
         ready=lambda: _is_ready(config),
     )
     for line in Line:
         argv = [sys.executable, str(home.TOP / "worker.py"), line]
-        yield Child(f"worker-{line}", argv, os.environ, stops=3, killed_after_s=4.0)
+        yield Child(f"worker-{line}", argv, os.environ, stops=3, killed_after_s=3.6)
 
 
-def _sandbox(config: Config) -> Child:
-    """The third party. It is told nothing of our keys and our database."""
-    port = urlsplit(config.sandbox_url).port
-    assert port
-    return Child(
+def _sandbox(config: Config) -> Iterator[Child]:
+    """The third party of the demo, unless it runs elsewhere. It is told nothing of our keys and our database."""
+    address = urlsplit(config.sandbox_url)
+    port = address.port
+    if not config.demo or address.hostname != "127.0.0.1" or not port:
+        return
+    yield Child(
         "sandbox",
         [sys.executable, "-m", "app.sandbox", "--port", str(port), "--data", str(config.data_dir / "sandbox.db")],
         {name: value for name, value in os.environ.items() if name not in (*home.SECRETS, "PAYDESK_DATABASE_URL")},
         stops=4,
-        killed_after_s=4.3,
+        killed_after_s=3.9,
         ready=lambda: _accepts(port),
     )
 
@@ -168,6 +174,6 @@ def _padded(text: str, columns: int) -> str:
     return text + " " * max(1, columns - len(text) - wide)
 
 
-def _say(text: str) -> None:
+def _say(text: str, to: TextIO | None = None) -> None:
     with suppress(OSError):  # the terminal may be gone; that must not keep us from stopping in order
-        print(text, flush=True)
+        print(text, file=to, flush=True)

@@ -47,6 +47,11 @@ def find(number: str) -> Withdrawal | None:
     return db.session.scalars(select(Withdrawal).where(Withdrawal.number == number)).one_or_none()
 
 
+def numbers_of(account_id: int) -> Sequence[str]:
+    """The numbers of all withdrawals of an account."""
+    return db.session.scalars(select(Withdrawal.number).where(Withdrawal.account_id == account_id)).all()
+
+
 def by_form_key(form_key: str) -> Withdrawal | None:
     return db.session.scalars(select(Withdrawal).where(Withdrawal.form_key == form_key)).one_or_none()
 

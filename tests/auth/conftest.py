@@ -14,7 +14,6 @@ from werkzeug.test import TestResponse
 from app.auth import service
 from app.auth.permissions import Permission, Role, needs, passive, public, signed_in
 from app.kernel import clock
-from tests.auth.house import furnish
 
 PASSWORD = "correct horse battery"
 HX = {
@@ -51,7 +50,6 @@ class Browser(FlaskClient):
 
 @pytest.fixture
 def app(app: Flask) -> Flask:
-    furnish(app)
     app.test_client_class = Browser
 
     @app.get("/t/page")

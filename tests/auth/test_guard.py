@@ -12,7 +12,6 @@ from app.auth import views
 from app.auth.permissions import csrf_exempt, public, signed_in
 from app.config import Config
 from tests.auth.conftest import HX, PASSWORD, Browser
-from tests.auth.house import furnish
 from tests.conftest import KEYS
 
 New = Callable[[], Browser]
@@ -119,7 +118,7 @@ def test_the_cookie_is_for_the_server_only(people: dict[str, int], new_browser: 
 
 
 def test_behind_tls_the_cookies_are_locked_to_this_host(tmp_path: Path) -> None:
-    app = furnish(create_app(Config(data_dir=tmp_path, secure_cookies=True, **KEYS)))
+    app = create_app(Config(data_dir=tmp_path, secure_cookies=True, **KEYS))
     with app.test_request_context():
         response = app.make_response("")
         views.guard.give_cookie(response, "token", _anybody())

@@ -12,7 +12,6 @@ from werkzeug.test import TestResponse
 from app.auth import service, views
 from app.auth.identity import Actor
 from app.auth.permissions import GRANTS, PUBLIC, SIGNED_IN, Role
-from tests.auth.house import furnish
 
 ANYTHING: dict[str, Any] = {"int": 1, "IntegerConverter": 1, "FloatConverter": 1.0}
 
@@ -26,7 +25,6 @@ class Visitor(FlaskClient):
 
 @pytest.fixture
 def house(app: Flask) -> Flask:
-    furnish(app)
     app.test_client_class = Visitor
     return app
 

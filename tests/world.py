@@ -1,0 +1,198 @@
+"""The world of a story: people, channel accounts at a running sandbox, a real door for callbacks, and a clock one can move.
+
+Everything is driven into its state through the same services that pages and workers use.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from itertools import count
+from typing import Any, Self
+from uuid import uuid4
+
+from flask import Flask
+from sqlalchemy import update
+from werkzeug.serving import make_server
+
+from app import examine
+from app.auth import service as auth
+from app.auth.identity import Actor
+from app.auth.permissions import Role
+from app.cards import queries as cards
+from app.cards import service as card_service
+from app.channels import queries as channels
+from app.channels import service as channel_service
+from app.channels.models import Channel
+from app.kernel import clock
+from app.kernel.bank_card import BankCard
+from app.kernel.money import Money
+from app.kernel.signing import new_rsa_pair
+from app.ledger import queries as ledger
+from app.runtime import jobs
+from app.runtime.db import db, transaction
+from app.runtime.queue import Line
+from app.withdrawals import queries, service
+from tests.sandbox.third_party import ThirdParty
+
+CARD = "6222021001116245777"
+PASSWORD = "correct horse battery staple"
+PATIENCE_S = 30.0
+_numbers = count(1)
+_pair = new_rsa_pair()
+
+
+class World:
+    """Opens with an operator, a supervisor and nothing else; accounts are added as a story needs them."""
+
+    def __init__(self, app: Flask, third: ThirdParty) -> None:
+        self.app, self.third = app, third
+        self.ahead = timedelta()
+        self.terms: dict[str, tuple[str, str]] = {}
+
+    def __enter__(self) -> Self:
+        self._stack = ExitStack()
+        self._stack.enter_context(clock.replaced(lambda: clock._system() + self.ahead))
+        self.door = make_server("127.0.0.1", 0, self.app, threaded=True)
+        threading.Thread(target=self.door.serve_forever, daemon=True).start()
+        self._stack.callback(self.door.shutdown)
+        self.maker = self.person("maker", Role.OPERATOR)
+        self.checker = self.person("checker", Role.SUPERVISOR)
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._stack.close()
+        db.session.remove()
+
+    def person(self, username: str, role: Role) -> Actor:
+        """Somebody who is signed in."""
+        auth.create_operator(username=username, display_name=username, role=role, password=PASSWORD, actor="test")
+        return self.signed_in(username)
+
+    def signed_in(self, username: str) -> Actor:
+        return auth.sign_in(username, PASSWORD, address="127.0.0.1", user_agent="test")[1]
+
+    def account(self, manner: str = "dolphin", *, balance: str = "10000.00", fee: str = "2.00", window_s: int = 0) -> str:
+        """A channel account at the sandbox with money on it, its figures read and booked."""
+        merchant_no = f"M{next(_numbers)}{uuid4().hex[:6]}"
+        ours, theirs = _keys(manner, merchant_no)
+        number = f"C{merchant_no}"
+        told = self.third.post(
+            "/control/merchants",
+            json={
+                "manner": manner,
+                "merchant_no": merchant_no,
+                "keys": theirs,
+                "callback_url": f"http://127.0.0.1:{self.door.server_port}/callbacks/{number}",
+                "starting_balance_minor": Money.parse(balance).minor,
+                "payout_fee_minor": Money.parse(fee).minor,
+                "collect_fee_ppm": 0,
+            },
+        ).json()
+        ours |= {name: told[name] for name in ("channel_public_key",) if name in told}
+        if channels.find(manner) is None:
+            channel_service.open_channel(code=manner, name=manner, adapter=manner, actor="test")
+            with transaction():
+                db.session.execute(update(Channel).values(resend_window_s=window_s))
+        channel_service.open_account(
+            channel=manner,
+            name=merchant_no,
+            settings={"base_url": f"{self.third.url}/{manner}", "merchant_no": merchant_no, **ours},
+            single_limit=Money.parse("5000.00"),
+            fee_fixed=Money.parse(fee),
+            fee_rate_ppm=0,
+            actor="test",
+            number=number,
+        )
+        self.terms[number] = manner, merchant_no
+        self.until(lambda: ledger.balances_of([number])[number].available == Money.parse(balance))
+        return number
+
+    def claimed(self, number: str, by: Actor | None = None) -> int:
+        """The account is held by the maker; its fence."""
+        channel_service.claim(number, actor=by or self.maker)
+        held = channels.holder(channels.account(number).id)
+        assert held is not None
+        return held.fence
+
+    def card(self, number: str, card_number: str = CARD) -> str:
+        """A bound card's reference."""
+        reference = card_service.bind(
+            account=number,
+            number=BankCard.parse(card_number),
+            holder="张三",
+            bank="中国工商银行",
+            phone="",
+            fence=self.claimed(number),
+            form_key=str(uuid4()),
+            actor=self.maker,
+        )
+        self.until(lambda: cards.card(reference).state == "bound")
+        return reference
+
+    def withdrawal(self, amount: str, *, account: str = "", card: str = "", form_key: str = "") -> str:
+        """One made by the maker, waiting for review."""
+        account = account or self.account()
+        card = card or self.card(account)
+        return service.create(
+            account=account,
+            card=card,
+            amount=Money.parse(amount),
+            memo="",
+            fence=self.claimed(account),
+            form_key=form_key or str(uuid4()),
+            actor=self.maker,
+        )
+
+    def approve(self, number: str, by: Actor | None = None) -> None:
+        service.approve(number, seen=queries.digest(queries.by_number(number)), actor=by or self.checker)
+
+    def state(self, number: str) -> str:
+        db.session.rollback()
+        return queries.by_number(number).state
+
+    def until(self, held: Callable[[], Any], *, hurry_s: float = 0) -> Any:
+        """Let workers work until this holds. `hurry_s`: how far the clock jumps each time there is nothing to do."""
+        deadline = time.monotonic() + PATIENCE_S
+        pause = threading.Event()
+        while True:
+            worked = jobs.drain(Line.CHANNEL)
+            db.session.rollback()
+            if found := held():
+                return found
+            assert time.monotonic() < deadline, "it did not happen"
+            if not worked:
+                self.ahead += timedelta(seconds=hurry_s)
+                pause.wait(0.02)
+
+    def until_state(self, number: str, *states: str, hurry_s: float = 1) -> str:
+        self.until(lambda: self.state(number) in states, hurry_s=hurry_s)
+        return self.state(number)
+
+    def paid_by_sandbox(self, account: str) -> dict[str, Any]:
+        manner, merchant_no = self.terms[account]
+        (found,) = self.third.get("/control/summary", manner=manner, merchant=merchant_no)["merchants"]
+        return found
+
+    def all_is_well(self) -> None:
+        """Every promise about money holds, and the sandbox paid exactly what our ledger settled, nothing twice."""
+        db.session.rollback()
+        assert examine() == []
+        for account in self.terms:
+            told = self.paid_by_sandbox(account)
+            assert told["paid_more_than_once"]["count"] == 0
+            numbers = queries.numbers_of(channels.account(account).id)
+            deeds = ledger.deeds()
+            settled = sum(deeds[number]["settle"].minor for number in numbers if "settle" in deeds[number])
+            assert told["paid"]["sum_minor"] == settled
+
+
+def _keys(manner: str, merchant_no: str) -> tuple[dict[str, str], dict[str, str]]:
+    if manner == "egret":
+        return {"private_key": _pair[0]}, {"public_key": _pair[1]}
+    if manner == "spruce":
+        pair = {"api_key": f"k{merchant_no}", "api_secret": uuid4().hex}
+        return pair, dict(pair)
+    key = {"key": uuid4().hex}
+    return key, dict(key)
