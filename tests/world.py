@@ -117,7 +117,10 @@ class World:
         return held.fence
 
     def card(self, number: str, card_number: str = CARD) -> str:
-        """A bound card's reference."""
+        """A bound card's reference; bound once for each account."""
+        known = cards.by_number(channels.account(number).id, cards.index_of(card_number))
+        if known is not None:
+            return known.reference
         reference = card_service.bind(
             account=number,
             number=BankCard.parse(card_number),

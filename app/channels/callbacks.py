@@ -3,7 +3,7 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from app.auth.permissions import public
+from app.auth.permissions import csrf_exempt, public
 from app.channels import service
 from app.channels.contract import RawCallback
 
@@ -14,6 +14,7 @@ _HEADERS_LEFT_OUT = frozenset({"host", "cookie", "authorization", "connection", 
 
 @bp.post("/callbacks/<number>")
 @public
+@csrf_exempt
 def take(number: str) -> ResponseReturnValue:
     if (request.content_length or 0) > LARGEST_BODY:
         return "too large", 413, {"Content-Type": "text/plain"}

@@ -13,7 +13,9 @@ from app.kernel.errors import Malformed
 _DIGITS = re.compile(r"[0-9]{12,19}", re.ASCII)
 # Separators that people and other programs put between digits: blanks of all widths, zero-width marks, dashes.
 _SEPARATORS = re.compile(r"[\s\u00a0\u200b-\u200f\u2060\ufeff\u3000-]+")
-_RUN = re.compile(r"(?<![0-9])(?:[0-9][ -]?){12,19}(?![0-9])", re.ASCII)
+# In free text: groups of digits (half- or full-width) with up to three of those marks between them, on one line.
+_GROUP = re.compile("[0-9\uff10-\uff19]+")
+_CHAIN = re.compile(f"{_GROUP.pattern}(?:[ \t\u00a0\u2000-\u200f\u2060\u3000\ufeff\uff0d-]{{1,3}}{_GROUP.pattern})*")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -62,15 +64,33 @@ def mask(number: str) -> str:
 
 def has_card_number(text: str) -> bool:
     """Does free text contain a run of digits that could be a card? Memos with one are refused."""
-    plain = unicodedata.normalize("NFKC", text)
-    return any(luhn.is_valid(re.sub(r"[ -]", "", run.group())) for run in _RUN.finditer(plain))
+    return bool(_cards_in(unicodedata.normalize("NFKC", text)))
 
 
 def mask_runs(text: str) -> str:
-    """Free text with every Luhn-valid run of 12 to 19 digits masked: for logs and call records."""
+    """Free text with every run of digits masked that could be a card: for logs and call records."""
+    for start, end in reversed(_cards_in(text)):
+        text = text[:start] + mask(normalise(text[start:end])) + text[end:]
+    return text
 
-    def hide(run: re.Match[str]) -> str:
-        digits = re.sub(r"[ -]", "", run.group())
-        return mask(digits) if luhn.is_valid(digits) else run.group()
 
-    return _RUN.sub(hide, text)
+def _cards_in(text: str) -> list[tuple[int, int]]:
+    """Where 12 to 19 digits that pass Luhn stand, whole groups of them: "2026-11-21 4111 1111 1111 1111 3" has one.
+
+    Runs that overlap are told as one: masking only the first would show the rest of the other.
+    """
+    found: list[tuple[int, int]] = []
+    for chain in _CHAIN.finditer(text):
+        groups = list(_GROUP.finditer(text, chain.start(), chain.end()))
+        for first, group in enumerate(groups):
+            digits = ""
+            for last in groups[first:]:
+                digits += normalise(last.group())
+                if len(digits) > 19:
+                    break
+                if len(digits) >= 12 and luhn.is_valid(digits):
+                    if found and group.start() < found[-1][1]:
+                        found[-1] = found[-1][0], max(found[-1][1], last.end())
+                    else:
+                        found.append((group.start(), last.end()))
+    return found

@@ -27,7 +27,9 @@ class Machine(Generic[M]):
         self.name, self.initial, self.moves = name, initial, moves
         self._table = {(source, move.verb): move for move in moves for source in move.sources}
         assert len(self._table) == sum(len(move.sources) for move in moves), f"{name}: a move is written twice"
-        reached = {initial} | {move.target for move in moves}
+        reached = {initial}
+        while more := {move.target for move in moves if reached & set(move.sources)} - reached:
+            reached |= more
         assert self.states == reached, f"{name}: nothing leads to {self.states - reached}"
 
     @property

@@ -23,7 +23,7 @@ def sorted_pairs(fields: Mapping[str, str], *, leave_out: frozenset[str] = froze
 
 def md5_with_key(text: str, key: str) -> str:
     """Upper-case MD5 of `text&key=KEY`: what most aggregated channels ask for. Their choice, not a security of ours."""
-    return hashlib.md5(f"{text}&key={key}".encode(), usedforsecurity=False).hexdigest().upper()
+    return hashlib.md5(_bytes(f"{text}&key={key}"), usedforsecurity=False).hexdigest().upper()
 
 
 def hmac_sha256(data: bytes, key: bytes) -> str:
@@ -33,7 +33,12 @@ def hmac_sha256(data: bytes, key: bytes) -> str:
 
 def same(given: str, expected: str) -> bool:
     """Constant-time comparison of two signatures as text."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    return hmac.compare_digest(_bytes(given), _bytes(expected))
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8. Half a character, which JSON can carry ("\\ud800"), makes a wrong signature, not a crash."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def rsa_sign(data: bytes, private_pem: str) -> str:

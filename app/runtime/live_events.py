@@ -138,7 +138,8 @@ def stream(session_id: int, is_over: Callable[[], bool]) -> Iterator[str]:
                         yield "event: kicked\ndata: \n\n"
                         return
                 elif topic != "closing":
-                    yield f"event: {topic}\ndata: {detail}\n\n" if topic else ": still here\n\n"
+                    # A comment would raise no event in the browser: a tick tells it that the stream is alive.
+                    yield f"event: {topic or 'tick'}\ndata: {detail}\n\n"
         finally:
             the_hub.unsubscribe(mailbox)
 
