@@ -6,6 +6,7 @@ database connections up first: a connection must never be shared over a fork.
 
 import sys
 
+from flask import Flask
 from rq import Worker
 from rq.job import Job
 from rq.queue import Queue
@@ -19,20 +20,29 @@ from app.runtime.db import db
 class HouseWorker(Worker):
     """Runs each nudge inside the application."""
 
+    house: Flask
+
     def perform_job(self, job: Job, queue: Queue) -> bool:
-        with app.app_context():
+        with self.house.app_context():
             db.engine.dispose(close=False)
             return super().perform_job(job, queue)
 
 
-if __name__ == "__main__":
+def work(line: queue.Line) -> None:
+    """Work until asked to stop; what is under way is finished first."""
     log.set_up()
-    line = queue.Line(sys.argv[1])
     app = create_app(load())
-    HouseWorker(
-        [Queue(line, connection=app.extensions["redis.rq"], serializer="json")],
-        connection=app.extensions["redis.rq"],
+    redis = app.extensions["redis.rq"]
+    worker = HouseWorker(
+        [Queue(line, connection=redis, serializer="json")],
+        connection=redis,
         serializer="json",
         log_job_description=False,
         worker_ttl=60,
-    ).work(with_scheduler=False, logging_level="WARNING")
+    )
+    worker.house = app
+    worker.work(with_scheduler=False, logging_level="WARNING")
+
+
+if __name__ == "__main__":
+    work(queue.Line(sys.argv[1]))

@@ -18,8 +18,9 @@ from sqlalchemy.engine import make_url
 
 from app import create_app
 from app.config import Config
-from app.runtime import migrations
+from app.runtime import embedded, migrations
 from app.runtime.db import db
+from app.runtime.supervisor import Supervisor
 from tests import postgres as server
 from tests.sandbox.third_party import ThirdParty
 from tests.world import World
@@ -100,6 +101,15 @@ def app(config: Config) -> Iterator[Flask]:
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The embedded Redis of this session's own."""
+    folder = tmp_path_factory.mktemp("redis")
+    with Supervisor(folder / "log", cwd=folder) as supervisor:
+        supervisor.start(embedded.server(folder))
+        yield embedded.url(folder)
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,9 @@ class World:
     def signed_in(self, username: str) -> Actor:
         return auth.sign_in(username, PASSWORD, address="127.0.0.1", user_agent="test")[1]
 
-    def account(self, manner: str = "dolphin", *, balance: str = "10000.00", fee: str = "2.00", window_s: int = 0) -> str:
+    def account(
+        self, manner: str = "dolphin", *, balance: str = "10000.00", fee: str = "2.00", window_s: int = 0
+    ) -> str:
         """A channel account at the sandbox with money on it, its figures read and booked."""
         merchant_no = f"M{next(_numbers)}{uuid4().hex[:6]}"
         ours, theirs = _keys(manner, merchant_no)

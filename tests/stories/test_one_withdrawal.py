@@ -97,9 +97,7 @@ def test_a_channel_that_does_not_deduplicate_is_never_sent_to_twice(world: World
     account = world.account("spruce")
     number = world.withdrawal("10.04", account=account)
     world.approve(number)
-    world.until(
-        lambda: [it.reason for it in queries.holds(queries.by_number(number).id)] == ["no_resend"], hurry_s=20
-    )
+    world.until(lambda: [it.reason for it in queries.holds(queries.by_number(number).id)] == ["no_resend"], hurry_s=20)
     assert world.paid_by_sandbox(account)["submits"] <= 1
     assert world.state(number) == "pending"
 

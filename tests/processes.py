@@ -1,0 +1,85 @@
+"""Workers for the stories about killing: the real worker, with a clock that runs faster and a point at which it dies.
+
+`python -m tests.processes BEGAN RATE POINT`; POINT is one of `POINTS`, or `-` for a worker that lives.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import worker
+from app.channels import gateway
+from app.kernel import clock
+from app.runtime import http
+from app.runtime.queue import Line
+from app.withdrawals import service
+
+
+def faster(began: float, rate: float) -> Callable[[], datetime]:
+    """A clock that started at `began` and runs `rate` times as fast; all processes of a story share it."""
+    return lambda: datetime.fromtimestamp(began + (time.time() - began) * rate, UTC)
+
+
+def die() -> None:
+    """kill -9, the parent first: nobody tidies up."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def orphan() -> None:
+    """kill -9 of the parent alone: its work-horse works on, and a second worker may meet it."""
+    os.kill(os.getppid(), signal.SIGKILL)
+
+
+def before(
+    module: Any, name: str, deed: Callable[[], None], when: Callable[..., bool] = lambda *_a, **_k: True
+) -> None:
+    original = getattr(module, name)
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        if when(*arguments, **named):
+            deed()
+        return original(*arguments, **named)
+
+    setattr(module, name, wrapped)
+
+
+def after_send() -> None:
+    """The answer has come, nobody has read it."""
+    original = http.send
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        answer = original(*arguments, **named)
+        die()
+        return answer
+
+    before(gateway, "submit", lambda: setattr(http, "send", wrapped))
+
+
+def is_submit(interface: object, **_more: object) -> bool:
+    return interface == gateway.Interface.SUBMIT
+
+
+def is_outcome(_withdrawal: object, _verb: str, actor: str, _why: str) -> bool:
+    return actor == "submit"
+
+
+POINTS: dict[str, Callable[[], None]] = {
+    "-": lambda: None,
+    "before the intent": lambda: before(gateway, "announce", die, is_submit),
+    "after the intent": lambda: before(gateway, "submit", die),
+    "after the send": after_send,
+    "before the final commit": lambda: before(service, "_write_event", die, is_outcome),
+    "an orphan sends": lambda: before(gateway, "submit", orphan),
+}
+
+
+if __name__ == "__main__":
+    began, rate, point = float(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+    with clock.replaced(faster(began, rate)):
+        POINTS[point]()
+        worker.work(Line.CHANNEL)
