@@ -205,22 +205,33 @@
     all("form[method=post] button:not([type=button])").forEach((b) => { b.disabled = true; });   // what was typed stays readable
     dialog.showModal();
   });
-  const counted = {};
-  const watchFresh = () => all("[data-fresh]").forEach((bar) => {
-    const event = bar.dataset.fresh;
-    if (event in counted) return;
-    counted[event] = 0;
-    document.body.addEventListener(event, () => {
-      counted[event] += 1;
-      all(`[data-fresh="${CSS.escape(event)}"]`).forEach((b) => { b.hidden = false; b.textContent = b.dataset.freshText.replace("{n}", counted[event]); });
-    });
+  /* An event that names its subject is said again as `about-SUBJECT` on body: the page of one thing hears only of that thing. */
+  document.addEventListener("htmx:sse:after:message", (e) => {
+    const subject = isLive(e) && e.detail.message.data;
+    if (subject) document.body.dispatchEvent(new CustomEvent("about-" + subject));
   });
-  document.addEventListener("DOMContentLoaded", watchFresh);
-  document.addEventListener("htmx:after:swap", watchFresh);
+  /* A region that refreshes itself keeps what it shows when the answer is an error: an error in its place would end its life.
+     401 goes on, because it leads to the sign-in page. */
+  document.addEventListener("htmx:after:request", (e) => {
+    const { sourceElement, target, response } = e.detail.ctx;
+    if (sourceElement === target && response.status >= 400 && response.status !== 401) e.preventDefault();
+  });
+  /* Nothing moves under the pointer: new rows of a region with data-steady wait, counted in its data-fresh line. */
+  document.addEventListener("htmx:before:swap", (e) => {
+    for (const { target, fragment } of e.detail.tasks) {
+      const bar = fragment?.querySelector("[data-fresh]");
+      if (!bar || !target?.matches?.("[data-steady]") || !target.querySelector("tbody:hover, tbody:focus-within")) continue;
+      const late = all("tbody > tr[id]", fragment).filter((row) => !document.getElementById(row.id));
+      late.forEach((row) => row.remove());
+      bar.hidden = !late.length;
+      bar.textContent = bar.dataset.freshText.replace("{n}", late.length);
+    }
+  });
 
   /* ---- heartbeats: <div data-heartbeat="/url" data-heartbeat-every="60"> keeps a claim while its page is open.
      It rests while the page is hidden and speaks at once when it is seen again; data-heartbeat-hidden goes on, for work
-     that is done in another window. 401 goes to sign-in; 409 and 410 mean that the claim is lost: the element gets data-lost. ---- */
+     that is done in another window. data-heartbeat-fence says which claim it is. 401 goes to sign-in; 409 and 410 mean that the
+     claim is lost: it is said once, and the page is asked for again. ---- */
   const beats = new WeakMap();
   const beat = async (element) => {
     if (element.dataset.lost || (document.hidden && !("heartbeatHidden" in element.dataset))) return;
@@ -229,11 +240,12 @@
     beats.set(element, Date.now());
     try {
       const answer = await fetch(element.dataset.heartbeat, { method: "POST", credentials: "same-origin", mode: "same-origin",
-        headers: { "X-CSRFToken": document.body.dataset.csrf || "", "HX-Request": "true" } });
+        headers: { "X-CSRFToken": document.body.dataset.csrf || "", "HX-Request": "true" },
+        body: new URLSearchParams({ fence: element.dataset.heartbeatFence || "" }) });
       if (answer.status === 401) toLogin();
       else if (answer.status === 409 || answer.status === 410) {
         element.dataset.lost = "1"; toast(text("Lost"), "bad");
-        element.dispatchEvent(new CustomEvent("lost", { bubbles: true }));
+        document.body.dispatchEvent(new CustomEvent("resync"));
       }
     } catch { beats.set(element, Date.now() - every + 5000); }           // the line is down: try again in five seconds
   };

@@ -89,7 +89,9 @@ def main(base: str, data_dir: str) -> None:
     )
     card = bound.url.rsplit("/", 1)[1]
     maker.wait_for(f"/cards/{card}", "已绑定")
-    check = maker.submit(f"/withdrawals/new?account={account}&card={card}", "/withdrawals/check", card=card, amount="100.00")
+    check = maker.submit(
+        f"/withdrawals/new?account={account}&card={card}", "/withdrawals/check", card=card, amount="100.00"
+    )
     made = maker.send(check, "/withdrawals/")
     number = made.url.rsplit("/", 1)[1]
     checker.submit(f"/withdrawals/{number}", f"/withdrawals/{number}/approve")

@@ -50,7 +50,7 @@ def reserve(owner: str, number: str, amount: Money, *, note: str = "") -> None:
 def settle(number: str, amount: Money, fee: Money, *, note: str = "") -> None:
     """The channel paid: the hold leaves us, to the fen. Refused when it was settled or released before."""
     hold = queries.held(number)
-    rules.require_open(number, queries.done(hold.id))
+    rules.require_open(number, queries.done(hold))
     assert amount + fee == hold.amount, f"{number}: {amount} and a fee of {fee} are not the hold of {hold.amount}"
     legs = [(Kind.SETTLE, amount)] + ([(Kind.FEE, fee)] if fee else [])
     _post(hold.owner, number, *legs, hold_id=hold.id, note=note)
@@ -59,14 +59,14 @@ def settle(number: str, amount: Money, fee: Money, *, note: str = "") -> None:
 def release(number: str, *, note: str = "") -> None:
     """The channel did not pay: the whole hold is available again. Refused when it was settled or released before."""
     hold = queries.held(number)
-    rules.require_open(number, queries.done(hold.id))
+    rules.require_open(number, queries.done(hold))
     _post(hold.owner, number, (Kind.VOID, hold.amount), hold_id=hold.id, note=note)
 
 
 def reverse(number: str, *, note: str = "") -> None:
     """退票: the settled amount is available again, the fee is spent. Refused before a settlement, and a second time."""
     hold = queries.held(number)
-    done = queries.done(hold.id)
+    done = queries.done(hold)
     rules.require_returnable(number, done)
     _post(hold.owner, number, (Kind.RETURN, done[Kind.SETTLE]), hold_id=hold.id, note=note)
 

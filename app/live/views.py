@@ -1,5 +1,7 @@
 """The dashboard, the live stream, the meter of unknown money, and two questions a supervisor of machines asks."""
 
+from datetime import datetime
+
 from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
@@ -7,7 +9,9 @@ from redis.exceptions import RedisError
 from app.auth import queries as auth_queries
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs, passive, public, signed_in
+from app.channels import queries as channels
 from app.channels import rules
+from app.kernel.money import ZERO, Money
 from app.live import queries
 from app.runtime import live_events
 from app.runtime.page import page
@@ -28,7 +32,8 @@ def dashboard() -> ResponseReturnValue:
 @passive
 def meter() -> ResponseReturnValue:
     """How much money has a fate that nobody knows: in the header of every page."""
-    return page("live/meter.html", unknown=withdrawals.unknown())
+    unknown = withdrawals.unknown()
+    return page("live/meter.html", unknown=unknown, rows=_unknown_by_account() if unknown.count else ())
 
 
 @bp.get("/live")
@@ -61,3 +66,15 @@ def readyz() -> ResponseReturnValue:
         found["redis"] = False
     ready = all(found.values())
     return jsonify(ready=ready, **found), 200 if ready else 503
+
+
+def _unknown_by_account() -> list[tuple[str, Money, int, datetime, datetime | None]]:
+    """Per channel account: how much, how many, since when, and when the oldest of them is asked about next."""
+    found = withdrawals.page({"state": "unknown", "size": "100"}, account_id=None).rows
+    titles = {account.id: account.title for account in channels.accounts()}
+    rows = []
+    for account_id in dict.fromkeys(row.account_id for row in found):
+        group = [row for row in found if row.account_id == account_id]
+        oldest, amount = group[-1], sum((row.amount for row in group), ZERO)
+        rows.append((titles[account_id], amount, len(group), oldest.made_at, withdrawals.next_look(oldest.number)))
+    return rows

@@ -19,7 +19,7 @@ from app.ledger import queries as ledger
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ApproveForm, RejectForm, WithdrawalFilters, WithdrawalForm
-from app.withdrawals.states import LABELS, UNKNOWN, State
+from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
 
 bp = Blueprint("withdrawals", __name__, url_prefix="/withdrawals")
 
@@ -150,25 +150,43 @@ def _show(number: str, reject_form: RejectForm, status: int = 200) -> ResponseRe
     person = me()
     in_review = withdrawal.state == State.REVIEW
     mine = withdrawal.maker_id == person.operator_id
+    trace = queries.trace(withdrawal)
     return page(
         "withdrawals/show.html",
         status=status,
         withdrawal=withdrawal,
         account=channels.account_by_id(withdrawal.account_id),
         card=cards.by_id(withdrawal.card_id),
-        trace=queries.trace(withdrawal),
+        trace=trace,
+        names=_names(withdrawal, trace),
+        why=trace[-1].note,
         holds=[(rules.HOLDS[hold.reason], hold) for hold in queries.holds(withdrawal.id)],
         next_look=queries.next_look(number),
         seen=queries.digest(withdrawal),
         reject_form=reject_form,
         label=UNKNOWN if queries.is_unknown(withdrawal) else LABELS[State(withdrawal.state)],
+        unknown=queries.is_unknown(withdrawal),
         steps=queries.steps(withdrawal),
         may_check=in_review and not mine and person.can(Permission.WITHDRAWAL_APPROVE),
         may_cancel=in_review and mine and person.can(Permission.WITHDRAWAL_CANCEL),
         own=in_review and mine,
         may_ask=withdrawal.state in queries.OUT,
-        moving=withdrawal.state in (State.REVIEW, State.QUEUED, *queries.OUT, State.PAID),
+        moving=withdrawal.state in (State.REVIEW, State.QUEUED, *queries.OUT),
     )
+
+
+def _names(withdrawal: Withdrawal, trace: Sequence[queries.TraceLine]) -> dict[str, str]:
+    """Who the trace speaks of, in the words people use: its own words for the machine's parts, names for usernames."""
+    people = {"create": withdrawal.maker, "cancel": withdrawal.maker}
+    people |= {"approve": withdrawal.checker, "reject": withdrawal.checker}
+    by_title = {VERBS[verb]: name for verb, name in people.items()}
+    return {line.who: by_title[line.title] for line in trace if line.title in by_title} | {
+        "worker": _("系统"),
+        "submit": _("渠道答复"),
+        "query": _("系统查询"),
+        "callback": _("渠道回调"),
+        "rule": _("系统核对"),
+    }
 
 
 def _form(form: WithdrawalForm, number: str, status: int = 200) -> ResponseReturnValue:

@@ -1,5 +1,6 @@
 """What no template may hold: anything the content security policy stops, anything htmx 4 no longer knows, any word that
 cannot be translated. Pure file checks: no application is started."""
+
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,11 +11,13 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 FILES = sorted(TEMPLATES.rglob("*.html"))
 
 COMMENT = re.compile(r"\{#.*?#\}", re.S)
-SPOKEN = re.compile(r"""\b(?:_|gettext|ngettext|lazy_gettext|pgettext)\(\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
-                    r"""(?:\s*,\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))?""")
+SPOKEN = re.compile(
+    r"""\b(?:_|gettext|ngettext|lazy_gettext|pgettext)\(\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
+    r"""(?:\s*,\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))?"""
+)
 JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
 CHINESE = re.compile(r"[\u3001-\u303f\u3400-\u9fff\uff01-\uffee]")
-WORD = re.compile(r"\b(?=[A-Z]*[a-z])[A-Za-z]{2,}")          # HTTP, RSA, CSV are the same in every language
+WORD = re.compile(r"\b(?=[A-Z]*[a-z])[A-Za-z]{2,}")  # HTTP, RSA, CSV are the same in every language
 
 FORBIDDEN = {
     "an inline handler": re.compile(r"<[^>]*\son[a-z]+\s*=", re.I),
@@ -26,7 +29,8 @@ FORBIDDEN = {
     "a trigger filter (needs eval)": re.compile(r"""\bhx-trigger\s*=\s*(?:"[^"]*\[|'[^']*\[)"""),
     "an attribute htmx 4 does not know": re.compile(
         r"\b(?:hx-ext|hx-params|hx-vars|hx-disabled-elt|hx-disinherit|hx-inherit|hx-history|hx-prompt|hx-request|"
-        r"sse-swap|sse-connect|ws-connect)\b(?![\w-])"),
+        r"sse-swap|sse-connect|ws-connect)\b(?![\w-])"
+    ),
     "hx-headers without :inherited on body": re.compile(r"<body\b[^>]*\shx-headers\s*="),
     "an unescaped value": re.compile(r"\|\s*safe\b"),
 }
@@ -41,16 +45,24 @@ def blank(text: str, pattern: re.Pattern[str], by: str = " ") -> str:
 
 def forbidden(text: str) -> list[tuple[int, str]]:
     text = blank(text, COMMENT)
-    return sorted((text.count("\n", 0, found.start()) + 1, what) for what, pattern in FORBIDDEN.items()
-                  for found in pattern.finditer(text))
+    return sorted(
+        (text.count("\n", 0, found.start()) + 1, what)
+        for what, pattern in FORBIDDEN.items()
+        for found in pattern.finditer(text)
+    )
 
 
 def unspoken(text: str) -> list[tuple[int, str]]:
     """Words that no catalogue can reach. An element with translate="no" says its name in every language."""
     text = blank(blank(text, COMMENT), SPOKEN)
     lines = text.splitlines()
-    found = [(number, code.group().strip()) for code in JINJA.finditer(text) if CHINESE.search(code.group())
-             for number in [text.count("\n", 0, code.start()) + 1] if 'translate="no"' not in lines[number - 1]]
+    found = [
+        (number, code.group().strip())
+        for code in JINJA.finditer(text)
+        if CHINESE.search(code.group())
+        for number in [text.count("\n", 0, code.start()) + 1]
+        if 'translate="no"' not in lines[number - 1]
+    ]
     reader = Reader()
     reader.feed(blank(text, JINJA))
     reader.close()
@@ -85,7 +97,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self.quiet and (CHINESE.search(data) or WORD.search(data)):
-            line = self.getpos()[0] + data[:len(data) - len(data.lstrip())].count("\n")
+            line = self.getpos()[0] + data[: len(data) - len(data.lstrip())].count("\n")
             self.found.append((line, data.strip()))
 
     @property
@@ -114,48 +126,78 @@ def test_a_macro_is_alone_in_a_file_of_its_name():
 
 def test_components_show_only_their_arguments():
     reaching = re.compile(r"\b(?:request|current_user|session|g|config|url_for)\b\s*[.(\[]")
-    assert [line for path in FILES if path.parent.name == "ui"
-            for line in told(path, [(number, text.strip()) for number, text in
-                                    enumerate(blank(path.read_text("utf-8"), COMMENT).splitlines(), 1)
-                                    if any(reaching.search(code.group()) for code in JINJA.finditer(text))])] == []
+    assert [
+        line
+        for path in FILES
+        if path.parent.name == "ui"
+        for line in told(
+            path,
+            [
+                (number, text.strip())
+                for number, text in enumerate(blank(path.read_text("utf-8"), COMMENT).splitlines(), 1)
+                if any(reaching.search(code.group()) for code in JINJA.finditer(text))
+            ],
+        )
+    ] == []
 
 
 def test_only_the_layouts_open_a_stream():
     """One stream a page: the seventh tab of a browser would hang on HTTP/1.1."""
-    assert [path.name for path in FILES
-            if "hx-sse:connect" in blank(path.read_text("utf-8"), COMMENT)] in ([], ["console.html"])
+    assert [path.name for path in FILES if "hx-sse:connect" in blank(path.read_text("utf-8"), COMMENT)] in (
+        [],
+        ["console.html"],
+    )
 
 
-@pytest.mark.parametrize(("markup", "what"), [
-    ('<a onclick="go()">', "an inline handler"),
-    ('<p style="color:red">', "an inline style"),
-    ("<style>p{}</style>", "a style element"),
-    ("<script>1</script>", "an inline script"),
-    ('<p hx-on:click="1">', "hx-on (needs eval)"),
-    ("""<p hx-vals='js:{a: 1}'>""", "javascript in an attribute (needs eval)"),
-    ('<p hx-trigger="click[ctrlKey]">', "a trigger filter (needs eval)"),
-    ('<p hx-ext="sse">', "an attribute htmx 4 does not know"),
-    ('<p sse-swap="x">', "an attribute htmx 4 does not know"),
-    ("""<body hx-headers='{}'>""", "hx-headers without :inherited on body"),
-    ("{{ text|safe }}", "an unescaped value"),
-])
+@pytest.mark.parametrize(
+    ("markup", "what"),
+    [
+        ('<a onclick="go()">', "an inline handler"),
+        ('<p style="color:red">', "an inline style"),
+        ("<style>p{}</style>", "a style element"),
+        ("<script>1</script>", "an inline script"),
+        ('<p hx-on:click="1">', "hx-on (needs eval)"),
+        ("""<p hx-vals='js:{a: 1}'>""", "javascript in an attribute (needs eval)"),
+        ('<p hx-trigger="click[ctrlKey]">', "a trigger filter (needs eval)"),
+        ('<p hx-ext="sse">', "an attribute htmx 4 does not know"),
+        ('<p sse-swap="x">', "an attribute htmx 4 does not know"),
+        ("""<body hx-headers='{}'>""", "hx-headers without :inherited on body"),
+        ("{{ text|safe }}", "an unescaped value"),
+    ],
+)
 def test_the_check_sees(markup, what):
     assert forbidden("{# first line #}\n" + markup) == [(2, what)]
 
 
-@pytest.mark.parametrize("markup", [
-    "<p>提现</p>", "<p>Withdrawals</p>", '<a title="关闭">', '<a aria-label="Close">', "{{ ui.empty('没有数据') }}",
-    "{% set name = '渠道' %}", "<p>{{ _('金额') }}元</p>",
-])
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p>提现</p>",
+        "<p>Withdrawals</p>",
+        '<a title="关闭">',
+        '<a aria-label="Close">',
+        "{{ ui.empty('没有数据') }}",
+        "{% set name = '渠道' %}",
+        "<p>{{ _('金额') }}元</p>",
+    ],
+)
 def test_the_check_hears(markup):
     assert [line for line, _ in unspoken("{# 注释 #}\n" + markup)] == [2]
 
 
-@pytest.mark.parametrize("markup", [
-    "<p>{{ _('提现') }}</p>", """{{ ui.empty(_("没有数据"), _('去掉条件 %(n)s', n=1)) }}""", '<b translate="no">中文</b>',
-    "<kbd>Esc</kbd>", "<dt>HTTP</dt>", '<script src="x"></script>', "<p class='is-open'>¥ 1 · 2 — {{ amount }}</p>",
-    '<a hx-trigger="withdrawals from:body throttle:500ms" data-go="w">{{ name }}</a>',
-])
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p>{{ _('提现') }}</p>",
+        """{{ ui.empty(_("没有数据"), _('去掉条件 %(n)s', n=1)) }}""",
+        '<b translate="no">中文</b>',
+        "<kbd>Esc</kbd>",
+        "<dt>HTTP</dt>",
+        '<script src="x"></script>',
+        "<p class='is-open'>¥ 1 · 2 — {{ amount }}</p>",
+        '<a hx-trigger="withdrawals from:body throttle:500ms" data-go="w">{{ name }}</a>',
+    ],
+)
 def test_what_is_right_passes(markup):
     assert unspoken(markup) == []
     assert forbidden(markup) == []

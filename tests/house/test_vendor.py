@@ -1,12 +1,16 @@
 """What other people wrote and we serve is exactly what we looked at; nothing is fetched from anywhere else."""
+
 import re
 from pathlib import Path
 
 from tools import vendor
 
 HOUSE = Path(__file__).resolve().parents[2]
-ELSEWHERE = re.compile(r"""(?:url\(\s*["']?|@import\s+["']?|(?:src|href|srcset|action|poster|data)\s*=\s*["'])"""
-                       r"""\s*(?:https?:)?//""", re.I)
+ELSEWHERE = re.compile(
+    r"""(?:url\(\s*["']?|@import\s+["']?|(?:src|href|srcset|action|poster|data)\s*=\s*["'])"""
+    r"""\s*(?:https?:)?//""",
+    re.I,
+)
 
 
 def test_the_vendored_files_are_the_recorded_ones():
@@ -21,19 +25,27 @@ def test_the_record_names_every_package_with_its_version_and_licence():
 
 def test_every_icon_a_template_names_is_in_the_sprite():
     drawn = set(re.findall(r'<symbol id="([^"]+)"', (vendor.VENDOR / "icons.svg").read_text("utf-8")))
-    missing = [f"{path.relative_to(HOUSE)}: {name}"
-               for path in sorted((HOUSE / "templates").rglob("*.html"))
-               for name in re.findall(r"""(?:ui\.icon\(|\bicon=)['"]([\w-]+)['"]""", path.read_text("utf-8"))
-               if name not in drawn]
+    missing = [
+        f"{path.relative_to(HOUSE)}: {name}"
+        for path in sorted((HOUSE / "templates").rglob("*.html"))
+        for name in re.findall(r"""(?:ui\.icon\(|\bicon=)['"]([\w-]+)['"]""", path.read_text("utf-8"))
+        if name not in drawn
+    ]
     assert missing == []
 
 
 def test_no_page_and_no_style_fetches_from_elsewhere():
-    files = [*(HOUSE / "templates").rglob("*.html"), *(HOUSE / "static").rglob("*.css"), HOUSE / "static" / "console.js"]
-    found = [f"{path.relative_to(HOUSE)}:{number}"
-             for path in sorted(files)
-             for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-             if ELSEWHERE.search(line)]
+    files = [
+        *(HOUSE / "templates").rglob("*.html"),
+        *(HOUSE / "static").rglob("*.css"),
+        HOUSE / "static" / "console.js",
+    ]
+    found = [
+        f"{path.relative_to(HOUSE)}:{number}"
+        for path in sorted(files)
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if ELSEWHERE.search(line)
+    ]
     assert found == []
 
 

@@ -1,6 +1,6 @@
 """Durable jobs: a promise is kept, whatever happens to nudges, workers and answers."""
 
-from datetime import timedelta
+from contextlib import AbstractContextManager
 
 import pytest
 from flask import Flask
@@ -44,6 +44,11 @@ def promise(name: str, subject: str = "W1", after_s: float = 0) -> None:
         jobs.promise(f"{__name__}.{name}", subject, after_s=after_s)
 
 
+def a_while_later(seconds: float) -> AbstractContextManager[None]:
+    then = clock.later(seconds)
+    return clock.replaced(lambda: then)
+
+
 def only_row() -> jobs.Job:
     db.session.rollback()
     return db.session.scalars(select(jobs.Job)).one()
@@ -58,7 +63,7 @@ def test_a_promise_is_kept_once(app: Flask) -> None:
 
 
 def test_a_rolled_back_promise_was_never_made(app: Flask) -> None:
-    with pytest.raises(ZeroDivisionError), transaction():
+    with pytest.raises(ZeroDivisionError), transaction():  # noqa: PT012
         jobs.promise(f"{__name__}.work", "W1")
         raise ZeroDivisionError
     assert jobs.drain(Line.CHANNEL) == 0
@@ -67,7 +72,7 @@ def test_a_rolled_back_promise_was_never_made(app: Flask) -> None:
 def test_what_is_not_due_waits(app: Flask) -> None:
     promise("work", after_s=60)
     assert jobs.drain(Line.CHANNEL) == 0
-    with clock.replaced(lambda start=clock.now(): start + timedelta(seconds=61)):
+    with a_while_later(61):
         assert jobs.drain(Line.CHANNEL) == 1
 
 
@@ -81,7 +86,7 @@ def test_a_failure_is_written_down_and_repeated(app: Flask) -> None:
 def test_an_unfinished_job_comes_again(app: Flask) -> None:
     promise("unfinished")
     jobs.drain(Line.CHANNEL)
-    with clock.replaced(lambda start=clock.now(): start + timedelta(seconds=61)):
+    with a_while_later(61):
         jobs.drain(Line.CHANNEL)
     assert DONE == ["W1", "W1"]
 
@@ -98,7 +103,7 @@ def test_a_worker_that_died_is_replaced_after_its_lease(app: Flask) -> None:
     promise("work")
     assert len(jobs.claim(Line.CHANNEL, limit=10)) == 1  # and this worker is killed here
     assert jobs.drain(Line.CHANNEL) == 0
-    with clock.replaced(lambda start=clock.now(): start + timedelta(seconds=jobs.LEASE_S + 1)):
+    with a_while_later(jobs.LEASE_S + 1):
         assert jobs.drain(Line.CHANNEL) == 1
     assert DONE == ["W1"]
 
@@ -106,7 +111,7 @@ def test_a_worker_that_died_is_replaced_after_its_lease(app: Flask) -> None:
 def test_a_worker_that_woke_up_late_finishes_nothing(app: Flask) -> None:
     promise("unfinished")
     (late,) = jobs.claim(Line.CHANNEL, limit=10)
-    with clock.replaced(lambda start=clock.now(): start + timedelta(seconds=jobs.LEASE_S + 1)):
+    with a_while_later(jobs.LEASE_S + 1):
         jobs.drain(Line.CHANNEL)
         before = only_row().due_at
         jobs._finish(late)

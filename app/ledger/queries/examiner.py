@@ -249,8 +249,12 @@ def _made_of_holds() -> Subquery:
 def _in_flight() -> Check:
     """What is in flight is what is held and not resolved."""
     resolution = aliased(Transfer)
+    # By number, which has an index; a resolution of another number is the business of `_each_transfer`.
     is_resolved = (
-        select(resolution.id).where(resolution.hold_id == Transfer.id, resolution.kind.in_(chart.RESOLUTIONS)).exists()
+        select(resolution.id)
+        .where(resolution.number == Transfer.number, resolution.hold_id == Transfer.id)
+        .where(resolution.kind.in_(chart.RESOLUTIONS))
+        .exists()
     )
     open_holds = (
         select(Transfer.credit_account_id.label("id"), _sum(_AMOUNT).label("fen"))

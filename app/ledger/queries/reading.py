@@ -31,6 +31,7 @@ class Balances:
 @dataclass(frozen=True, slots=True)
 class Hold:
     id: int
+    number: str
     owner: str
     amount: Money
 
@@ -125,7 +126,7 @@ def collected(number: str) -> Collected | None:
 def held(number: str) -> Hold:
     """The hold of this number, locked; Refused when there is none."""
     found = db.session.execute(
-        select(Transfer.id, LedgerAccount.owner, Transfer.amount)
+        select(Transfer.id, Transfer.number, LedgerAccount.owner, Transfer.amount)
         .join(LedgerAccount, Transfer.credit_account_id == LedgerAccount.id)
         .where(Transfer.number == number, Transfer.kind == Kind.HOLD)
         .with_for_update(key_share=True, of=Transfer)
@@ -135,9 +136,11 @@ def held(number: str) -> Hold:
     return Hold(*found)
 
 
-def done(hold_id: int) -> dict[str, Money]:
-    """What became of a hold: kind → amount."""
-    found = db.session.execute(select(Transfer.kind, Transfer.amount).where(Transfer.hold_id == hold_id))
+def done(hold: Hold) -> dict[str, Money]:
+    """What became of a hold: kind → amount. Looked for by its number, which has an index of its own."""
+    found = db.session.execute(
+        select(Transfer.kind, Transfer.amount).where(Transfer.number == hold.number, Transfer.hold_id == hold.id)
+    )
     return {kind: amount for kind, amount in found}  # noqa: C416 (dict() cannot read rows with types)
 
 
