@@ -29,9 +29,6 @@ class LedgerAccount(Model):
     balance: Mapped[Money] = mapped_column("balance_minor")
 
 
-_OF_A_HOLD = text("hold_id IS NOT NULL")
-
-
 def _only_one(name: str, column: str, *kinds: Kind) -> Index:
     """At most one transfer of these kinds for each value of a column."""
     where = text("kind IN ({})".format(", ".join(f"'{kind}'" for kind in kinds)))
@@ -54,8 +51,6 @@ class Transfer(Model):
         _only_one("uq_transfer_one_fee", "hold_id", Kind.FEE),
         _only_one("uq_transfer_one_return", "hold_id", Kind.RETURN),
         Index("ix_transfer_number", "number"),
-        # The unique ones above name their kinds; a statement with bound values cannot use them.
-        Index("ix_transfer_hold", "hold_id", sqlite_where=_OF_A_HOLD, postgresql_where=_OF_A_HOLD),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -158,7 +158,7 @@ def _show(number: str, reject_form: RejectForm, status: int = 200) -> ResponseRe
         account=channels.account_by_id(withdrawal.account_id),
         card=cards.by_id(withdrawal.card_id),
         trace=trace,
-        names=_names(withdrawal, trace),
+        names=_names(trace, maker=withdrawal.maker, checker=withdrawal.checker),
         why=trace[-1].note,
         holds=[(rules.HOLDS[hold.reason], hold) for hold in queries.holds(withdrawal.id)],
         next_look=queries.next_look(number),
@@ -175,11 +175,10 @@ def _show(number: str, reject_form: RejectForm, status: int = 200) -> ResponseRe
     )
 
 
-def _names(withdrawal: Withdrawal, trace: Sequence[queries.TraceLine]) -> dict[str, str]:
-    """Who the trace speaks of, in the words people use: its own words for the machine's parts, names for usernames."""
-    people = {"create": withdrawal.maker, "cancel": withdrawal.maker}
-    people |= {"approve": withdrawal.checker, "reject": withdrawal.checker}
-    by_title = {VERBS[verb]: name for verb, name in people.items()}
+def _names(trace: list[queries.TraceLine], *, maker: str, checker: str) -> dict[str, str]:
+    """Who the trace speaks of, as people say it: names instead of usernames, words for the parts of the machine."""
+    verbs = {"create": maker, "cancel": maker, "approve": checker, "reject": checker}
+    by_title = {VERBS[verb]: name for verb, name in verbs.items()}
     return {line.who: by_title[line.title] for line in trace if line.title in by_title} | {
         "worker": _("系统"),
         "submit": _("渠道答复"),

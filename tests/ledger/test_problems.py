@@ -2,6 +2,7 @@
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from app.ledger import queries
 from app.ledger.queries import examiner
@@ -61,11 +62,11 @@ TAMPERINGS = {
         [f"available of {CA2} is below zero: -3 fen"],
     ),
     "leave to be below zero": (
-        f"UPDATE ledger_account SET may_overdraw = 1 WHERE owner = '{CA2}' AND code = 'available'",
+        f"UPDATE ledger_account SET may_overdraw = true WHERE owner = '{CA2}' AND code = 'available'",
         [f"available of {CA2} has the wrong leave to be below zero"],
     ),
     "an account nobody knows": (
-        "INSERT INTO ledger_account (owner, code, may_overdraw, balance_minor) VALUES ('me', 'pocket', 0, 0)",
+        "INSERT INTO ledger_account (owner, code, may_overdraw, balance_minor) VALUES ('me', 'pocket', false, 0)",
         ["pocket of me is not an account of the chart"],
     ),
     "an amount made larger": (
@@ -169,16 +170,16 @@ TAMPERINGS = {
 @pytest.mark.parametrize("tampering", TAMPERINGS)
 def test_tampering_is_found_and_named(tampering: str) -> None:
     deed, sentences = TAMPERINGS[tampering]
-    with burglar() as file:
-        assert file.execute(deed).rowcount > 0
+    with burglar() as database:
+        assert database.execute(text(deed)).rowcount > 0
     found = queries.problems()
     for sentence in sentences:
         assert any(sentence in problem for problem in found), (sentence, found)
 
 
 def test_many_bad_rows_are_named_up_to_a_limit() -> None:
-    with burglar() as file:
+    with burglar() as database:
         for place in range(2 * examiner.MOST_ROWS_NAMED):
-            file.execute(copy(OPEN, number=f"'X{place}'", hold_id="1"))
+            database.execute(text(copy(OPEN, number=f"'X{place}'", hold_id="1")))
     assert examiner.MOST_ROWS_NAMED <= len(queries.problems()) < 2 * examiner.MOST_ROWS_NAMED
     assert balances()[1] == "10.00"

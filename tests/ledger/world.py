@@ -1,8 +1,9 @@
-"""A small world for the tests of the ledger: two channel accounts, and somebody with the database file in his hands."""
+"""A small world for the tests of the ledger: two channel accounts, and somebody with the whole database in his hands."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, text
 
 from app.kernel.money import Money
 from app.ledger import book
@@ -53,15 +54,33 @@ def balances(owner: str = CA1) -> tuple[str, str, str, str]:
 
 
 @contextmanager
-def burglar() -> Iterator[sqlite3.Connection]:
-    """The file opened beside the house: no triggers, no unique transfers, no CHECKs, no foreign keys."""
+def burglar() -> Iterator[Connection]:
+    """Somebody who owns the database: no triggers, no unique transfers, no CHECKs, no foreign keys."""
     db.session.rollback()
-    assert db.engine.url.database
-    with closing(sqlite3.connect(db.engine.url.database)) as connection, connection:
-        connection.execute("PRAGMA ignore_check_constraints=ON")
-        for kind, name in connection.execute(
-            "SELECT type, name FROM sqlite_master WHERE tbl_name = 'transfer' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall():
-            if kind in ("trigger", "index"):
-                connection.execute(f"DROP {kind} {name}")
-        yield connection
+    with db.engine.connect().execution_options(writing=True) as connection:
+        if db.engine.dialect.name == "sqlite":
+            for pragma in ("ignore_check_constraints=ON", "foreign_keys=OFF"):
+                connection.connection.driver_connection.execute(f"PRAGMA {pragma}")
+        with connection.begin():
+            for lock in _locks(connection):
+                connection.execute(text(lock))
+            yield connection
+        connection.invalidate()
+
+
+def _locks(connection: Connection) -> list[str]:
+    if db.engine.dialect.name == "sqlite":
+        found = (
+            "SELECT type || ' ' || name FROM sqlite_master WHERE tbl_name = 'transfer' AND type IN ('trigger', 'index')"
+        )
+        return [f"DROP {it}" for it in connection.scalars(text(found))]
+    constraints = (
+        "SELECT conrelid::regclass || ' DROP CONSTRAINT ' || conname FROM pg_constraint WHERE contype IN ('c', 'f') "
+        "AND conrelid IN ('transfer'::regclass, 'ledger_account'::regclass)"
+    )
+    indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'transfer' AND indexname NOT LIKE 'pk_%'"
+    return [
+        "ALTER TABLE transfer DISABLE TRIGGER USER",
+        *(f"ALTER TABLE {it}" for it in connection.scalars(text(constraints)).all()),
+        *(f"DROP INDEX {it}" for it in connection.scalars(text(indexes)).all()),
+    ]
