@@ -32,7 +32,7 @@ from app.channels import views as channels
 from app.collections import jobs as collection_jobs
 from app.config import Config
 from app.kernel import clock
-from app.kernel.errors import NotThere, Refused
+from app.kernel.errors import NotThere, Refused, gettext_noop
 from app.ledger import queries as ledger_queries
 from app.ledger import views as ledger
 from app.live import views as live
@@ -52,11 +52,11 @@ LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 
 # (permission, endpoint, title, icon, key): the menu of today; the next issue moves it into the database.
 MENU = (
-    (Permission.DASHBOARD_READ, "live.dashboard", "渠道看板", "layout-dashboard", "d"),
-    (Permission.WITHDRAWAL_READ, "withdrawals.index", "提现", "send", "w"),
-    (Permission.CARD_READ, "cards.index", "银行卡", "credit-card", "c"),
-    (Permission.CHANNEL_READ, "channels.index", "渠道账号", "plug-connected", "p"),
-    (Permission.LEDGER_READ, "ledger.index", "资金账本", "books", "l"),
+    (Permission.DASHBOARD_READ, "live.dashboard", gettext_noop("渠道看板"), "layout-dashboard", "d"),
+    (Permission.WITHDRAWAL_READ, "withdrawals.index", gettext_noop("提现"), "send", "w"),
+    (Permission.CARD_READ, "cards.index", gettext_noop("银行卡"), "credit-card", "c"),
+    (Permission.CHANNEL_READ, "channels.index", gettext_noop("渠道账号"), "plug-connected", "p"),
+    (Permission.LEDGER_READ, "ledger.index", gettext_noop("资金账本"), "books", "l"),
 )
 
 

@@ -25,7 +25,7 @@ up_to_date() { # run | dev
 }
 
 checksum() { # run | dev
-    cat "$here/requirements/$1.txt" "$here/requirements/set_up.bash" | cksum
+    cat "$here"/requirements/{pip,"$1"}.txt "$here/requirements/set_up.bash" | cksum
 }
 
 make_venv() {
@@ -49,17 +49,22 @@ find_python() {
 }
 
 install() { # run | dev
-    local lock="$here/requirements/$1.txt" log="$venv/install.log"
     rm -f "$venv"/.locked-*
-    echo "Installing $(grep -c '^[a-z].*==' "$lock") packages into .venv (once, about half a minute) …" >&2
-    # Every package is in the lock: nothing to resolve. What is imported compiles itself, which is a fraction of all.
-    PIP_USER=0 "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --retries 2 \
-        --require-hashes --no-deps --only-binary :all: --no-compile -r "$lock" > "$log" 2>&1 || explain_pip "$log"
+    echo "Installing $(grep -c '^[a-z].*==' "$here/requirements/$1.txt") packages into .venv (once, about half a minute) …" >&2
+    pip_install pip
+    pip_install "$1"
     add_command
     if [[ $1 == dev ]]; then
         checksum run > "$venv/.locked-run" # dev.txt holds all of run.txt
     fi
     checksum "$1" > "$venv/.locked-$1"
+}
+
+# Every package is in the lock: nothing to resolve. What is imported compiles itself, which is a fraction of all.
+pip_install() { # lock
+    PIP_USER=0 "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --retries 2 \
+        --require-hashes --no-deps --only-binary :all: --no-compile -r "$here/requirements/$1.txt" \
+        > "$venv/install.log" 2>&1 || explain_pip "$venv/install.log"
 }
 
 explain_pip() { # log

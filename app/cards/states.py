@@ -19,8 +19,9 @@ LABELS = {
 }
 
 CARD = Machine(
-    name="card",
+    name=gettext_noop("这张卡"),
     initial=State.BINDING,
+    words={state: label for state, (label, _tone) in LABELS.items()},
     moves=(
         Move(verb="bind", sources=(State.BINDING,), target=State.BOUND),
         Move(verb="refuse", sources=(State.BINDING,), target=State.REFUSED),

@@ -37,11 +37,14 @@ class Interface(StrEnum):
 
 
 class Unreadable(Exception):
-    """A reply or callback that proves nothing. `reason` is for the call log and for people, never for branching."""
+    """A reply or callback that proves nothing. `reason` is for the call log and for people, never for branching.
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
+    It is a plain sentence of ours, which the catalogue knows, and after a colon which field or word of theirs it is about.
+    """
+
+    def __init__(self, what: str, detail: str = "") -> None:
+        self.reason = f"{what}：{detail}" if detail else what
+        super().__init__(self.reason)
 
 
 class BadSignature(Unreadable):

@@ -39,6 +39,7 @@ from app.channels.contract import (
 from app.channels.models import CallbackInbox, ChannelCall, ChannelSetting
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
+from app.kernel.errors import gettext_noop
 from app.runtime import http, vault
 from app.runtime.db import db, in_transaction, insert, let_go, transaction
 
@@ -89,15 +90,15 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
     """Ask the channel to bind a card. PENDING when it is not known whether it did; binding again is harmless."""
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, BindsCards):
-        return BindObservation(seen=BindSeen.BOUND, message="the channel has no binding interface")
+        return BindObservation(seen=BindSeen.BOUND)  # a channel without a binding interface
     private = (card.card_number, card.holder, card.phone)
     request = adapter.write_bind(card)
     try:
         answer = _exchange(
             call, adapter, request, lambda reply: adapter.read_bind(card, reply), private, lambda it: it.message
         )
-    except (http.NotSent, http.Unanswered, Unreadable) as problem:
-        return BindObservation(seen=BindSeen.PENDING, message=str(problem))
+    except (http.NotSent, http.Unanswered, Unreadable):
+        return BindObservation(seen=BindSeen.PENDING)
     return answer
 
 
@@ -105,7 +106,7 @@ def figures(call: Call, day: date) -> Figures:
     """The channel's own totals and balance for this business day, or NoAnswer."""
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, ReadsFigures):
-        raise NoAnswer("the channel has no interface for its figures")
+        raise NoAnswer(gettext_noop("该渠道没有余额与汇总接口"))
     request = adapter.write_figures(day)
     try:
         return _exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), (), lambda _: "")
@@ -164,7 +165,7 @@ def read_callback(inbox_id: int) -> Observation:
             return _adapter(setting_id).read_callback(raw)
         except Unreadable:
             continue
-    raise Unreadable("the callback no longer verifies")
+    raise Unreadable("回调的签名现在验不过")
 
 
 def settings(account_id: int) -> Mapping[str, str]:
@@ -194,10 +195,10 @@ def _ask_about_order(
             (order.card_number, order.holder),
             lambda seen: f"{seen.seen}|{seen.word}|{seen.message}",
         )
-    except http.NotSent as problem:
-        return Observation(seen=Seen.NOT_SENT, message=str(problem))
-    except (http.Unanswered, Unreadable) as problem:
-        return Observation(seen=Seen.PENDING, message=str(problem))
+    except http.NotSent:
+        return Observation(seen=Seen.NOT_SENT)  # why is in the call log: `message` is what the channel says
+    except (http.Unanswered, Unreadable):
+        return Observation(seen=Seen.PENDING)
 
 
 def _exchange(

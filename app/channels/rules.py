@@ -1,6 +1,6 @@
 """What is allowed and how long things last, as plain functions of plain values."""
 
-from app.kernel.errors import Refused, gettext_noop
+from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import Money
 
 LEASE_S = 600
@@ -34,6 +34,17 @@ INTERFACES = {
     "bind_card": gettext_noop("绑定银行卡"),
     "callback": gettext_noop("回调"),
 }
+
+
+def told(outcome: str, message: str) -> str:
+    """The message of a call or callback: the channel's own words, or why there are none, which is a sentence of ours."""
+    return message if outcome in ("ok", "taken") else reason(message)
+
+
+def reason(text: str) -> str:
+    """A sentence of ours as it was written down (see Unreadable), for the reader's language."""
+    what, colon, detail = text.partition("：")
+    return Text("%(what)s：%(detail)s", what=Text(what), detail=detail) if colon else Text(what)
 
 
 def fee(amount: Money, *, fixed: Money, rate_ppm: int) -> Money:

@@ -38,6 +38,6 @@ class Malformed(ValueError):
         super().__init__(str(self.text))
 
 
-def gettext_noop(template: str) -> str:
-    """Mark a sentence for the catalogue where it is written down, and return it as it is."""
-    return template
+def gettext_noop(template: str) -> Text:
+    """Mark a sentence for the catalogue where it is written down. As a Text it is told apart from people's own words."""
+    return Text(template)

@@ -1,11 +1,11 @@
 """A life is a table. This file reads the table; it knows no particular life."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from app.kernel.errors import Refused, gettext_noop
-
-gettext_noop("%(thing)s现在是“%(state)s”，不能“%(verb)s”")
+from app.kernel.errors import Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +21,12 @@ M = TypeVar("M", bound=Move)
 
 
 class Machine(Generic[M]):
-    """Holds the table, and refuses at import time to hold a broken one."""
+    """Holds the table, and refuses at import time to hold a broken one. `words`: how people call its states and verbs."""
 
-    def __init__(self, *, name: str, initial: str, moves: tuple[M, ...]) -> None:
-        self.name, self.initial, self.moves = name, initial, moves
+    def __init__(
+        self, *, name: str, initial: str, moves: tuple[M, ...], words: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.name, self.initial, self.moves, self.words = name, initial, moves, words
         self._table = {(source, move.verb): move for move in moves for source in move.sources}
         assert len(self._table) == sum(len(move.sources) for move in moves), f"{name}: a move is written twice"
         reached = {initial}
@@ -50,7 +52,10 @@ class Machine(Generic[M]):
             return self._table[state, verb]
         except KeyError:
             raise Refused(
-                "%(thing)s现在是“%(state)s”，不能“%(verb)s”", thing=self.name, state=str(state), verb=verb
+                "%(thing)s现在是“%(state)s”，不能“%(verb)s”",
+                thing=self.name,
+                state=self.words.get(state, str(state)),
+                verb=self.words.get(verb, verb),
             ) from None
 
     def as_mermaid(self) -> str:

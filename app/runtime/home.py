@@ -7,15 +7,14 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, create_engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import make_url
 
 from app.config import Config, load, new_keys
 from app.runtime import embedded
@@ -23,6 +22,7 @@ from app.runtime.supervisor import Broken
 
 TOP = Path(__file__).resolve().parents[2]
 ACCOUNTS = "demo-accounts.json"
+PATIENCE_S = 3.0
 SECRETS = ("PAYDESK_SECRET_KEY", "PAYDESK_FIELD_KEYS")
 
 
@@ -32,19 +32,34 @@ def data_folder() -> Path:
 
 @contextmanager
 def only_one(data_dir: Path) -> Iterator[Path]:
-    """The folder, ours alone: for other users by its mode, for other runs by a lock that ends with this process."""
+    """The folder, ours alone: for other users by its mode, for other runs by a lock that ends with this process and
+    its children."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     data_dir.chmod(0o700)
     with (data_dir / "paydesk.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not comes_true(lambda: _is_locked(lock)):
             lock.seek(0)
-            raise Broken(f"it already runs on {data_dir} (process {lock.read().strip()})") from None
+            raise Broken(f"it already runs on {data_dir} (process {lock.read().strip()})")
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield data_dir
+
+
+def _is_locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def comes_true(wanted: Callable[[], bool]) -> bool:
+    """What an earlier run left behind, a lock or a port, may need a moment to let go."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (true := wanted()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true
 
 
 def configure(data_dir: Path, demo: bool) -> Config:
@@ -63,7 +78,9 @@ def configure(data_dir: Path, demo: bool) -> Config:
 
 def is_settled(config: Config) -> bool:
     """The demo is complete, and both its sides are where they were: nothing to seed."""
-    return (config.data_dir / ACCOUNTS).exists() and _last_start(config.data_dir) == _this_start(config)
+    has_database = config.database_url or (config.data_dir / "paydesk.db").exists()
+    has_accounts = (config.data_dir / ACCOUNTS).exists()
+    return bool(has_database and has_accounts) and _last_start(config.data_dir) == _this_start(config)
 
 
 @contextmanager
@@ -86,17 +103,6 @@ def set_half_made_demo_aside(data_dir: Path) -> bool:
         path.replace(aside / path.name)
     (data_dir / "seeding").unlink()
     return True
-
-
-def is_migrated(config: Config) -> bool:
-    """Most starts find nothing to migrate; knowing it here saves them a process."""
-    engine = create_engine(config.sqlalchemy_url, poolclass=NullPool)
-    try:
-        with engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-    except SQLAlchemyError:
-        return False  # the migration will say what is wrong
-    return found == ScriptDirectory(str(TOP / "migrations")).get_current_head()
 
 
 def remember(config: Config) -> None:

@@ -5,30 +5,58 @@ address of it is checked, and the connection goes to a checked address. What hap
 that not a byte of the request left this machine; everything else is `Unanswered` and may have arrived.
 """
 
+import io
 import ipaddress
 import socket
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import HTTPError
 from urllib3.util.connection import allowed_gai_family
 
 from app.config import config
+from app.kernel.errors import gettext_noop
 from app.runtime.db import let_go
 
 CONNECT_S = 5.0
 READ_S = 10.0
 TOTAL_S = 25.0
 LARGEST_ANSWER = 1024 * 1024
+_LARGEST_ON_THE_WIRE = 2 * LARGEST_ANSWER
+"""Status lines, headers and the framing of chunks come on top of the answer."""
+_UNICAST_V6 = ipaddress.ip_network("2000::/3")
 
-_wire = threading.local()
+
+class _Wire(threading.local):
+    """What the request under way in this thread may still take, and whether a byte of it has left."""
+
+    touched = False
+    deadline = 0.0
+    read_s = READ_S
+    received = 0
+
+    def begin(self, read_s: float) -> None:
+        self.touched, self.received, self.read_s = False, 0, read_s
+        self.deadline = time.monotonic() + TOTAL_S
+
+    def wait_at_most(self, seconds: float) -> float:
+        """How long one wait may last: what is asked for, or what is left of the whole. TimeoutError when nothing is."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return min(seconds, left)
+
+
+_wire = _Wire()
 
 
 class NotSent(Exception):
@@ -49,54 +77,59 @@ class Answer:
 def send(method: str, url: str, *, body: bytes, headers: Mapping[str, str], read_s: float = READ_S) -> Answer:
     """One request, one answer of at most 1 MiB within `TOTAL_S`. Raises NotSent or Unanswered; no transaction may be open."""
     let_go()
-    _wire.touched = False
-    deadline = time.monotonic() + TOTAL_S
+    _wire.begin(read_s)
     try:
-        with _session().request(
-            method,
-            url,
-            data=body,
-            headers=dict(headers),
-            timeout=(CONNECT_S, read_s),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+        # Without a Session: it would keep cookies, and read the whole body of a redirect that we do not follow.
+        request = requests.Request(method, url, data=body, headers=dict(headers)).prepare()
+        with _adapter().send(request, stream=True, timeout=(CONNECT_S, read_s)) as response:
             chunks, size = [], 0
             for chunk in response.iter_content(16 * 1024):
                 size += len(chunk)
                 if size > LARGEST_ANSWER:
-                    raise Unanswered("the answer is larger than 1 MiB")
-                if time.monotonic() > deadline:
-                    raise Unanswered(f"the answer took longer than {TOTAL_S:.0f} s")
+                    raise _TooLarge
                 chunks.append(chunk)
             lowered = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, lowered, b"".join(chunks))
-    except requests.RequestException as problem:
-        reason = _plain(problem)
-        raise (Unanswered if _wire.touched else NotSent)(reason) from problem
+    except (OSError, HTTPError, HTTPException, ValueError) as problem:
+        raise (Unanswered if _wire.touched else NotSent)(_plain(problem)) from problem
 
 
-def _plain(problem: requests.RequestException) -> str:
+class _TooLarge(OSError):
+    pass
+
+
+class _NotAllowed(OSError):
+    """Its words are for people."""
+
+
+def _plain(problem: Exception) -> str:
     """The cause in a few words, without addresses of ours or the request's content."""
-    if isinstance(problem, requests.ConnectTimeout):
-        return "no connection within the time allowed"
-    if isinstance(problem, requests.Timeout):
-        return "no answer within the time allowed"
     cause: BaseException = problem
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+    if isinstance(cause, _NotAllowed):
+        return str(cause)
+    if isinstance(cause, _TooLarge):
+        return gettext_noop("答复超过 1 MiB")
+    if isinstance(cause, TimeoutError):
+        return gettext_noop("规定时间内没有答复") if _wire.touched else gettext_noop("规定时间内没有连上")
+    if isinstance(cause, ValueError):  # it quotes what could not be read
+        return type(cause).__name__
     return f"{type(cause).__name__}: {cause}"[:200]
 
 
 def _check(host: str, port: int, address: str) -> None:
-    """Private, local and special ranges are refused unless they are listed for this host and port."""
+    """Private, local and special ranges are refused unless they are listed for this host and port.
+
+    Of IPv6 only global unicast is left: what maps, translates or tunnels IPv4 (v4-mapped, NAT64, 6to4) may lead anywhere.
+    """
     ip = ipaddress.ip_address(address.split("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    for one in filter(None, (ip, mapped)):
-        if (not one.is_global or one.is_multicast) and not _is_listed(host, port):
-            raise NewConnectionError(None, f"{host} leads to an address that may not be called")  # type: ignore[arg-type]
-    if ip.version == 6 and ip in ipaddress.ip_network("64:ff9b::/96"):
-        raise NewConnectionError(None, f"{host} leads to an address that may not be called")  # type: ignore[arg-type]
+    if ip.version == 6 and getattr(ip, "sixtofour", None) is None:
+        fine = ip.is_global and ip in _UNICAST_V6
+    else:
+        fine = ip.version == 4 and ip.is_global and not ip.is_multicast
+    if not fine and not _is_listed(host, port):
+        raise _NotAllowed(gettext_noop("接口地址指向不允许访问的网络"))
 
 
 def _is_listed(host: str, port: int) -> bool:
@@ -112,18 +145,18 @@ class _Checked:
     timeout: Any
     sock: Any
 
+    response_class: Any = None  # set below, where it is known
+
     def _new_conn(self) -> socket.socket:
-        try:
-            found = socket.getaddrinfo(self.host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
-        except OSError as problem:
-            raise NewConnectionError(self, f"name not found: {problem}") from problem  # type: ignore[arg-type]
+        found = socket.getaddrinfo(self.host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
         for *_, address in found:
             _check(self.host, self.port, str(address[0]))
         last: OSError | None = None
         for family, kind, protocol, _name, address in found:
+            patience = _wire.wait_at_most(CONNECT_S)
             sock = socket.socket(family, kind, protocol)
             try:
-                sock.settimeout(CONNECT_S)
+                sock.settimeout(patience)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.connect(address)
             except OSError as problem:
@@ -131,17 +164,50 @@ class _Checked:
                 last = problem
             else:
                 return sock
-        raise NewConnectionError(self, f"no connection: {last}") from last  # type: ignore[arg-type]
+        raise last or OSError("the name has no address")
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
+        self.sock.settimeout(_wire.wait_at_most(_wire.read_s))
         _wire.touched = True
         super().send(data)  # type: ignore[misc]
 
 
+class _InTime(io.RawIOBase):
+    """The bytes of an answer as they come. However they trickle, the deadline and the largest size hold for all of them."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._file = sock, sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_wire.wait_at_most(_wire.read_s))
+        count: int | None = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        _wire.received += count or 0
+        if _wire.received > _LARGEST_ON_THE_WIRE:
+            raise _TooLarge
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_InTime(sock))
+
+
 class _CheckedHTTPConnection(_Checked, HTTPConnection):
-    pass
+    def _new_conn(self) -> socket.socket:
+        if not _is_listed(self.host, self.port or 80):
+            raise _NotAllowed(gettext_noop("未加密的接口地址只能用于列出的内部目标"))
+        return super()._new_conn()
 
 
 class _CheckedHTTPSConnection(_Checked, HTTPSConnection):
@@ -162,18 +228,7 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _CheckedHTTPPool, "https": _CheckedHTTPSPool}
 
 
-_sessions: dict[str, requests.Session] = {}
-_sessions_lock = threading.Lock()
-
-
-def _session() -> requests.Session:
-    """One pooled session a process; urllib3 keeps a pool per host inside."""
-    with _sessions_lock:
-        if "one" not in _sessions:
-            session = requests.Session()
-            session.trust_env = False
-            adapter = _Adapter(pool_connections=64, pool_maxsize=64, max_retries=0)
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
-            _sessions["one"] = session
-        return _sessions["one"]
+@cache
+def _adapter() -> _Adapter:
+    """One pool a process; urllib3 keeps one per host inside."""
+    return _Adapter(pool_connections=64, pool_maxsize=64, max_retries=0)

@@ -27,13 +27,21 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
 
 
 def say(text: str) -> str:
-    """A sentence of the kernel in the reader's language; times among its values are shown as local time."""
+    """A sentence of ours in the reader's language; what people and channels wrote is no Text, and said as it is.
+
+    Among the values of a sentence, sentences are said the same way and times are shown as local time.
+    """
     if not isinstance(text, Text):
-        return str(gettext(text)) if text else ""
-    values = {name: local(value) if isinstance(value, datetime) else value for name, value in text.values.items()}
-    values = {name: gettext(value) if isinstance(value, str) and value else value for name, value in values.items()}
-    template = gettext(text.template)
+        return text
+    template = gettext(text.template) if text.template else ""
+    values = {name: _say_value(value) for name, value in text.values.items()}
     return str(template % values if values else template)
+
+
+def _say_value(value: object) -> object:
+    if isinstance(value, datetime):
+        return local(value)
+    return say(value) if isinstance(value, Text) else value
 
 
 def local(at: datetime | None) -> str:

@@ -8,9 +8,8 @@ import json
 import os
 import socket
 import sys
-import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NoReturn, TextIO
 from urllib.parse import urlsplit
@@ -19,8 +18,6 @@ from app.config import Config
 from app.runtime import embedded, home
 from app.runtime.queue import Line
 from app.runtime.supervisor import Asked, Broken, Child, Supervisor, fresh_log
-
-PATIENCE_S = 3.0
 
 
 def up(*, demo: bool = True, setup_only: bool = False) -> NoReturn:
@@ -48,21 +45,21 @@ def up(*, demo: bool = True, setup_only: bool = False) -> NoReturn:
 def _start(supervisor: Supervisor, config: Config) -> None:
     _wait_for_port(config.host, config.port)
     if os.environ["PAYDESK_REDIS_URL"] == embedded.url(config.data_dir):
-        if not _comes_true(lambda: not embedded.answers(config.data_dir)):
+        if not home.comes_true(lambda: not embedded.answers(config.data_dir)):
             raise Broken("an earlier run's Redis still works in this data folder; end it: pkill valkey-server")
         supervisor.start(embedded.server(config.data_dir))
     if home.set_half_made_demo_aside(config.data_dir):
         _say("The last start was interrupted while making the demo's data; beginning anew.")
-    if home.is_migrated(config) and (home.is_settled(config) or not config.demo):
-        supervisor.start(*_sandbox(config), *_children(config))
-    else:
-        supervisor.once(_command("migrate"))
+    settled = home.is_settled(config)
+    supervisor.once(_command("migrate"))
+    if config.demo and not settled:
         supervisor.start(*_sandbox(config))
-        if config.demo:
-            _say("Making the demo's data …")
-            with home.seeding(config.data_dir):
-                supervisor.once(_command("seed-demo"))
+        _say("Making the demo's data …")
+        with home.seeding(config.data_dir):
+            supervisor.once(_command("seed-demo"))
         supervisor.start(*_children(config))
+    else:
+        supervisor.start(*_sandbox(config), *_children(config))
     home.remember(config)
 
 
@@ -88,13 +85,14 @@ def _children(config: Config) -> Iterator[Child]:
             *("--access-logfile", str(fresh_log(config.data_dir / "log" / "access.log"))),
         ],
         os.environ,
+        warm=True,
         stops=2,
         killed_after_s=2.7,
         ready=lambda: _is_ready(config),
     )
     for line in Line:
         argv = [sys.executable, str(home.TOP / "worker.py"), line]
-        yield Child(f"worker-{line}", argv, os.environ, stops=3, killed_after_s=3.6)
+        yield Child(f"worker-{line}", argv, os.environ, warm=True, stops=3, killed_after_s=3.6)
 
 
 def _sandbox(config: Config) -> Iterator[Child]:
@@ -107,6 +105,7 @@ def _sandbox(config: Config) -> Iterator[Child]:
         "sandbox",
         [sys.executable, "-m", "app.sandbox", "--port", str(port), "--data", str(config.data_dir / "sandbox.db")],
         {name: value for name, value in os.environ.items() if name not in (*home.SECRETS, "PAYDESK_DATABASE_URL")},
+        warm=True,
         stops=4,
         killed_after_s=3.9,
         ready=lambda: _accepts(port),
@@ -116,15 +115,14 @@ def _sandbox(config: Config) -> Iterator[Child]:
 def _command(name: str, *, stops: int = 0, killed_after_s: float = 4.0) -> Child:
     """`paydesk <name>`, also where the command itself is not on the path."""
     argv = [sys.executable, "-c", "from app.cli import main; main()", name]
-    return Child(name, argv, os.environ, stops=stops, killed_after_s=killed_after_s)
+    return Child(name, argv, os.environ, warm=True, stops=stops, killed_after_s=killed_after_s)
 
 
 # Ports
 
 
 def _wait_for_port(host: str, port: int) -> None:
-    # What an earlier run left behind may need a moment to let go.
-    if not _comes_true(lambda: home.is_free(host, port)):
+    if not home.comes_true(lambda: home.is_free(host, port)):
         other = next(number for number in range(port + 1, port + 100) if home.is_free(host, number))
         raise Broken(f"port {port} is taken by another program. Take another one: PAYDESK_PORT={other} ./run")
 
@@ -145,13 +143,6 @@ def _is_ready(config: Config) -> bool:
         return False
     finally:
         line.close()
-
-
-def _comes_true(wanted: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (true := wanted()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return true
 
 
 # What is said

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Select, and_, exists, false, func, or_, select
 
 from app.channels import queries as channels
-from app.channels.rules import INTERFACES, OUTCOMES
+from app.channels.rules import INTERFACES, OUTCOMES, told
 from app.kernel import clock
 from app.kernel.bank_card import normalise
-from app.kernel.errors import Malformed, NotThere
+from app.kernel.errors import Malformed, NotThere, Text
 from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.runtime import vault
@@ -312,7 +312,7 @@ def trace(withdrawal: Withdrawal) -> list[TraceLine]:
     ]
     for call in channels.calls_about(withdrawal.number):
         outcome, tone = OUTCOMES[call.outcome]
-        what = " · ".join(filter(None, (outcome, call.word, call.message)))
+        what = _joined(outcome, call.word, told(call.outcome, call.message))
         lines.append(
             TraceLine(
                 at=call.at,
@@ -326,11 +326,17 @@ def trace(withdrawal: Withdrawal) -> list[TraceLine]:
     for callback in channels.callbacks_about(withdrawal.number):
         outcome, tone = OUTCOMES[callback.outcome]
         times = f"× {callback.times}" if callback.times > 1 else ""
-        what = " · ".join(filter(None, (outcome, callback.word, callback.message, times)))
+        what = _joined(outcome, callback.word, told(callback.outcome, callback.message), times)
         lines.append(
             TraceLine(at=callback.received_at, title=INTERFACES["callback"], note=what, tone=tone, icon="bell")
         )
     return sorted(lines, key=lambda line: line.at)
+
+
+def _joined(*parts: str) -> str:
+    """What there is of these, each in its own language: ours in the reader's, the channel's as it came."""
+    there = {f"part{number}": part for number, part in enumerate(parts) if part}
+    return Text(" · ".join(f"%({name})s" for name in there), **there)
 
 
 def is_unknown(withdrawal: Withdrawal) -> bool:

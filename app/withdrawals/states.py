@@ -65,8 +65,9 @@ ASK = "app.withdrawals.jobs.ask"
 _OUT = (State.QUEUED, State.SENDING, State.PENDING)
 
 WITHDRAWAL = Machine(
-    name=gettext_noop("提现"),
+    name=gettext_noop("这笔提现"),
     initial=State.REVIEW,
+    words={**{str(state): label for state, (label, _tone) in LABELS.items()}, **VERBS},
     moves=(
         WithdrawalMove(verb="approve", sources=(State.REVIEW,), target=State.QUEUED, wakes=SUBMIT),
         WithdrawalMove(verb="reject", sources=(State.REVIEW,), target=State.REJECTED, book="release"),

@@ -178,7 +178,7 @@ def _show(number: str, reject_form: RejectForm, status: int = 200) -> ResponseRe
 def _names(trace: list[queries.TraceLine], *, maker: str, checker: str) -> dict[str, str]:
     """Who the trace speaks of, as people say it: names instead of usernames, words for the parts of the machine."""
     verbs = {"create": maker, "cancel": maker, "approve": checker, "reject": checker}
-    by_title = {VERBS[verb]: name for verb, name in verbs.items()}
+    by_title = {str(VERBS[verb]): name for verb, name in verbs.items()}
     return {line.who: by_title[line.title] for line in trace if line.title in by_title} | {
         "worker": _("系统"),
         "submit": _("渠道答复"),

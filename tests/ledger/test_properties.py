@@ -156,5 +156,5 @@ class Bookkeeping(RuleBasedStateMachine):
 
 def test_the_book_is_right_after_every_step_of_any_story(app: Flask) -> None:
     run_state_machine_as_test(
-        Bookkeeping, settings=settings(max_examples=25, stateful_step_count=25, deadline=None, database=None)
+        Bookkeeping, settings=settings(max_examples=15, stateful_step_count=20, deadline=None, database=None)
     )

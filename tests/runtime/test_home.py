@@ -34,7 +34,8 @@ def test_what_the_environment_says_wins(tmp_path: Path) -> None:
     assert home.configure(tmp_path, demo=False).redis_url == "redis://elsewhere:6379/0"
 
 
-def test_a_folder_serves_one_run_at_a_time(tmp_path: Path) -> None:
+def test_a_folder_serves_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home, "PATIENCE_S", 0)
     with home.only_one(tmp_path / "var") as data_dir:
         assert data_dir.stat().st_mode & 0o777 == 0o700
         with pytest.raises(Broken, match="already runs on"), home.only_one(data_dir):
@@ -64,6 +65,7 @@ def test_the_demo_is_settled_only_while_both_its_sides_stay_where_they_were(tmp_
     home.remember(config)
     assert not home.is_settled(config)
     (tmp_path / home.ACCOUNTS).write_text("[]")
+    (tmp_path / "paydesk.db").touch()
     assert home.is_settled(config)
     assert not home.is_settled(config.model_copy(update={"port": 8001}))
 

@@ -110,6 +110,33 @@ def test_a_child_killed_by_force_lives_again(run: Callable[[str], Supervised]) -
     assert not is_alive(first)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a warm child is an ordinary one")
+def test_a_warm_child_has_what_is_imported_and_is_a_process_like_any_other(run: Callable[[str], Supervised]) -> None:
+    it = run("""
+sys.imported_before = "yes"
+warm = "assert sys.imported_before == 'yes' and os.environ == {'ONLY': 'this'}"
+house.once(supervisor.Child("asks", [sys.executable, "-c", "import os, sys; " + warm], {"ONLY": "this"}, warm=True))
+house.start(child("web", WORKS, warm=True)); house.watch()
+""")
+    [first] = it.once_alive("web")
+    assert Path(f"/proc/{first}/cmdline").read_bytes().startswith(b"python\0-c\0")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: len(it.lives("web")) == 2)
+    it.process.send_signal(signal.SIGINT)
+    assert it.end() == (0, "")
+    assert it.diary()[-1] == "web was asked"
+    assert not is_alive(it.lives("web")[1])
+
+
+def test_a_warm_child_that_fails_says_why(run: Callable[[str], Supervised]) -> None:
+    it = run("""
+house.once(supervisor.Child("migrate", [sys.executable, "-c", "raise KeyError('no such table')"], {}, warm=True))
+""")
+    code, said = it.end()
+    assert code == 1
+    assert "KeyError: 'no such table'" in said
+
+
 def test_start_waits_until_a_child_is_ready(run: Callable[[str], Supervised]) -> None:
     it = run("""
 house.start(child("web", WORKS, ready=lambda: is_in_diary("web lives")))
@@ -197,6 +224,9 @@ def test_what_a_dead_child_leaves_behind_dies_too(run: Callable[[str], Supervise
     os.kill(parent, signal.SIGKILL)
     until(lambda: not is_alive(horse))
     until(lambda: len(it.lives("worker")) == 4)
+    it.process.terminate()
+    assert it.end() == (0, "")
+    assert not any(is_alive(pid) for pid in it.lives("worker"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")

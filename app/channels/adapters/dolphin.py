@@ -27,7 +27,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock, signing
-from app.kernel.errors import Malformed
+from app.kernel.errors import Malformed, gettext_noop
 from app.kernel.money import Money
 
 ACCEPTED = "0000"
@@ -36,11 +36,11 @@ FORM = "application/x-www-form-urlencoded"
 
 class Dolphin(Adapter, BindsCards, ReadsFigures):
     code = "dolphin"
-    title = "海豚支付"
+    title = gettext_noop("海豚支付")
     settings = (
-        Setting(name="base_url", label="接口地址", example="https://gateway.dolphin.example"),
-        Setting(name="merchant_no", label="商户号", example="880100231"),
-        Setting(name="key", label="商户密钥", secret=True),
+        Setting(name="base_url", label=gettext_noop("接口地址"), example="https://gateway.dolphin.example"),
+        Setting(name="merchant_no", label=gettext_noop("商户号"), example="880100231"),
+        Setting(name="key", label=gettext_noop("商户密钥"), secret=True),
     )
     words: ClassVar[Mapping[str, Seen]] = {
         "PROCESSING": Seen.PENDING,
@@ -123,7 +123,7 @@ class Dolphin(Adapter, BindsCards, ReadsFigures):
     def read_figures(self, day: date, reply: Reply) -> Figures:
         fields = self._answer(reply)
         if fields["respCode"] != ACCEPTED or fields.get("day") != f"{day:%Y%m%d}":
-            raise Unreadable(f"没有这一天的数据：{fields['respCode']}")
+            raise Unreadable("没有这一天的数据", fields["respCode"])
         return Figures(
             day=day,
             total=_fen(fields, "totalAmount"),
@@ -149,7 +149,7 @@ class Dolphin(Adapter, BindsCards, ReadsFigures):
 
     def _answer(self, reply: Reply) -> dict[str, str]:
         if reply.status != 200:
-            raise Unreadable(f"HTTP {reply.status}")
+            raise Unreadable("不是业务应答", f"HTTP {reply.status}")
         fields = self._verified(reply.body)
         if "respCode" not in fields:
             raise Unreadable("应答没有 respCode")
@@ -171,9 +171,9 @@ class Dolphin(Adapter, BindsCards, ReadsFigures):
         number = fields.get("mchOrderNo", "")
         amount = _fen(fields, "amount") if "amount" in fields else None
         if seen is not Seen.PENDING and not number:
-            raise Unreadable(f"“{word}”没有说是哪一笔")
+            raise Unreadable("没有说是哪一笔", word)
         if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) and amount is None:
-            raise Unreadable(f"“{word}”没有说是多少钱")
+            raise Unreadable("没有说是多少钱", word)
         return Observation(
             seen=seen,
             signed=True,
@@ -207,4 +207,4 @@ def _fen(fields: Mapping[str, str], name: str) -> Money:
     try:
         return Money.parse_fen(fields.get(name, ""))
     except Malformed as problem:
-        raise Unreadable(f"{name}: {problem}") from problem
+        raise Unreadable("金额看不懂", name) from problem

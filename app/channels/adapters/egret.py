@@ -28,7 +28,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock, signing
-from app.kernel.errors import Malformed
+from app.kernel.errors import Malformed, gettext_noop
 from app.kernel.money import Money
 
 ACCEPTED = "OK"
@@ -37,12 +37,12 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 an
 
 class Egret(Adapter, BindsCards, ReadsFigures):
     code = "egret"
-    title = "白鹭支付"
+    title = gettext_noop("白鹭支付")
     settings = (
-        Setting(name="base_url", label="接口地址", example="https://openapi.egret.example"),
-        Setting(name="merchant_no", label="商户编号", example="EG20260017"),
-        Setting(name="private_key", label="商户私钥（PEM）", secret=True, multiline=True),
-        Setting(name="channel_public_key", label="白鹭公钥（PEM）", multiline=True),
+        Setting(name="base_url", label=gettext_noop("接口地址"), example="https://openapi.egret.example"),
+        Setting(name="merchant_no", label=gettext_noop("商户编号"), example="EG20260017"),
+        Setting(name="private_key", label=gettext_noop("商户私钥（PEM）"), secret=True, multiline=True),
+        Setting(name="channel_public_key", label=gettext_noop("白鹭公钥（PEM）"), multiline=True),
     )
     words: ClassVar[Mapping[str, Seen]] = {
         "DEALING": Seen.PENDING,
@@ -124,7 +124,7 @@ class Egret(Adapter, BindsCards, ReadsFigures):
         envelope = self._answer(reply)
         data = _data(envelope)
         if envelope["code"] != ACCEPTED or data.get("bizDate") != day.isoformat():
-            raise Unreadable(f"没有这一天的数据：{envelope['code']}")
+            raise Unreadable("没有这一天的数据", str(envelope["code"]))
         return Figures(
             day=day,
             total=_fen(data, "tradeTotal"),
@@ -153,7 +153,7 @@ class Egret(Adapter, BindsCards, ReadsFigures):
 
     def _answer(self, reply: Reply) -> dict[str, object]:
         if reply.status != 200:
-            raise Unreadable(f"HTTP {reply.status}")
+            raise Unreadable("不是业务应答", f"HTTP {reply.status}")
         envelope = self._verified(reply.body, reply.headers)
         if not _text(envelope, "code"):
             raise Unreadable("应答没有 code")
@@ -175,9 +175,9 @@ class Egret(Adapter, BindsCards, ReadsFigures):
         number = _text(data, "outTradeNo")
         amount = _fen(data, "tradeAmount") if "tradeAmount" in data else None
         if seen is not Seen.PENDING and not number:
-            raise Unreadable(f"“{word}”没有说是哪一笔")
+            raise Unreadable("没有说是哪一笔", word)
         if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) and amount is None:
-            raise Unreadable(f"“{word}”没有说是多少钱")
+            raise Unreadable("没有说是多少钱", word)
         return Observation(
             seen=seen,
             signed=True,
@@ -225,17 +225,17 @@ def _data(envelope: Mapping[str, object]) -> Mapping[str, object]:
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str):
-        raise Unreadable(f"{name} 不是文字")
+        raise Unreadable("不是文字", name)
     if _UNSTORABLE.search(value):
-        raise Unreadable(f"{name} 里有不能保存的字符")
+        raise Unreadable("有不能保存的字符", name)
     return value
 
 
 def _fen(fields: Mapping[str, object], name: str) -> Money:
     value = fields.get(name)
     if type(value) is not int:
-        raise Unreadable(f"{name} 不是整数")
+        raise Unreadable("不是整数", name)
     try:
         return Money.parse_fen(str(value))
     except Malformed as problem:
-        raise Unreadable(f"{name}: {problem}") from problem
+        raise Unreadable("金额看不懂", name) from problem

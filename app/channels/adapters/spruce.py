@@ -30,7 +30,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock, signing
-from app.kernel.errors import Malformed
+from app.kernel.errors import Malformed, gettext_noop
 from app.kernel.money import Money
 from app.kernel.numbers import random_text
 
@@ -42,10 +42,10 @@ _YUAN = re.compile(r"[0-9]+\.[0-9]{2}", re.ASCII)
 
 class Spruce(Adapter, BindsCards, ReadsFigures):
     code = "spruce"
-    title = "云杉支付"
+    title = gettext_noop("云杉支付")
     settings = (
-        Setting(name="base_url", label="接口地址", example="https://api.spruce.example"),
-        Setting(name="merchant_no", label="商户号", example="SP-3301"),
+        Setting(name="base_url", label=gettext_noop("接口地址"), example="https://api.spruce.example"),
+        Setting(name="merchant_no", label=gettext_noop("商户号"), example="SP-3301"),
         Setting(name="api_key", label="API Key", example="spk_live_7Q2M"),
         Setting(name="api_secret", label="API Secret", secret=True),
     )
@@ -127,7 +127,7 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
     def read_figures(self, day: date, reply: Reply) -> Figures:
         fields = self._answer(_figures(day), reply)
         if "error" in fields or fields.get("day") != day.isoformat():
-            raise Unreadable(f"没有这一天的数据：{_text(fields, 'error')}")
+            raise Unreadable("没有这一天的数据", _text(fields, "error"))
         return Figures(
             day=day,
             total=_yuan(fields, "total"),
@@ -160,7 +160,7 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
 
     def _answer(self, path: str, reply: Reply) -> dict[str, object]:
         if reply.status not in STATUSES:
-            raise Unreadable(f"HTTP {reply.status}")
+            raise Unreadable("不是业务应答", f"HTTP {reply.status}")
         return self._verified("ANSWER", path, reply.body, reply.headers)
 
     def _verified(self, verb: str, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, object]:
@@ -180,9 +180,9 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
         number = _text(fields, "order_id")
         amount = _yuan(fields, "amount") if "amount" in fields else None
         if seen is not Seen.PENDING and not number:
-            raise Unreadable(f"“{word}”没有说是哪一笔")
+            raise Unreadable("没有说是哪一笔", word)
         if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) and amount is None:
-            raise Unreadable(f"“{word}”没有说是多少钱")
+            raise Unreadable("没有说是多少钱", word)
         return Observation(
             seen=seen,
             signed=True,
@@ -231,17 +231,17 @@ def _object(body: bytes) -> dict[str, object]:
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str):
-        raise Unreadable(f"{name} 不是文字")
+        raise Unreadable("不是文字", name)
     if _UNSTORABLE.search(value):
-        raise Unreadable(f"{name} 里有不能保存的字符")
+        raise Unreadable("有不能保存的字符", name)
     return value
 
 
 def _yuan(fields: Mapping[str, object], name: str) -> Money:
     value = _text(fields, name)
     if _YUAN.fullmatch(value) is None:
-        raise Unreadable(f"{name} 不是两位小数的金额")
+        raise Unreadable("不是两位小数的金额", name)
     try:
         return Money.parse(value)
     except Malformed as problem:
-        raise Unreadable(f"{name}: {problem}") from problem
+        raise Unreadable("金额看不懂", name) from problem

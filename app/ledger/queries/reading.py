@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 from sqlalchemy.orm import aliased
 
 from app.kernel.money import ZERO, Money
@@ -125,12 +125,7 @@ def collected(number: str) -> Collected | None:
 
 def held(number: str) -> Hold:
     """The hold of this number, locked; Refused when there is none."""
-    found = db.session.execute(
-        select(Transfer.id, Transfer.number, LedgerAccount.owner, Transfer.amount)
-        .join(LedgerAccount, Transfer.credit_account_id == LedgerAccount.id)
-        .where(Transfer.number == number, Transfer.kind == Kind.HOLD)
-        .with_for_update(key_share=True, of=Transfer)
-    ).one_or_none()
+    found = db.session.execute(_HELD, {"its_number": number}).one_or_none()
     if found is None:
         raise nothing_held(number)
     return Hold(*found)
@@ -138,10 +133,20 @@ def held(number: str) -> Hold:
 
 def done(hold: Hold) -> dict[str, Money]:
     """What became of a hold: kind → amount. Looked for by its number, which has an index of its own."""
-    found = db.session.execute(
-        select(Transfer.kind, Transfer.amount).where(Transfer.number == hold.number, Transfer.hold_id == hold.id)
-    )
+    found = db.session.execute(_DONE, {"its_number": hold.number, "its_hold": hold.id})
     return {kind: amount for kind, amount in found}  # noqa: C416 (dict() cannot read rows with types)
+
+
+# Built once: every settlement asks both.
+_HELD = (
+    select(Transfer.id, Transfer.number, LedgerAccount.owner, Transfer.amount)
+    .join(LedgerAccount, Transfer.credit_account_id == LedgerAccount.id)
+    .where(Transfer.number == bindparam("its_number"), Transfer.kind == Kind.HOLD)
+    .with_for_update(key_share=True, of=Transfer)
+)
+_DONE = select(Transfer.kind, Transfer.amount).where(
+    Transfer.number == bindparam("its_number"), Transfer.hold_id == bindparam("its_hold")
+)
 
 
 def _shown() -> Select[*tuple[Any, ...]]:
