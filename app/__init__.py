@@ -9,7 +9,7 @@ from uuid import uuid4
 import structlog
 from flask import Flask, current_app, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel, get_locale, gettext
+from flask_babel import Babel, gettext
 from flask_babel import gettext as _
 from htmx_flask import Htmx
 from werkzeug.exceptions import HTTPException
@@ -129,7 +129,7 @@ def _tell_problems(app: Flask) -> None:
 
 
 def _lend_to_templates(app: Flask) -> None:
-    app.jinja_env.globals |= {"ui": Ui(), "asset": asset, "say": say, "now": clock.now, "get_locale": get_locale}
+    app.jinja_env.globals |= {"ui": Ui(), "asset": asset, "say": say, "now": clock.now, "get_locale": language_tag}
     app.jinja_env.filters["local"] = local
 
     @app.context_processor
@@ -140,6 +140,11 @@ def _lend_to_templates(app: Flask) -> None:
             found |= _may(person)
             found["search_url"] = url_for("withdrawals.index") if person.can(Permission.WITHDRAWAL_READ) else None
         return found
+
+
+def language_tag() -> str:
+    """The page's language as HTML writes it."""
+    return {"zh": "zh-CN", "en": "en"}[language()]
 
 
 def _may(person: Actor) -> dict[str, bool]:

@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from flask import current_app
-from pydantic import SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_PORT = 8000
+_LETTERS_OF_A_SECRET = 16
+"""A random secret of 32 letters or bytes has more different ones; "changemechangeme…" and zeros have fewer."""
 
 
 class Config(BaseSettings):
     """`PAYDESK_*` from the environment. Raises pydantic.ValidationError in words when something is missing or weak."""
 
-    model_config = SettingsConfigDict(env_prefix="PAYDESK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PAYDESK_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     data_dir: Path = Path("var")
-    database_url: str = ""
-    redis_url: str = ""
+    database_url: str = Field("", repr=False)  # both may carry a password
+    redis_url: str = Field("", repr=False)
     secret_key: SecretStr
     field_keys: SecretStr
     """`id:base64,id:base64`: AES-256 keys of sealed fields; the first one seals, all of them open."""
@@ -34,7 +36,7 @@ class Config(BaseSettings):
     trusted_hosts: str = ""
     private_targets: str = ""
     """Addresses (`host:port`, comma separated) in private ranges that channels may be called at: the sandbox, mostly."""
-    worker_threads: int = 16
+    worker_threads: int = Field(16, ge=1, le=64)
     secure_cookies: bool = False
 
     @field_validator("database_url")
@@ -53,9 +55,21 @@ class Config(BaseSettings):
             raise ValueError("PAYDESK_FIELD_KEYS must name at least one key")
         if self.env == "production" and self.demo:
             raise ValueError("the demo's accounts and sandbox do not belong into production: unset PAYDESK_DEMO")
-        if self.env == "production" and not self.redis_url:
-            raise ValueError("PAYDESK_REDIS_URL is needed in production")
+        if self.env == "production":
+            self._refuse_weak_production()
         return self
+
+    def _refuse_weak_production(self) -> None:
+        if not self.redis_url:
+            raise ValueError("PAYDESK_REDIS_URL is needed in production")
+        if not self.trusted_hosts:
+            raise ValueError("PAYDESK_TRUSTED_HOSTS must name the hosts that production answers to")
+        if len(set(self.secret_key.get_secret_value())) < _LETTERS_OF_A_SECRET:
+            raise ValueError("PAYDESK_SECRET_KEY can be guessed; `openssl rand -base64 48` makes one")
+        if any(len(set(key)) < _LETTERS_OF_A_SECRET for key in self.sealing_keys.values()):
+            raise ValueError("PAYDESK_FIELD_KEYS names a key that can be guessed; `openssl rand -base64 32` makes one")
+        if os.environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no"):
+            raise ValueError("FLASK_DEBUG does not belong into production: unset it")
 
     @cached_property
     def sealing_keys(self) -> dict[str, bytes]:
@@ -63,6 +77,8 @@ class Config(BaseSettings):
         keys = {}
         for item in filter(None, self.field_keys.get_secret_value().split(",")):
             name, _, text = item.partition(":")
+            if not name or name in keys:
+                raise ValueError("each of PAYDESK_FIELD_KEYS needs a name of its own")
             keys[name] = base64.b64decode(text, validate=True)
             if len(keys[name]) != 32:
                 raise ValueError(f"field key {name} must have 32 bytes")

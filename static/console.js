@@ -75,6 +75,7 @@
     all("details[data-menu][open]").forEach((d) => { d.open = false; d.querySelector("summary").focus(); });
     if (location.hash === "#menu") location.hash = "main";
   });
+  on("click", "[data-back]", () => history.back());
   on("click", "[data-open]", (b) => document.getElementById(b.dataset.open)?.showModal());
   on("click", "[data-close-dialog]", (b) => b.closest("dialog").close());
   document.addEventListener("closeDialog", () => all("dialog[open]").forEach((d) => d.close()));   // HX-Trigger: closeDialog

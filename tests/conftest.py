@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -26,6 +27,8 @@ from tests.sandbox.third_party import ThirdParty
 from tests.world import World
 
 os.environ.setdefault("TZ", "UTC")
+settings.register_profile("house", deadline=None)  # a busy machine is no defect
+settings.load_profile("house")
 KEYS = {
     "secret_key": "tests-only-secret-tests-only-secret-tests",
     "field_keys": "k1:" + base64.b64encode(b"1" * 32).decode(),

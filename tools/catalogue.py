@@ -182,26 +182,26 @@ def check() -> list[str]:
     """What is wrong, one line each."""
     house, book = read_house(), read_book()
     known = {str(said.id): said for said in book if said.id}
-    found = [f"no entry (run update): {text}" for text in house if text not in known]
-    found += [f"left over (run update): {text}" for text in (*known, *map(str, book.obsolete)) if text not in house]
+    found = [f"no entry (run update): {text!r}" for text in house if text not in known]
+    found += [f"left over (run update): {text!r}" for text in (*known, *map(str, book.obsolete)) if text not in house]
     for text, said in known.items():
         english = str(said.string)
         if said.fuzzy:
-            found.append(f"fuzzy: {text}")
+            found.append(f"fuzzy: {text!r}")
         if not english.strip():
-            found.append(f"no English: {text}")
+            found.append(f"no English: {text!r}")
         elif set(PLACE.findall(text)) != set(PLACE.findall(english)):
-            found.append(f"other placeholders: {text} → {english}")
+            found.append(f"other placeholders: {text!r} → {english!r}")
         elif CHINESE.search(english):
-            found.append(f"Chinese left: {text} → {english}")
+            found.append(f"Chinese left: {text!r} → {english!r}")
         if not CHINESE.search(text):
-            found.append(f"the key is not Chinese: {text}")
+            found.append(f"the key is not Chinese: {text!r}")
     for path in sorted((TOP / "app").rglob("*.py")):
         where = path.relative_to(TOP).as_posix()
         if not where.startswith(APART):
             tree = ast.parse(path.read_bytes())
             found += [f"{where}:{line}: not a plain sentence" for line in unreadable(tree)]
-            found += [f"{where}:{line}: marked nowhere: {text}" for line, text in unspoken(tree)]
+            found += [f"{where}:{line}: marked nowhere: {text!r}" for line, text in unspoken(tree)]
     if not MO.exists() or MO.read_bytes() != compiled():
         found.append("messages.mo is not messages.po compiled (run compile)")
     return found
@@ -211,7 +211,7 @@ def main(words: list[str]) -> int:
     match words:
         case ["update"]:
             for text in update():
-                print(f"dropped: {text}")
+                print(f"dropped: {text!r}")
             return 0
         case ["check"]:
             found = check()

@@ -6,6 +6,7 @@
 The files are committed. Nothing is built: what we serve is what the package holds, byte for byte; only the icon
 sprite is put together here, from single drawings of the package.
 """
+
 import base64
 import hashlib
 import re
@@ -18,8 +19,11 @@ from pathlib import Path
 
 VENDOR = Path(__file__).resolve().parent.parent / "static" / "vendor"
 RECORD = VENDOR / "VENDOR.md"
-ROW = re.compile(r"^\| `(?P<file>[^`]+)` \| (?P<package>\S+) \| (?P<version>\S+) \| [^|]+ \| [^|]+ "
-                 r"\| `(?P<sha384>[^`]+)` \|$", re.M)
+ROW = re.compile(
+    r"^\| `(?P<file>[^`]+)` \| (?P<package>\S+) \| (?P<version>\S+) \| [^|]+ \| [^|]+ "
+    r"\| `(?P<sha384>[^`]+)` \|$",
+    re.M,
+)
 
 
 DRAWINGS = """
@@ -40,17 +44,22 @@ class Package:
     name: str
     version: str
     licence: str
-    files: dict[str, str]                # path inside the package -> our file
-    icons: tuple[str, ...] = ()          # drawings of icons/outline/ that go into icons.svg
+    files: dict[str, str]  # path inside the package -> our file
+    icons: tuple[str, ...] = ()  # drawings of icons/outline/ that go into icons.svg
 
 
 PACKAGES = (
     Package("@tabler/core", "1.4.0", "MIT", {"dist/css/tabler.min.css": "tabler.min.css"}),
-    Package("htmx.org", "4.0.1", "0BSD", {
-        "dist/htmx.min.js": "htmx.min.js",
-        "dist/ext/hx-sse.min.js": "hx-sse.min.js",
-        "LICENSE": "LICENSE.htmx.txt",
-    }),
+    Package(
+        "htmx.org",
+        "4.0.1",
+        "0BSD",
+        {
+            "dist/htmx.min.js": "htmx.min.js",
+            "dist/ext/hx-sse.min.js": "hx-sse.min.js",
+            "LICENSE": "LICENSE.htmx.txt",
+        },
+    ),
     Package("@tabler/icons", "3.51.0", "MIT", {"LICENSE": "LICENSE.tabler-icons.txt"}, icons=tuple(DRAWINGS.split())),
 )
 
@@ -70,8 +79,11 @@ def problems() -> list[str]:
     present = {file.name for file in VENDOR.iterdir()} - {RECORD.name}
     wrong = [f"{name}: not in VENDOR.md" for name in sorted(present - recorded.keys())]
     wrong += [f"{name}: in VENDOR.md, but not here" for name in sorted(recorded.keys() - present)]
-    wrong += [f"{name}: its SHA-384 is not the recorded one" for name in sorted(present & recorded.keys())
-              if sha384((VENDOR / name).read_bytes()) != recorded[name]]
+    wrong += [
+        f"{name}: its SHA-384 is not the recorded one"
+        for name in sorted(present & recorded.keys())
+        if sha384((VENDOR / name).read_bytes()) != recorded[name]
+    ]
     return wrong
 
 
@@ -81,14 +93,21 @@ def fetch() -> None:
     for package in PACKAGES:
         with tempfile.TemporaryDirectory() as folder:
             unpacked = _unpack(package, Path(folder))
-            contents = {ours: ((unpacked / theirs).read_bytes(), f"`{theirs}`") for theirs, ours in package.files.items()}
+            contents = {
+                ours: ((unpacked / theirs).read_bytes(), f"`{theirs}`") for theirs, ours in package.files.items()
+            }
             if package.icons:
-                contents["icons.svg"] = (_sprite(unpacked, package.icons), f"{len(package.icons)} drawings of `icons/outline/`")
+                contents["icons.svg"] = (
+                    _sprite(unpacked, package.icons),
+                    f"{len(package.icons)} drawings of `icons/outline/`",
+                )
         for ours, (content, source) in contents.items():
             _refuse_a_silent_change(package, ours, content)
             (VENDOR / ours).write_bytes(content)
-            rows.append(f"| `{ours}` | {package.name} | {package.version} | {package.licence} | {source} "
-                        f"| `{sha384(content)}` |")
+            rows.append(
+                f"| `{ours}` | {package.name} | {package.version} | {package.licence} | {source} "
+                f"| `{sha384(content)}` |"
+            )
     RECORD.write_text(HEAD + "\n".join(sorted(rows)) + "\n", "utf-8")
     print(f"{len(rows)} files in {VENDOR}")
 
@@ -99,8 +118,12 @@ def sha384(content: bytes) -> str:
 
 
 def _unpack(package: Package, folder: Path) -> Path:
-    subprocess.run(["npm", "pack", "--silent", f"{package.name}@{package.version}"],
-                   cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["npm", "pack", "--silent", f"{package.name}@{package.version}"],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     with tarfile.open(next(folder.glob("*.tgz"))) as archive:
         archive.extractall(folder, filter="data")
     return folder / "package"
@@ -112,8 +135,10 @@ def _sprite(package: Path, names: tuple[str, ...]) -> bytes:
         drawing = (package / "icons" / "outline" / f"{name}.svg").read_text("utf-8")
         shapes = re.findall(r"<(?!/?svg)[^>]+/>", drawing)
         lines = " ".join(re.sub(r"\s*/>", "/>", shape) for shape in shapes if 'stroke="none"' not in shape)
-        symbols.append(f'<symbol id="{name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
-                       f'stroke-linecap="round" stroke-linejoin="round">{lines}</symbol>')
+        symbols.append(
+            f'<symbol id="{name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
+            f'stroke-linecap="round" stroke-linejoin="round">{lines}</symbol>'
+        )
     return ('<svg xmlns="http://www.w3.org/2000/svg">\n' + "\n".join(symbols) + "\n</svg>\n").encode()
 
 

@@ -101,7 +101,9 @@ db = SQLAlchemy()
 def init(app: Flask, url: str) -> None:
     """Bind the application to its database."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 20, "max_overflow": 80, "pool_pre_ping": True}
+    # What a failing statement carried (names, sealed numbers) must not end in logs, job rows and RQ's failure registry.
+    options = {"pool_size": 20, "max_overflow": 80, "pool_pre_ping": True, "hide_parameters": True}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     if url.startswith("sqlite"):
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] |= {"connect_args": {"timeout": 10}, "pool_pre_ping": False}
     db.init_app(app)

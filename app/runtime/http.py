@@ -113,7 +113,7 @@ def _plain(problem: Exception) -> str:
         return gettext_noop("答复超过 1 MiB")
     if isinstance(cause, TimeoutError):
         return gettext_noop("规定时间内没有答复") if _wire.touched else gettext_noop("规定时间内没有连上")
-    if isinstance(cause, ValueError):  # it quotes what could not be read
+    if isinstance(cause, ValueError) and not isinstance(cause, OSError):  # it quotes what could not be read
         return type(cause).__name__
     return f"{type(cause).__name__}: {cause}"[:200]
 
@@ -124,10 +124,9 @@ def _check(host: str, port: int, address: str) -> None:
     Of IPv6 only global unicast is left: what maps, translates or tunnels IPv4 (v4-mapped, NAT64, 6to4) may lead anywhere.
     """
     ip = ipaddress.ip_address(address.split("%")[0])
-    if ip.version == 6 and getattr(ip, "sixtofour", None) is None:
-        fine = ip.is_global and ip in _UNICAST_V6
-    else:
-        fine = ip.version == 4 and ip.is_global and not ip.is_multicast
+    fine = ip.is_global and not ip.is_multicast
+    if isinstance(ip, ipaddress.IPv6Address):
+        fine = fine and ip in _UNICAST_V6 and ip.sixtofour is None
     if not fine and not _is_listed(host, port):
         raise _NotAllowed(gettext_noop("接口地址指向不允许访问的网络"))
 
@@ -137,6 +136,35 @@ def _is_listed(host: str, port: int) -> bool:
     return f"{host}:{port}" in listed or f"{host}:*" in listed
 
 
+class _InTime(io.RawIOBase):
+    """The bytes of an answer as they come. However they trickle, the deadline and the largest size hold for all of them."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._file = sock, sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_wire.wait_at_most(_wire.read_s))
+        count: int | None = self._file.readinto(buffer)
+        _wire.received += count or 0
+        if _wire.received > _LARGEST_ON_THE_WIRE:
+            raise _TooLarge
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_InTime(sock))
+
+
 class _Checked:
     """Resolve once, check all addresses, connect to a checked one; note when the first byte of a request leaves."""
 
@@ -144,8 +172,7 @@ class _Checked:
     port: int
     timeout: Any
     sock: Any
-
-    response_class: Any = None  # set below, where it is known
+    response_class: Any = _Response
 
     def _new_conn(self) -> socket.socket:
         found = socket.getaddrinfo(self.host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
@@ -172,35 +199,6 @@ class _Checked:
         self.sock.settimeout(_wire.wait_at_most(_wire.read_s))
         _wire.touched = True
         super().send(data)  # type: ignore[misc]
-
-
-class _InTime(io.RawIOBase):
-    """The bytes of an answer as they come. However they trickle, the deadline and the largest size hold for all of them."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock, self._file = sock, sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(_wire.wait_at_most(_wire.read_s))
-        count: int | None = self._file.readinto(buffer)  # type: ignore[attr-defined]
-        _wire.received += count or 0
-        if _wire.received > _LARGEST_ON_THE_WIRE:
-            raise _TooLarge
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-class _Response(HTTPResponse):
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, *arguments, **options)
-        self.fp.close()
-        self.fp = io.BufferedReader(_InTime(sock))
 
 
 class _CheckedHTTPConnection(_Checked, HTTPConnection):

@@ -2,7 +2,8 @@
 conditional UPDATE and a growing fence. Duplicated, lost and late nudges are harmless (RELIABILITY I-2).
 """
 
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -24,6 +25,8 @@ LEASE_S = 120
 """How long a claimed row is left alone: longer than any single job may take (HTTP total time-out is 30 s)."""
 LONGEST_BACKOFF_S = 300
 ROWS_A_DRAIN = 200
+BEAT_EVERY_S = 5.0
+LOOK_AGAIN_S = 0.25
 
 
 class Job(Model):
@@ -118,8 +121,10 @@ def promise(kind: str, subject: str = "", *, after_s: float = 0, line: str = que
         wanted=1,
         last_error="",
     )
-    # A row that waits keeps the earlier time; one that is done or running right now takes the new one.
-    waiting = and_(Job.done_at.is_(None), Job.lease_until.is_(None), Job.due_at < row.excluded.due_at)
+    # A row that waits keeps the earlier time; one that is done, or running since its time came, takes the new one.
+    now = clock.now()
+    held = and_(Job.lease_until.is_not(None), Job.lease_until >= now, Job.due_at <= now)
+    waiting = and_(Job.done_at.is_(None), ~held, Job.due_at < row.excluded.due_at)
     db.session.execute(
         row.on_conflict_do_update(
             index_elements=[Job.dedup_key],
@@ -139,20 +144,35 @@ def drain(line: str) -> int:
     """Do what is due on this line, up to 200 rows, many at a time. The RQ job, and the tests' way to let work happen."""
     queue.nudge_taken(line)
     beat(f"worker:{line}")
-    threads = config().worker_threads
-    done = 0
-    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix=line) as pool:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        while done < ROWS_A_DRAIN and (claimed := claim(line, limit=threads)):
-            list(pool.map(lambda job: _run_in(app, job), claimed))
-            done += len(claimed)
+    with ThreadPoolExecutor(max_workers=config().worker_threads, thread_name_prefix=line) as pool:
+        done = _work_off(line, pool)
     if done >= ROWS_A_DRAIN:
         queue.nudge(line)
     return done
 
 
+def _work_off(line: str, pool: ThreadPoolExecutor) -> int:
+    """A row that waits for a slow channel keeps its own thread; the others take the next rows that are due."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    taken, running, beaten = 0, set[Future[None]](), time.monotonic()
+    while True:
+        claimed = claim(line, limit=min(config().worker_threads - len(running), ROWS_A_DRAIN - taken))
+        taken += len(claimed)
+        running |= {pool.submit(_run_in, app, job) for job in claimed}
+        if not running:
+            return taken
+        finished, running = wait(running, timeout=LOOK_AGAIN_S)
+        for one in finished:
+            one.result()
+        if time.monotonic() - beaten >= BEAT_EVERY_S:
+            beat(f"worker:{line}")
+            beaten = time.monotonic()
+
+
 def claim(line: str, *, limit: int) -> list[Claimed]:
     """Take due rows that nobody holds: lease set, fence grown. Two workers never get the same fence."""
+    if limit <= 0:
+        return []
     with transaction():
         now = lease_now()
         due = (
@@ -163,9 +183,10 @@ def claim(line: str, *, limit: int) -> list[Claimed]:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        # Two statements: inside an UPDATE, PostgreSQL may run the sub-select twice and lock more rows than its limit.
         rows = db.session.execute(
             update(Job)
-            .where(Job.id.in_(due.scalar_subquery()))
+            .where(Job.id.in_(db.session.scalars(due).all()))
             .values(lease_until=now + timedelta(seconds=LEASE_S), fence=Job.fence + 1, attempts=Job.attempts + 1)
             .returning(Job.id, Job.kind, Job.subject, Job.line, Job.fence, Job.wanted, Job.attempts)
             .execution_options(synchronize_session=False)
@@ -181,7 +202,8 @@ def run(job: Claimed) -> None:
     except Exception as problem:
         log.exception("job_failed", kind=job.kind, subject=job.subject, attempts=job.attempts)
         backoff = min(2.0 ** min(job.attempts, 10), LONGEST_BACKOFF_S)
-        _put_back(job, backoff, error=f"{type(problem).__name__}: {problem}"[:500])
+        # The first line: PostgreSQL's next ones (DETAIL) quote the row, names and all.
+        _put_back(job, backoff, error=f"{type(problem).__name__}: {problem}".partition("\n")[0][:500])
         return
     if isinstance(answer, Again):
         _put_back(job, answer.after_s)
@@ -203,7 +225,7 @@ def put_due_ticks_on_the_list(schedule: tuple[Every, ...]) -> None:
             first = insert(Tick).values(kind=entry.kind, last_at=now).on_conflict_do_nothing()
             won = changed(first) or changed(
                 update(Tick)
-                .where(Tick.kind == entry.kind, Tick.last_at <= now - timedelta(seconds=entry.every_s))
+                .where(Tick.kind == entry.kind, ~Tick.last_at.between(*_just_now(now, entry.every_s)))
                 .values(last_at=now)
             )
             if won:
@@ -219,6 +241,12 @@ def beat(name: str) -> None:
 
 def last_beat(name: str) -> datetime | None:
     return db.session.scalar(select(Heartbeat.at).where(Heartbeat.name == name))
+
+
+def _just_now(now: datetime, every_s: float) -> tuple[datetime, datetime]:
+    """The last tick stands between these, or it is time for the next. One that lies ahead comes of a clock set back."""
+    period = timedelta(seconds=every_s)
+    return now - period + timedelta(microseconds=1), now + period
 
 
 def _run_in(app: Any, job: Claimed) -> None:
@@ -241,4 +269,8 @@ def _put_back(job: Claimed, after_s: float, error: str = "") -> None:
         mine = (Job.id == job.id, Job.fence == job.fence)
         # A promise made meanwhile may be due earlier than our next look.
         due = case((Job.wanted == job.wanted, clock.later(after_s)), else_=Job.due_at)
-        db.session.execute(update(Job).where(*mine).values(due_at=due, lease_until=None, last_error=error))
+        # Only failures in a row make the wait longer: looking again as agreed is none.
+        attempts = Job.attempts if error else 0
+        db.session.execute(
+            update(Job).where(*mine).values(due_at=due, lease_until=None, last_error=error, attempts=attempts)
+        )

@@ -38,11 +38,12 @@ def listing(
     size = _number(asked.get("size")) or PAGE_SIZES[1]
     size = size if size in PAGE_SIZES else PAGE_SIZES[1]
     before, after = _number(asked.get("before")), _number(asked.get("after"))
-    if after is not None:
-        found = db.session.execute(statement.where(key > after).order_by(key.asc()).limit(size + 1)).all()
-        newer, older = len(found) > size, True
+    found = db.session.execute(statement.where(key > after).order_by(key.asc()).limit(size + 1)).all() if after else []
+    if len(found) >= size:
+        newer = len(found) > size
+        older = bool(db.session.execute(statement.with_only_columns(key).where(key <= after).limit(1)).first())
         rows = list(reversed(found[:size]))
-    else:
+    else:  # also where less than a page is newer: that is page one
         cut = statement if before is None else statement.where(key < before)
         found = db.session.execute(cut.order_by(key.desc()).limit(size + 1)).all()
         newer, older = before is not None, len(found) > size

@@ -10,6 +10,7 @@ its regions once instead of being sent a backlog.
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -83,7 +84,8 @@ class Hub:
                         if message:
                             topic, detail = json.loads(message["data"])
                             self._give((topic, detail))
-            except (RedisError, OSError) as problem:
+            except Exception as problem:
+                # Whatever it was (a broken connection, a message nobody understands): this thread must live.
                 log.warning("live_hub_lost_redis", problem=type(problem).__name__)
                 self._stop.wait(1.0)
 
@@ -118,21 +120,27 @@ def hub() -> Hub:
 def stream(session_id: int, is_over: Callable[[], bool]) -> Iterator[str]:
     """The lines of one browser's stream: an SSE event for each topic, `kicked` when its session ended.
 
-    The database connection is given back first: a page may stay open for hours. `is_over` is asked in each quiet spell.
+    The database connection is given back first: a page may stay open for hours. `is_over` is asked at each heartbeat,
+    however busy the house is, and after a break in the subscription, which may have hidden the end of the session.
     """
     app, the_hub = current_app._get_current_object(), hub()  # type: ignore[attr-defined]
-    mailbox = the_hub.subscribe()
     let_go()
 
     def lines() -> Iterator[str]:
+        mailbox = the_hub.subscribe()  # not before: a stream that is never read (HEAD) is never closed either
         try:
             yield "retry: 2000\nevent: hello\ndata: \n\n"
+            ask_at = time.monotonic() + HEARTBEAT_S
             while not the_hub.closed:
                 try:
-                    topic, detail = mailbox.get(timeout=HEARTBEAT_S)
+                    topic, detail = mailbox.get(timeout=max(ask_at - time.monotonic(), 0))
                 except queue.Empty:
+                    topic, detail = "", ""
+                if topic == "resync" or time.monotonic() >= ask_at:
+                    ask_at = time.monotonic() + HEARTBEAT_S
                     with app.app_context():
-                        topic, detail = ("session-ended", str(session_id)) if is_over() else ("", "")
+                        if is_over():
+                            topic, detail = "session-ended", str(session_id)
                 if topic == "session-ended":
                     if detail == str(session_id):
                         yield "event: kicked\ndata: \n\n"

@@ -1,8 +1,9 @@
 """Structured logs, one JSON object a line. Card numbers are masked and secrets are dropped before anything is written."""
 
 import logging
+import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from app.kernel.bank_card import mask_runs
 
 _NEVER = ("password", "secret", "token", "key", "card_number", "signature", "authorization", "cookie")
+_QUOTED_ROWS = re.compile(r"DETAIL:.*")  # PostgreSQL quotes the row that it refused, names and all
 
 
 def set_up(level: int = logging.INFO) -> None:
@@ -39,8 +41,9 @@ def set_up(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("urllib3", "rq.worker", "alembic.runtime.migration", "werkzeug"):
+    for noisy in ("rq.worker", "alembic.runtime.migration", "werkzeug"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote what a channel sent
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
@@ -50,8 +53,21 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
 
 def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if any(word in name.lower() for word in _NEVER):
-            event[name] = "…"
-        elif isinstance(value, str):
-            event[name] = mask_runs(value)
+        if not name.startswith("_"):  # structlog's own
+            event[name] = _masked(name, value)
     return event
+
+
+def _masked(name: str, value: Any) -> Any:
+    """Fit to be written, whatever it is wrapped in."""
+    if any(word in name.lower() for word in _NEVER):
+        return "…"
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(inner): _masked(str(inner), it) for inner, it in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked("", it) for it in value]
+    text = value if isinstance(value, str) else str(value)
+    plain = _QUOTED_ROWS.sub("DETAIL: …", mask_runs(text))
+    return value if isinstance(value, int) and plain == text else plain

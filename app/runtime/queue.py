@@ -31,7 +31,7 @@ def init(app: Flask, url: str) -> None:
         url, socket_timeout=2, socket_connect_timeout=2, retry=RedisRetry(NoBackoff(), 1)
     )
     app.extensions["redis.rq"] = Redis.from_url(url)
-    app.extensions["redis.stream"] = Redis.from_url(url, socket_timeout=None)
+    app.extensions["redis.stream"] = Redis.from_url(url, socket_timeout=None, health_check_interval=15)
 
 
 def redis() -> Redis:

@@ -4,6 +4,7 @@ One thread, on purpose: Linux sends a child its parent-death signal when the *th
 """
 
 import ctypes
+import io
 import os
 import runpy
 import select
@@ -156,6 +157,8 @@ class Supervisor:
             if child.warm and sys.platform == "linux":
                 os.environ.clear()
                 os.environ.update(env)
+                if isinstance(sys.stdout, io.TextIOWrapper):
+                    sys.stdout.reconfigure(line_buffering=True)  # or its last words would die with it
                 _show_as(child.argv)
                 _do_as_python_would(child.argv[1:])
             else:

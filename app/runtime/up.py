@@ -46,7 +46,7 @@ def _start(supervisor: Supervisor, config: Config) -> None:
     _wait_for_port(config.host, config.port)
     if os.environ["PAYDESK_REDIS_URL"] == embedded.url(config.data_dir):
         if not home.comes_true(lambda: not embedded.answers(config.data_dir)):
-            raise Broken("an earlier run's Redis still works in this data folder; end it: pkill valkey-server")
+            raise Broken(f"an earlier run's Redis still answers at {embedded.url(config.data_dir)}; end that process")
         supervisor.start(embedded.server(config.data_dir))
     if home.set_half_made_demo_aside(config.data_dir):
         _say("The last start was interrupted while making the demo's data; beginning anew.")

@@ -36,10 +36,10 @@ def unseal(sealed: str, *, table: str, column: str, row: str) -> str:
     key = config().sealing_keys.get(key_id)
     if key is None:
         raise Sealed(f"no field key named {key_id}")
-    raw = bytes.fromhex(body)
     try:
+        raw = bytes.fromhex(body)
         return AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _place(table, column, row)).decode()
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise Sealed(f"{table}.{column} of {row} does not open") from None
 
 

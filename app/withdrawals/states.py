@@ -36,8 +36,8 @@ UNKNOWN = (gettext_noop("结果未知"), "odd")
 VERBS = {
     "create": gettext_noop("创建"),
     "approve": gettext_noop("审批通过"),
-    "reject": gettext_noop("驳回"),
-    "cancel": gettext_noop("撤销"),
+    "reject": gettext_noop("审批驳回"),
+    "cancel": gettext_noop("创建人撤销"),
     "send": gettext_noop("开始发送"),
     "unsent": gettext_noop("未发出，退回待发送"),
     "wait": gettext_noop("等待渠道结果"),

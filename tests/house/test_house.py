@@ -72,7 +72,8 @@ def test_only_move_writes_a_state() -> None:
         if pattern.search(line)
     ]
     assert lines == [
-        "app/cards/service.py: .values(state=move.target, message=message[:300], channel_card=channel_card, settled_at=clock.now())",
+        "app/cards/service.py: "
+        ".values(state=move.target, message=message[:300], channel_card=channel_card, settled_at=clock.now())",
         "app/withdrawals/service.py: .values(state=move.target, seq=Withdrawal.seq + 1, **more)",
     ]
 

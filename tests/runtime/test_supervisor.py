@@ -66,6 +66,7 @@ class Supervised:
         self.process = subprocess.Popen(
             [sys.executable, "-c", code + SUPERVISE.replace("SCRIPT", script)],
             cwd=folder,
+            stdout=subprocess.PIPE,  # not a terminal, as under cron or a log collector
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -116,10 +117,11 @@ def test_a_warm_child_has_what_is_imported_and_is_a_process_like_any_other(run: 
 sys.imported_before = "yes"
 warm = "assert sys.imported_before == 'yes' and os.environ == {'ONLY': 'this'}"
 house.once(supervisor.Child("asks", [sys.executable, "-c", "import os, sys; " + warm], {"ONLY": "this"}, warm=True))
-house.start(child("web", WORKS, warm=True)); house.watch()
+house.start(child("web", "print('here')\\n" + WORKS, warm=True)); house.watch()
 """)
     [first] = it.once_alive("web")
     assert Path(f"/proc/{first}/cmdline").read_bytes().startswith(b"python\0-c\0")
+    until(lambda: (it.folder / "log" / "web.log").read_text() == "here\n")  # not only when it ends
     os.kill(first, signal.SIGKILL)
     until(lambda: len(it.lives("web")) == 2)
     it.process.send_signal(signal.SIGINT)
