@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_PORT = 8000
-_LETTERS_OF_A_SECRET = 16
+_LETTERS_OF_A_SECRET = 10
 """A random secret of 32 letters or bytes has more different ones; "changemechangeme…" and zeros have fewer."""
 
 

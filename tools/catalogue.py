@@ -157,20 +157,24 @@ def read_book() -> Catalog:
 
 def update() -> list[str]:
     """Write messages.po anew: the house's sentences with the English that is known. Returns what it dropped."""
-    house, book = read_house(), read_book()
-    known = {str(said.id): said for said in book if said.id}
-    for text, said in house.items():
-        said.string = known[text].string if text in known and not known[text].fuzzy else ""
-    with PO.open("wb") as file:
-        write_po(file, English(house), width=120, include_lineno=False)
+    house, known = read_house(), _known(read_book())
+    PO.write_bytes(written(house, known))
     compile_book()
     return [text for text in known if text not in house]
 
 
+def written(house: dict[str, Message], known: dict[str, Message]) -> bytes:
+    """The sentences of the house, each with its English where there is one."""
+    for text, said in house.items():
+        said.string = known[text].string if text in known and not known[text].fuzzy else ""
+    file = io.BytesIO()
+    write_po(file, English(house), width=120, include_lineno=False)
+    return file.getvalue()
+
+
 def compiled() -> bytes:
     file = io.BytesIO()
-    book = read_book()
-    write_mo(file, English({str(said.id): said for said in book if said.id and not said.fuzzy}))
+    write_mo(file, English({text: said for text, said in _known(read_book()).items() if not said.fuzzy}))
     return file.getvalue()
 
 
@@ -178,10 +182,14 @@ def compile_book() -> None:
     MO.write_bytes(compiled())
 
 
+def _known(book: Catalog) -> dict[str, Message]:
+    return {str(said.id): said for said in book if said.id}
+
+
 def check() -> list[str]:
     """What is wrong, one line each."""
     house, book = read_house(), read_book()
-    known = {str(said.id): said for said in book if said.id}
+    known = _known(book)
     found = [f"no entry (run update): {text!r}" for text in house if text not in known]
     found += [f"left over (run update): {text!r}" for text in (*known, *map(str, book.obsolete)) if text not in house]
     for text, said in known.items():
@@ -202,6 +210,8 @@ def check() -> list[str]:
             tree = ast.parse(path.read_bytes())
             found += [f"{where}:{line}: not a plain sentence" for line in unreadable(tree)]
             found += [f"{where}:{line}: marked nowhere: {text!r}" for line, text in unspoken(tree)]
+    if not found and PO.read_bytes() != written(house, known):
+        found.append("messages.po is not as update writes it")
     if not MO.exists() or MO.read_bytes() != compiled():
         found.append("messages.mo is not messages.po compiled (run compile)")
     return found

@@ -11,7 +11,7 @@ from app.runtime.forms import StrictForm
 
 class BindForm(StrictForm):
     account = HiddenField(validators=[InputRequired()])
-    fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}")])
+    fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}\Z")])
     form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
     number = CardNumberField(
         _("银行卡号"),
@@ -23,10 +23,14 @@ class BindForm(StrictForm):
         validators=[InputRequired(_("请输入开户人姓名")), Length(min=2, max=60)],
         filters=[lambda it: it and it.strip()],
     )
-    bank = StringField(_("开户行"), validators=[InputRequired(_("请输入开户银行")), Length(min=2, max=60)])
+    bank = StringField(
+        _("开户行"),
+        validators=[InputRequired(_("请输入开户银行")), Length(min=2, max=60)],
+        filters=[lambda it: it and it.strip()],
+    )
     phone = StringField(
         _("银行预留手机号"),
-        validators=[Optional(), Regexp(r"^1[0-9]{10}$", message=_("手机号应为 1 开头的 11 位数字"))],
+        validators=[Optional(), Regexp(r"1[0-9]{10}\Z", message=_("手机号应为 1 开头的 11 位数字"))],
         render_kw={"inputmode": "tel"},
     )
 

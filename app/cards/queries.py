@@ -64,7 +64,7 @@ def cards(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
     if asked.get("state") in set(State):
         statement = statement.where(Card.state == asked["state"])
     if asked.get("holder"):
-        statement = statement.where(Card.holder == asked["holder"])
+        statement = statement.where(Card.holder == asked["holder"].replace("\0", "").strip())
     if asked.get("card"):
         statement = statement.where(Card.number_index == index_of(normalise(asked["card"])))
     kept = {name: asked[name] for name in FILTERS if asked.get(name)}

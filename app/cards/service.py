@@ -1,5 +1,7 @@
 """Everything that can be done to a card. Each command is one transaction."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import update
 
 from app.auth import audit
@@ -19,7 +21,8 @@ from app.runtime.db import changed, db, transaction
 
 TOPIC = "cards"
 BIND = "app.cards.jobs.bind"
-ASK_AGAIN_S = 5
+ASK_AGAIN_S, ASK_SELDOM_S = 5, 3600
+"""A channel may take days to look at a card: the longer it took so far, the longer until it is asked again."""
 
 
 def bind(
@@ -27,16 +30,18 @@ def bind(
 ) -> str:
     """Ask the channel to bind a card to the account that the actor holds. Returns the card's reference.
 
-    The same form sent twice is one card. Refused when the claim is not the actor's, or the card is bound already.
+    The same form sent twice is one card. Refused when the claim is not the actor's, the card is bound already, or the
+    form was sent before with another card in it.
     """
     with transaction():
-        made = queries.by_form_key(form_key)
-        if made is not None:
-            return made.reference
-        held = channels.account(account)
+        held, index = channels.account(account), queries.index_of(number.number)
+        wish = {"account_id": held.id, "number_index": index, "holder": holder}
+        if made := _made_before(form_key, wish):
+            return made
         rules.require_enabled(channel=held.channel_enabled, account=held.enabled, name=held.title)
         claims.require(held.id, fence=fence, actor=actor)
-        index = queries.index_of(number.number)
+        if made := _made_before(form_key, wish):  # a double click: the second one waited for the first at the claim
+            return made
         known = queries.by_number(held.id, index)
         if known is not None and known.state != State.REFUSED:
             raise Refused("卡 %(card)s 已绑定在该渠道账号上", card=known.number_masked, advice="可直接用它发起提现")
@@ -69,6 +74,16 @@ def bind(
     return reference
 
 
+def _made_before(form_key: str, wish: Mapping[str, object]) -> str | None:
+    """The reference of what this form asked for already. Somebody who went back and changed it gets no silent success."""
+    made = queries.by_form_key(form_key)
+    if made is None:
+        return None
+    if any(getattr(made, name) != value for name, value in wish.items()):
+        raise Refused("这张表单已经提交过，改动后的内容没有提交", advice="要再绑一张卡，请重新打开“绑定银行卡”")
+    return made.reference
+
+
 def ask_channel(reference: str) -> jobs.Again | None:
     """The worker's part: hand the card to the channel and keep what it said. Not knowing means asking again."""
     with transaction():
@@ -78,6 +93,8 @@ def ask_channel(reference: str) -> jobs.Again | None:
         account = channels.account_by_id(card.account_id)
         setting_id = channels.active_setting_id(account.id)
         assert setting_id is not None, f"{account.number} has no settings"
+        waited_s = (clock.now() - (card.settled_at or card.made_at)).total_seconds()
+        wait = min(max(waited_s / 4, ASK_AGAIN_S), ASK_SELDOM_S)
         call = gateway.announce(Interface.BIND_CARD, account_id=account.id, setting_id=setting_id, subject=reference)
         wanted = CardToBind(
             reference=reference,
@@ -88,7 +105,7 @@ def ask_channel(reference: str) -> jobs.Again | None:
         )
     told = gateway.bind_card(call, wanted)
     if told.seen is BindSeen.PENDING:
-        return jobs.Again(ASK_AGAIN_S)
+        return jobs.Again(wait)
     with transaction():
         card = queries.card(reference)
         if card.state == State.BINDING:

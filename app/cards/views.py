@@ -13,8 +13,8 @@ from app.cards.forms import BindForm, CardFilters
 from app.cards.states import LABELS
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
-from app.kernel.errors import NotThere
-from app.runtime.page import page
+from app.kernel.errors import NotThere, Refused
+from app.runtime.page import page, say
 
 bp = Blueprint("cards", __name__, url_prefix="/cards")
 
@@ -25,7 +25,8 @@ def index() -> ResponseReturnValue:
     accounts = channels.accounts()
     filters = CardFilters(formdata=request.args)
     filters.account.choices = [("", _("全部")), *((account.number, account.title) for account in accounts)]
-    chosen = next((account.id for account in accounts if account.number == request.args.get("account")), None)
+    wanted = request.args.get("account")
+    chosen = next((account.id for account in accounts if account.number == wanted), -1 if wanted else None)
     return page(
         "cards/index.html",
         listing=queries.cards(request.args, account_id=chosen),
@@ -62,21 +63,28 @@ def bind() -> ResponseReturnValue:
     if not form.validate():
         return _form(form, form.account.data or "", status=422)
     assert form.number.data is not None
-    reference = service.bind(
-        account=form.account.data,
-        number=form.number.data,
-        holder=form.holder.data,
-        bank=form.bank.data,
-        phone=form.phone.data or "",
-        fence=int(form.fence.data),
-        form_key=form.form_key.data,
-        actor=me(),
-    )
+    try:
+        reference = service.bind(
+            account=form.account.data,
+            number=form.number.data,
+            holder=form.holder.data,
+            bank=form.bank.data,
+            phone=form.phone.data or "",
+            fence=int(form.fence.data),
+            form_key=form.form_key.data,
+            actor=me(),
+        )
+    except Refused as problem:
+        return _form(form, form.account.data, status=409, refused=problem)
     flash(_("已提交渠道绑定，结果会自动显示在本页"), "info")
     return redirect(url_for(".show", reference=reference), 303)
 
 
-def _form(form: BindForm, number: str, status: int = 200) -> ResponseReturnValue:
+def _form(form: BindForm, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:
+    """The form as it was typed, with why it was refused."""
+    if refused is not None:
+        form.form_errors.append(say(refused.text))
+        flash(say(refused.text), "bad")
     held = channels.held_by(me().operator_id)
     account = next((one for one in held if one.number == number), held[0] if held and not number else None)
     if number and account is None:

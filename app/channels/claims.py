@@ -6,7 +6,7 @@ as the change: a page that was displaced, taken over or left open too long chang
 
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from app.auth.identity import Actor
 from app.channels import queries, rules
@@ -25,7 +25,8 @@ def take(account_id: int, actor: Actor) -> int:
         return held.fence
     if held is not None:
         raise _taken(held)
-    _end(account_id, ending="expired", by=actor.username)
+    # Only what ran out: somebody else may have taken it since we looked.
+    _end(account_id, Claim.lease_until <= now, ending="expired", by=actor.username)
     fence = _next_fence(account_id)
     statement = insert(Claim).values(
         account_id=account_id,
@@ -67,16 +68,16 @@ def renew(account_id: int, *, fence: int, actor: Actor) -> bool:
 def give_back(account_id: int, *, actor: Actor, ending: str, note: str = "") -> bool:
     """End the holder's own claim. False when there was none."""
     assert in_transaction()
-    return bool(_end(account_id, ending=ending, by=actor.username, note=note, operator_id=actor.operator_id))
+    mine = Claim.operator_id == actor.operator_id
+    return bool(_end(account_id, mine, ending=ending, by=actor.username, note=note))
 
 
 def take_away(account_id: int, *, actor: Actor, reason: str) -> str | None:
     """A supervisor ends somebody's claim: the fence grows, so pages of the former holder are void. The holder's name."""
     assert in_transaction()
     held = queries.holder(account_id)
-    if held is None:
+    if held is None or not _end(account_id, Claim.fence == held.fence, ending="forced", by=actor.username, note=reason):
         return None
-    _end(account_id, ending="forced", by=actor.username, note=reason)
     _next_fence(account_id)
     return held.holder
 
@@ -84,19 +85,20 @@ def take_away(account_id: int, *, actor: Actor, reason: str) -> str | None:
 def adopt(*, operator_id: int, session_id: int) -> None:
     """The same person signed in anew: claims move to the new session with a higher fence; the old pages are void."""
     for account_id in _open_of(operator_id):
-        db.session.execute(
-            update(Claim)
-            .where(Claim.account_id == account_id, Claim.released_at.is_(None))
-            .values(session_id=session_id, fence=_next_fence(account_id))
+        mine = update(Claim).where(
+            Claim.account_id == account_id, Claim.operator_id == operator_id, Claim.released_at.is_(None)
         )
+        # First the claim, then its account, like everybody: two who lock in different orders wait for each other.
+        if changed(mine.values(session_id=session_id)):
+            db.session.execute(mine.values(fence=_next_fence(account_id)))
 
 
 def drop_all(*, operator_id: int, by: str) -> list[int]:
     """The person left: whatever they held is free again. The accounts' ids."""
     freed = _open_of(operator_id)
     for account_id in freed:
-        _end(account_id, ending="signed_out", by=by)
-        _next_fence(account_id)
+        if _end(account_id, Claim.operator_id == operator_id, ending="signed_out", by=by):
+            _next_fence(account_id)
     return freed
 
 
@@ -112,15 +114,14 @@ def _renew(account_id: int, *, fence: int, actor: Actor) -> bool:
     )
 
 
-def _end(account_id: int, *, ending: str, by: str, note: str = "", operator_id: int | None = None) -> int:
-    ended = (
+def _end(account_id: int, condition: ColumnElement[bool], *, ending: str, by: str, note: str = "") -> int:
+    return changed(
         update(Claim)
-        .where(Claim.account_id == account_id, Claim.released_at.is_(None))
+        .where(Claim.account_id == account_id, Claim.released_at.is_(None), condition)
         .values(
             released_at=lease_now(), ending=ending, ended_by=by, note=note, settleable_at_end=_settleable(account_id)
         )
     )
-    return changed(ended if operator_id is None else ended.where(Claim.operator_id == operator_id))
 
 
 def _next_fence(account_id: int) -> int:

@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 from wtforms import StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, Length, Regexp
 
 from app.runtime.forms import StrictForm
 
@@ -28,4 +28,4 @@ class NextForm(StrictForm):
 
 
 class RenewForm(StrictForm):
-    fence = StringField(validators=[DataRequired()])
+    fence = StringField(validators=[Regexp(r"[0-9]{1,18}\Z")])

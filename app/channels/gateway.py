@@ -8,11 +8,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
+from html import escape
 from typing import TypeVar
+from urllib.parse import quote, quote_plus
 
 from sqlalchemy import select, update
 
@@ -44,6 +46,7 @@ from app.runtime import http, vault
 from app.runtime.db import db, in_transaction, insert, let_go, transaction
 
 _LONGEST_TEXT = 8000
+_HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=\\u)[0-9A-Fa-f]{4}")
 T = TypeVar("T")
 
 
@@ -91,7 +94,7 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, BindsCards):
         return BindObservation(seen=BindSeen.BOUND)  # a channel without a binding interface
-    private = (card.card_number, card.holder, card.phone)
+    private = _private(adapter, card.card_number, card.holder, card.phone)
     request = adapter.write_bind(card)
     try:
         answer = _exchange(
@@ -99,7 +102,7 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
         )
     except (http.NotSent, http.Unanswered, Unreadable):
         return BindObservation(seen=BindSeen.PENDING)
-    return answer
+    return replace(answer, message=_shown(answer.message, private))
 
 
 def figures(call: Call, day: date) -> Figures:
@@ -107,9 +110,9 @@ def figures(call: Call, day: date) -> Figures:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, ReadsFigures):
         raise NoAnswer(gettext_noop("该渠道没有余额与汇总接口"))
-    request = adapter.write_figures(day)
+    request, private = adapter.write_figures(day), _private(adapter)
     try:
-        return _exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), (), lambda _: "")
+        return _exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), private, lambda _: "")
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
 
@@ -137,9 +140,9 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
     found = {
         "sealed": _seal_callback(account.number, body_hash, raw),
         "outcome": outcome,
-        "number": seen.number if seen else "",
+        "number": seen.number[:64] if seen else "",
         "seen": str(seen.seen) if seen else "",
-        "word": seen.word if seen else "",
+        "word": mask_runs(seen.word)[:60] if seen else "",
         "message": mask_runs(seen.message if seen else reason)[:300],
     }
     row = insert(CallbackInbox).values(
@@ -159,12 +162,14 @@ def read_callback(inbox_id: int) -> Observation:
     row = db.session.get_one(CallbackInbox, inbox_id)
     account = queries.account_by_id(row.account_id)
     raw = _unseal_callback(account.number, row.body_hash, row.sealed)
+    # All versions: it was accepted under one of them, and two may have been added before its job came to it.
     versions = select(ChannelSetting.id).where(ChannelSetting.account_id == account.id)
-    for setting_id in db.session.scalars(versions.order_by(ChannelSetting.version.desc()).limit(2)).all():
+    for setting_id in db.session.scalars(versions.order_by(ChannelSetting.version.desc())).all():
         try:
-            return _adapter(setting_id).read_callback(raw)
+            seen = _adapter(setting_id).read_callback(raw)
         except Unreadable:
             continue
+        return replace(seen, word=mask_runs(seen.word), message=mask_runs(seen.message))
     raise Unreadable("回调的签名现在验不过")
 
 
@@ -186,15 +191,18 @@ def _ask_about_order(
     write: Callable[[Order], Request],
     read: Callable[[Order, Reply], Observation],
 ) -> Observation:
+    adapter = _adapter(call.setting_id)
+    private = _private(adapter, order.card_number, order.holder)
     try:
-        return _exchange(
+        seen = _exchange(
             call,
-            _adapter(call.setting_id),
+            adapter,
             write(order),
             lambda reply: read(order, reply),
-            (order.card_number, order.holder),
+            private,
             lambda seen: f"{seen.seen}|{seen.word}|{seen.message}",
         )
+        return replace(seen, word=_shown(seen.word, private), message=_shown(seen.message, private))
     except http.NotSent:
         return Observation(seen=Seen.NOT_SENT)  # why is in the call log: `message` is what the channel says
     except (http.Unanswered, Unreadable):
@@ -206,7 +214,7 @@ def _exchange(
     adapter: Adapter,
     request: Request,
     read: Callable[[Reply], T],
-    private: tuple[str, ...],
+    private: Mapping[str, str],
     told: Callable[[T], str],
 ) -> T:
     """Send, read, and complete the call's row whatever happens. Raises what http and the adapter raise."""
@@ -225,7 +233,7 @@ def _exchange(
         record["http_status"] = answer.status
         result = read(reply)
         record["outcome"] = "ok"
-        seen, _, rest = told(result).partition("|")
+        seen, _, rest = _shown(told(result), private).partition("|")
         word, _, message = rest.partition("|")
         record |= {"seen": seen[:20] if rest else "", "word": word[:60], "message": (message or seen)[:300]}
         return result
@@ -237,16 +245,14 @@ def _exchange(
         raise
     except Unreadable as problem:
         outcome = "bad_signature" if isinstance(problem, BadSignature) else "unreadable"
-        record |= {"outcome": outcome, "message": problem.reason[:300]}
+        record |= {"outcome": outcome, "message": _shown(problem.reason, private)[:300]}
         raise
     finally:
-        secret = {setting.name for setting in adapter.settings if setting.secret}
-        hidden = (*private, *(adapter.given[name] for name in secret))
         record |= {
             "duration_ms": int((time.monotonic() - started) * 1000),
-            "request": _shown(f"{request.method} {request.path}\n\n{_text(request.body)}", hidden),
-            "signed_text": _shown(request.signed_text, hidden),
-            "reply": _shown(_text(reply.body), hidden) if reply else "",
+            "request": _shown(f"{request.method} {request.path}\n\n{_text(request.body)}", private),
+            "signed_text": _shown(request.signed_text, private),
+            "reply": _shown(_text(reply.body), private) if reply else "",
         }
         with transaction():
             db.session.execute(update(ChannelCall).where(ChannelCall.id == call.id).values(**record))
@@ -256,13 +262,28 @@ def _text(body: bytes) -> str:
     return body.decode(errors="backslashreplace")
 
 
-def _shown(text: str, hidden: tuple[str, ...]) -> str:
-    """A text fit for people and for the database: cards masked, secrets and names out."""
-    for value in filter(None, hidden):
-        cover = mask(value) if re.fullmatch(r"[0-9]{12,19}", value) else value[:1] + "**"
-        for form in {value, json.dumps(value)[1:-1]}:
-            text = text.replace(form, cover)
-    return mask_runs(text)[:_LONGEST_TEXT]
+def _private(adapter: Adapter, card_number: str = "", *names: str) -> Mapping[str, str]:
+    """What must not be shown of this call, and what stands in its place."""
+    secrets = [adapter.given[setting.name] for setting in adapter.settings if setting.secret]
+    covers = {card_number: mask(card_number)} | {name: name[:1] + "**" for name in names}
+    return {value: cover for value, cover in (covers | dict.fromkeys(secrets, "******")).items() if value}
+
+
+def _shown(text: str, private: Mapping[str, str]) -> str:
+    """A text fit for people and for the database: cards masked, secrets and names out, however they are written."""
+    text = text.replace("\0", "\N{SYMBOL FOR NULL}")  # PostgreSQL cannot hold it
+    for value, cover in private.items():
+        for spelling in _spellings(value):
+            text = text.replace(spelling, cover)
+    # Somewhat more than is kept: a card that the end cuts in two is still found.
+    return mask_runs(text[: _LONGEST_TEXT + 100])[:_LONGEST_TEXT]
+
+
+def _spellings(value: str) -> set[str]:
+    """As JSON, a form, a URL or XML may write it, in both cases of their hexadecimal digits."""
+    written = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], escape(value)}
+    written |= {quote(value, safe=""), quote_plus(value), quote(value)}
+    return written | {_HEXADECIMAL.sub(lambda found: found[0].swapcase(), one) for one in written}
 
 
 def _adapter(setting_id: int) -> Adapter:

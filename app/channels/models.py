@@ -125,6 +125,7 @@ class ChannelCall(Model):
     __table_args__ = (
         Index("ix_channel_call_subject", "subject", "id"),
         Index("ix_channel_call_recent", "account_id", "id"),
+        Index("ix_channel_call_health", "account_id", "at"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -107,8 +107,7 @@ def force_release(number: str) -> ResponseReturnValue:
 def renew(number: str) -> ResponseReturnValue:
     """The holder's open page is alive. 410 when the claim is no longer theirs: the page then says so."""
     form = RenewForm()
-    fence = form.fence.data or ""
-    if not fence.isascii() or not fence.isdigit() or not service.renew(number, fence=int(fence), actor=me()):
+    if not form.validate() or not service.renew(number, fence=int(form.fence.data), actor=me()):
         return "", 410
     return "", 204
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.channels import queries as channels
 from app.channels.models import DailyFigures
 from app.channels.rules import STALE_AFTER_S
@@ -86,7 +88,11 @@ def dashboard(name: str = "") -> Dashboard:
 
 
 def alive() -> dict[str, bool]:
-    """Did each kind of process give a sign of life lately?"""
+    """Is the database there, and did each kind of process give a sign of life lately?"""
     limit = clock.now() - timedelta(seconds=ALIVE_WITHIN_S)
     names = ("clock", *(f"worker:{line}" for line in Line))
-    return {name: (beat := jobs.last_beat(name)) is not None and beat > limit for name in names}
+    try:
+        beats = {name: jobs.last_beat(name) for name in names}
+    except SQLAlchemyError:
+        return dict.fromkeys(("database", *names), False)
+    return {"database": True} | {name: beat is not None and beat > limit for name, beat in beats.items()}

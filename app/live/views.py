@@ -11,7 +11,7 @@ from app.auth.identity import me
 from app.auth.permissions import Permission, needs, passive, public, signed_in
 from app.channels import queries as channels
 from app.channels import rules
-from app.kernel.money import ZERO, Money
+from app.kernel.money import Money
 from app.live import queries
 from app.runtime import live_events
 from app.runtime.page import page
@@ -59,7 +59,7 @@ def healthz() -> ResponseReturnValue:
 @public
 def readyz() -> ResponseReturnValue:
     """200 only with the database, Redis, a worker that answers its nudges, and the clock."""
-    found = queries.alive() | {"database": True}
+    found = queries.alive()
     try:
         found["redis"] = bool(current_app.extensions["redis"].ping())
     except RedisError:
@@ -70,11 +70,8 @@ def readyz() -> ResponseReturnValue:
 
 def _unknown_by_account() -> list[tuple[str, Money, int, datetime, datetime | None]]:
     """Per channel account: how much, how many, since when, and when the oldest of them is asked about next."""
-    found = withdrawals.page({"state": "unknown", "size": "100"}, account_id=None).rows
     titles = {account.id: account.title for account in channels.accounts()}
-    rows = []
-    for account_id in dict.fromkeys(row.account_id for row in found):
-        group = [row for row in found if row.account_id == account_id]
-        oldest, amount = group[-1], sum((row.amount for row in group), ZERO)
-        rows.append((titles[account_id], amount, len(group), oldest.made_at, withdrawals.next_look(oldest.number)))
-    return rows
+    return [
+        (titles[account_id], amount, count, oldest.made_at, withdrawals.next_look(oldest.number))
+        for account_id, count, amount, oldest in withdrawals.unknown_by_account()
+    ]

@@ -159,8 +159,11 @@ def transaction() -> Iterator[None]:
 
 
 def changed(statement: Any) -> int:
-    """Run a changing statement and say how many rows it hit: the answer to every conditional UPDATE."""
-    return int(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
+    """Run a changing statement and say how many rows it hit: the answer to every conditional UPDATE and INSERT."""
+    # Without the option SQLAlchemy does not ask psycopg after an INSERT: -1, which reads as "yes, it hit".
+    found = int(db.session.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)  # type: ignore[attr-defined]
+    assert found >= 0, "this driver does not say how many rows were hit"
+    return found
 
 
 def insert(table: type[Model]) -> Any:

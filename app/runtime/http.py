@@ -113,9 +113,10 @@ def _plain(problem: Exception) -> str:
         return gettext_noop("答复超过 1 MiB")
     if isinstance(cause, TimeoutError):
         return gettext_noop("规定时间内没有答复") if _wire.touched else gettext_noop("规定时间内没有连上")
+    what = gettext_noop("连接中断，没有完整的答复") if _wire.touched else gettext_noop("没有连上渠道")
     if isinstance(cause, ValueError) and not isinstance(cause, OSError):  # it quotes what could not be read
-        return type(cause).__name__
-    return f"{type(cause).__name__}: {cause}"[:200]
+        return f"{what}：{type(cause).__name__}"
+    return f"{what}：{type(cause).__name__}: {cause}"[:200]
 
 
 def _check(host: str, port: int, address: str) -> None:

@@ -84,9 +84,11 @@ class Hub:
                         if message:
                             topic, detail = json.loads(message["data"])
                             self._give((topic, detail))
-            except Exception as problem:
-                # Whatever it was (a broken connection, a message nobody understands): this thread must live.
+            except (RedisError, OSError) as problem:
                 log.warning("live_hub_lost_redis", problem=type(problem).__name__)
+                self._stop.wait(1.0)
+            except Exception:  # a message that nobody understands: every open page lives from this thread
+                log.exception("live_hub_stumbled")
                 self._stop.wait(1.0)
 
     def _give(self, event: tuple[str, str]) -> None:

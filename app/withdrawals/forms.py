@@ -10,7 +10,7 @@ from app.runtime.forms import StrictForm
 
 class WithdrawalForm(StrictForm):
     account = HiddenField(validators=[InputRequired()])
-    fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}")])
+    fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}\Z")])
     form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
     card = SelectField(_("收款卡"), validators=[InputRequired(_("请选择收款卡"))], validate_choice=False)
     amount = MoneyField(

@@ -24,6 +24,9 @@ class Withdrawal(Model):
         Index("ix_withdrawal_account", "account_id", "id"),
         Index("ix_withdrawal_card", "card_index", "id"),
         Index("ix_withdrawal_day", "business_day", "id"),
+        Index("ix_withdrawal_out", "account_id", "state"),
+        Index("ix_withdrawal_channel_number", "channel_number"),
+        Index("ix_withdrawal_holder", "holder", "id"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

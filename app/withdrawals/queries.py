@@ -1,5 +1,6 @@
 """Reading withdrawals. Nothing here writes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,7 +10,6 @@ from sqlalchemy import Select, and_, exists, false, func, or_, select
 
 from app.channels import queries as channels
 from app.channels.rules import INTERFACES, OUTCOMES, told
-from app.kernel import clock
 from app.kernel.bank_card import normalise
 from app.kernel.errors import Malformed, NotThere, Text
 from app.kernel.money import Money
@@ -24,6 +24,7 @@ from app.withdrawals.rules import HOLDS
 from app.withdrawals.states import ASK, SUBMIT, VERBS, WITHDRAWAL, State
 
 OUT = (State.SENDING, State.PENDING)
+_DATE = re.compile(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 FILTERS = ("q", "card", "state", "account", "from", "to", "least", "most")
 
 
@@ -87,8 +88,8 @@ def holds(withdrawal_id: int) -> Sequence[WithdrawalHold]:
 
 def next_look(number: str) -> datetime | None:
     """When the worker looks at it next, if it does."""
-    found = select(func.min(Job.due_at)).where(Job.subject == number, Job.done_at.is_(None))
-    return db.session.scalar(found.where(Job.kind.in_((SUBMIT, ASK))))
+    mine = Job.dedup_key.in_([f"{kind}:{number}" for kind in (SUBMIT, ASK)])
+    return db.session.scalar(select(func.min(Job.due_at)).where(mine, Job.done_at.is_(None)))
 
 
 def problem_filter(asked: Mapping[str, str]) -> str:
@@ -136,6 +137,8 @@ def counts(asked: Mapping[str, str], *, account_id: int | None) -> dict[str, int
 
 def exact(text: str) -> str | None:
     """The number of the one withdrawal that this text names (ours or the channel's), if it names one."""
+    if not text or "\0" in text:
+        return None
     found = select(Withdrawal.number).where(or_(Withdrawal.number == text, Withdrawal.channel_number == text)).limit(2)
     numbers = db.session.scalars(found).all()
     return numbers[0] if len(numbers) == 1 else None
@@ -169,6 +172,21 @@ def unknown() -> Unknown:
     return Unknown(count, amount, since)
 
 
+def unknown_by_account() -> list[tuple[int, int, Money, Withdrawal]]:
+    """For each account that has some: how many, how much, and the oldest of them."""
+    open_ended = (Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None))
+    groups = (
+        select(Withdrawal.account_id, func.count().label("count"), total(Withdrawal.amount).label("amount"),
+               func.min(Withdrawal.id).label("oldest"))
+        .where(*open_ended)
+        .group_by(Withdrawal.account_id)
+        .subquery()
+    )  # fmt: skip
+    found = select(groups.c.account_id, groups.c.count, groups.c.amount, Withdrawal)
+    found = found.join(Withdrawal, Withdrawal.id == groups.c.oldest).order_by(groups.c.oldest.desc())
+    return [(account_id, count, amount, oldest) for account_id, count, amount, oldest in db.session.execute(found)]
+
+
 def waiting_for_review() -> int:
     return db.session.scalar(select(func.count()).where(Withdrawal.state == State.REVIEW)) or 0
 
@@ -194,7 +212,7 @@ def problems() -> list[str]:
     differs = db.session.execute(told.where(WithdrawalEvent.state != Withdrawal.state))
     found += [f"{row.number}: is {row.state}, its last event says {row.told}" for row in differs]
     for states, kind in (((State.QUEUED,), SUBMIT), (OUT, ASK)):
-        cared_for = exists().where(Job.kind == kind, Job.subject == Withdrawal.number, Job.done_at.is_(None))
+        cared_for = exists().where(Job.dedup_key == f"{kind}:" + Withdrawal.number, Job.done_at.is_(None))
         held_up = exists().where(
             WithdrawalHold.withdrawal_id == Withdrawal.id, WithdrawalHold.reason == "approval_broken"
         )
@@ -232,7 +250,7 @@ def _safe(
 
 def _filtered(statement: Select[*tuple[Any, ...]], asked: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
     if asked.get("q"):
-        text = asked["q"].strip()
+        text = asked["q"].replace("\0", "").strip()
         named = or_(
             Withdrawal.number == text,
             Withdrawal.channel_number == text,
@@ -259,9 +277,11 @@ def _filtered(statement: Select[*tuple[Any, ...]], asked: Mapping[str, str]) -> 
 
 
 def _day(text: str) -> date:
-    """YYYYMMDD or YYYY-MM-DD."""
+    """YYYYMMDD or YYYY-MM-DD. (Left to itself, strptime reads 202611 as the first of January.)"""
     try:
-        return datetime.strptime(text.replace("-", ""), "%Y%m%d").replace(tzinfo=clock.BUSINESS_ZONE).date()
+        if _DATE.fullmatch(text.strip()) is None:
+            raise ValueError
+        return date.fromisoformat(text.strip())
     except ValueError:
         raise Malformed("“%(text)s”不是日期，请写成 20261121 或 2026-11-21", text=text[:20]) from None
 

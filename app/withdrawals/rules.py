@@ -76,10 +76,10 @@ def verdict(known: Known, seen: Observation) -> Verdict:
         return Verdict(hold="number_differs")
     if seen.seen is Seen.NOT_SENT:
         return Verdict(verbs=("unsent",)) if known.state == State.SENDING else Verdict()
+    if seen.signed and seen.amount is not None and seen.amount != known.amount:
+        return Verdict(hold="amount_differs")
     if not seen.signed or seen.seen in (Seen.PENDING, Seen.NOT_FOUND):
         return Verdict(verbs=("wait",)) if known.state == State.SENDING else Verdict()
-    if seen.amount is not None and seen.amount != known.amount:
-        return Verdict(hold="amount_differs")
     if known.state in (State.SENDING, State.PENDING) or (known.state == State.QUEUED and known.attempts):
         return Verdict(verbs=_FINAL[seen.seen])
     if known.state in (State.REVIEW, State.QUEUED, State.REJECTED, State.CANCELLED):

@@ -1,5 +1,7 @@
 """Everything that can be done to a withdrawal. Each command is one transaction; the call to the channel is in none."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import update
 
 from app.auth import audit
@@ -34,18 +36,19 @@ def create(*, account: str, card: str, amount: Money, memo: str, fence: int, for
     """Record the wish to pay and set the money aside for it (amount + fee). Returns the number.
 
     The same form sent twice is one withdrawal. Refused in words: claim not held, account disabled, card not bound,
-    limit exceeded, not enough available.
+    limit exceeded, not enough available, and a form that was sent before with something else in it.
     """
     with transaction():
-        made = queries.by_form_key(form_key)
-        if made is not None:
-            return made.number
-        source = channels.account(account)
-        channel_rules.require_enabled(channel=source.channel_enabled, account=source.enabled, name=source.title)
-        claims.require(source.id, fence=fence, actor=actor)
-        payee = cards.card(card)
+        source, payee = channels.account(account), cards.card(card)
         if payee.account_id != source.id:
             raise NotThere(card)
+        wish = {"maker_id": actor.operator_id, "card_id": payee.id, "amount": amount, "memo": memo}
+        if made := _made_before(form_key, wish):
+            return made
+        channel_rules.require_enabled(channel=source.channel_enabled, account=source.enabled, name=source.title)
+        claims.require(source.id, fence=fence, actor=actor)
+        if made := _made_before(form_key, wish):  # a double click: the second one waited for the first at the claim
+            return made
         if payee.state != CardState.BOUND:
             raise Refused("这张卡还没有绑定成功，不能提现", advice="请等绑定完成，或换一张已绑定的卡")
         rules.require_amount(amount, limit=source.single_limit)
@@ -77,6 +80,20 @@ def create(*, account: str, card: str, amount: Money, memo: str, fence: int, for
         live_events.announce(TOPIC, number)
         live_events.announce("channels", source.number)
     return number
+
+
+def _made_before(form_key: str, wish: Mapping[str, object]) -> str | None:
+    """The number of what this form made already. Somebody who went back and changed it gets no silent success."""
+    made = queries.by_form_key(form_key)
+    if made is None:
+        return None
+    if any(getattr(made, name) != value for name, value in wish.items()):
+        raise Refused(
+            "这张表单已经提交过，生成了提现 %(number)s，改动后的内容没有提交",
+            number=made.number,
+            advice="要再提一笔，请重新打开“新建提现”",
+        )
+    return made.number
 
 
 def approve(number: str, *, seen: str, actor: Actor) -> None:

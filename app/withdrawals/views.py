@@ -14,7 +14,7 @@ from app.cards import queries as cards
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel import clock
-from app.kernel.errors import NotThere
+from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules, service
@@ -33,7 +33,8 @@ def index() -> ResponseReturnValue:
     accounts = channels.accounts()
     filters = WithdrawalFilters(formdata=request.args)
     filters.account.choices = [("", _("全部")), *((account.number, account.title) for account in accounts)]
-    chosen = next((account.id for account in accounts if account.number == request.args.get("account")), None)
+    wanted = request.args.get("account")
+    chosen = next((account.id for account in accounts if account.number == wanted), -1 if wanted else None)
     return page(
         "withdrawals/index.html",
         listing=queries.page(request.args, account_id=chosen),
@@ -74,8 +75,12 @@ def check(status: int = 200) -> ResponseReturnValue:
     card = cards.card(form.card.data)
     if card.account_id != account.id:
         raise NotThere(card.reference)
-    rules.require_amount(form.amount.data, limit=account.single_limit)
-    rules.require_clean_memo(form.memo.data or "")
+    try:
+        channel_rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
+        rules.require_amount(form.amount.data, limit=account.single_limit)
+        rules.require_clean_memo(form.memo.data or "")
+    except Refused as problem:
+        return _form(form, account.number, status=409, refused=problem)
     fee = channel_rules.fee(form.amount.data, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)
     available = ledger.balances_of([account.number])[account.number].available
     return page(
@@ -96,15 +101,18 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return _form(form, form.account.data or "", status=422)
     assert form.amount.data is not None
-    number = service.create(
-        account=form.account.data,
-        card=form.card.data,
-        amount=form.amount.data,
-        memo=form.memo.data or "",
-        fence=int(form.fence.data),
-        form_key=form.form_key.data,
-        actor=me(),
-    )
+    try:
+        number = service.create(
+            account=form.account.data,
+            card=form.card.data,
+            amount=form.amount.data,
+            memo=form.memo.data or "",
+            fence=int(form.fence.data),
+            form_key=form.form_key.data,
+            actor=me(),
+        )
+    except Refused as problem:
+        return _form(form, form.account.data, status=409, refused=problem)
     flash(_("提现已创建，资金已冻结，等待另一人审批"), "good")
     return redirect(url_for(".show", number=number), 303)
 
@@ -188,7 +196,11 @@ def _names(trace: list[queries.TraceLine], *, maker: str, checker: str) -> dict[
     }
 
 
-def _form(form: WithdrawalForm, number: str, status: int = 200) -> ResponseReturnValue:
+def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:
+    """The form as it was typed, with why it was refused."""
+    if refused is not None:
+        form.form_errors.append(say(refused.text))
+        flash(say(refused.text), "bad")
     held = channels.held_by(me().operator_id)
     account = next((one for one in held if one.number == number), held[0] if held and not number else None)
     if number and account is None:

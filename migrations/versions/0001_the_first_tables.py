@@ -417,6 +417,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_channel_call")),
     )
     with op.batch_alter_table("channel_call", schema=None) as batch_op:
+        batch_op.create_index("ix_channel_call_health", ["account_id", "at"], unique=False)
         batch_op.create_index("ix_channel_call_recent", ["account_id", "id"], unique=False)
         batch_op.create_index("ix_channel_call_subject", ["subject", "id"], unique=False)
 
@@ -469,7 +470,10 @@ def upgrade() -> None:
     with op.batch_alter_table("withdrawal", schema=None) as batch_op:
         batch_op.create_index("ix_withdrawal_account", ["account_id", "id"], unique=False)
         batch_op.create_index("ix_withdrawal_card", ["card_index", "id"], unique=False)
+        batch_op.create_index("ix_withdrawal_channel_number", ["channel_number"], unique=False)
         batch_op.create_index("ix_withdrawal_day", ["business_day", "id"], unique=False)
+        batch_op.create_index("ix_withdrawal_holder", ["holder", "id"], unique=False)
+        batch_op.create_index("ix_withdrawal_out", ["account_id", "state"], unique=False)
         batch_op.create_index("ix_withdrawal_state", ["state", "id"], unique=False)
 
     op.create_table(

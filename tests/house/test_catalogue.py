@@ -1,11 +1,11 @@
-"""Two languages, each whole: no Chinese on an English page, no English on a Chinese one, but for what people and channels wrote.
+"""Two languages, each whole: no Chinese on an English page, no English on a Chinese one, but for what others wrote.
 
 The story behind the pages uses names in Latin letters only, so whatever is Chinese there was not translated.
 """
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import Context
 from html.parser import HTMLParser
 from typing import Any
@@ -18,16 +18,15 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.auth import service as auth
+from app.auth.identity import Actor
 from app.auth.permissions import GRANTS, PUBLIC, SIGNED_IN, Role
 from app.auth.rules import LANGUAGES
-from app.cards import queries as cards
 from app.cards import service as card_service
-from app.channels import queries as channels
-from app.channels import service as channel_service
 from app.channels.models import CallbackInbox, ChannelCall
 from app.kernel.bank_card import BankCard
 from app.runtime import jobs
 from app.runtime.db import db
+from app.runtime.page import local
 from app.runtime.queue import Line
 from app.withdrawals import queries, service
 from tests.world import CARD, PASSWORD, World
@@ -49,20 +48,12 @@ def test_every_sentence_has_its_english_and_nothing_is_left_over() -> None:
     assert catalogue.check() == []
 
 
-def test_update_has_nothing_to_do() -> None:
-    before = catalogue.PO.read_bytes(), catalogue.MO.read_bytes()
-    try:
-        assert catalogue.update() == []
-        assert (catalogue.PO.read_bytes(), catalogue.MO.read_bytes()) == before
-    finally:
-        catalogue.PO.write_bytes(before[0])
-        catalogue.MO.write_bytes(before[1])
-
-
 def test_whatever_is_refused_in_words_is_in_the_catalogue() -> None:
     known = {str(said.id) for said in catalogue.read_book()}
     told = []
     for path in (catalogue.TOP / "app").rglob("*.py"):
+        if path.relative_to(catalogue.TOP).as_posix().startswith(catalogue.APART):
+            continue
         for node in ast.walk(ast.parse(path.read_bytes())):
             match node:
                 case ast.Call(func=ast.Name(id="Refused" | "Malformed"), args=[ast.Constant(value=str(sentence))]):
@@ -164,23 +155,24 @@ class Person(FlaskClient):
 
     def does(self, path: str, **form: str) -> TestResponse:
         """Presses a button; follows to the page that tells the result."""
-        given = {name.rstrip("_"): value for name, value in form.items()}
-        answer = self.post(path, data={"csrf_token": self.token(), **given})
+        answer = self.post(path, data={"csrf_token": self.token(), **form})
         return self.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
 
 class Story:
     """Channel accounts, cards and withdrawals in every state that a page can show, and somebody of each role."""
 
-    def __init__(self, world: World, language: str) -> None:
-        self.world, self.language = world, language
+    def __init__(self, world: World) -> None:
+        self.world, self.language = world, "zh"
         world.app.test_client_class = Person
+        self.actors: dict[Role, Actor] = {}
         self.people = {
-            Role.OPERATOR: self._enters("maker"),
-            Role.SUPERVISOR: self._enters("checker"),
-            Role.FINANCE: self._enters("teller", Role.FINANCE),
-            Role.ADMINISTRATOR: self._enters("keeper", Role.ADMINISTRATOR),
+            Role.OPERATOR: self._enters(Role.OPERATOR, "maker"),
+            Role.SUPERVISOR: self._enters(Role.SUPERVISOR, "checker"),
+            Role.FINANCE: self._enters(Role.FINANCE, "teller"),
+            Role.ADMINISTRATOR: self._enters(Role.ADMINISTRATOR, "keeper"),
         }
+        world.maker, world.checker = self.actors[Role.OPERATOR], self.actors[Role.SUPERVISOR]
         self.account, self.other, self.free = world.account(), world.account("egret"), world.account("spruce")
         self.cards = {
             "bound": self._card(CARD),
@@ -188,15 +180,17 @@ class Story:
             "binding": self._card(CARD_IN_REVIEW),
         }
         self.withdrawals = dict(self._withdrawals())
-        db.session.rollback()
 
-    def _enters(self, username: str, role: Role | None = None) -> Person:
-        if role:
-            auth.create_operator(username=username, display_name=username, role=role, password=PASSWORD, actor="test")
-        token, actor = auth.sign_in(username, PASSWORD, address="127.0.0.1", user_agent="test")
-        auth.set_language(actor, self.language)
-        if username in ("maker", "checker"):
-            setattr(self.world, username, actor)
+    def speaks(self, language: str) -> None:
+        """From now on everybody reads this language."""
+        self.language = language
+        for actor in self.actors.values():
+            auth.set_language(actor, language)
+
+    def _enters(self, role: Role, name: str) -> Person:
+        if role in (Role.FINANCE, Role.ADMINISTRATOR):
+            auth.create_operator(username=name, display_name=name, role=role, password=PASSWORD, actor="test")
+        token, self.actors[role] = auth.sign_in(name, PASSWORD, address="127.0.0.1", user_agent="test")
         browser = self.world.app.test_client()
         assert isinstance(browser, Person)
         browser.set_cookie("paydesk_session", token)
@@ -236,8 +230,8 @@ class Story:
             number = self._made(amount)
             self.world.approve(number)
             jobs.drain(Line.CHANNEL)
-            assert self.world.state(number) == "pending"
             yield name, number
+        assert self.world.state(number) == "pending"
         yield "review", self._made("40.00")
         queued = self._made("41.00")
         self.world.approve(queued)
@@ -252,124 +246,190 @@ class Story:
 
         self.world.until(lambda: reason in reasons(), hurry_s=1)
 
-    def paths(self) -> Iterator[tuple[str, str | None]]:
+    def paths(self) -> list[tuple[str, str | None]]:
         """Every page there is, with what it needs; a page about one thing, for one thing of each kind."""
-        calls = db.session.scalars(select(ChannelCall.id)).all()
+        kinds = {(call.interface, call.outcome): call.id for call in db.session.scalars(select(ChannelCall))}
         numbers = list(self.withdrawals.values())
         about: dict[str, list[dict[str, object]]] = {
-            "auth.activate": [{"token": auth.first_administrator_link()} if False else {"token": "nothing"}],
+            "auth.activate": [{"token": "nothing"}],
             "channels.show": [{"number": number} for number in (self.account, self.other, self.free)],
-            "channels.call": [{"call_id": call} for call in calls],
+            "channels.call": [{"call_id": call} for call in kinds.values()],
             "cards.show": [{"reference": reference} for reference in self.cards.values()],
             "withdrawals.show": [{"number": number} for number in numbers],
-            "ledger.entries": [{"number": number} for number in (*numbers, "nothing")],
+            "ledger.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
         }
+        claims = [f"account={number}" for number in (self.account, self.other, self.free)]
         searches = {
             "live.dashboard": ["channel=nothing"],
-            "cards.index": ["holder=nobody", "state=refused", f"account={self.account}"],
-            "cards.new": [f"account={self.account}", f"account={self.other}", f"account={self.free}"],
+            "cards.index": ["holder=nobody", f"state=refused&account={self.account}"],
+            "cards.new": claims,
             "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
-            "withdrawals.new": [f"account={self.account}", f"account={self.other}", f"account={self.free}"],
+            "withdrawals.new": claims,
         }
-        app = self.world.app
+        app, found = self.world.app, []
         with app.test_request_context():
             for rule in app.url_map.iter_rules():
                 view = app.view_functions[rule.endpoint]
                 if "GET" not in (rule.methods or ()) or rule.endpoint in ("live.stream", "live.healthz", "live.readyz"):
                     continue
                 assert not rule.arguments or rule.endpoint in about, f"{rule}: say here which of its pages to read"
-                declared = getattr(view, "permission", None)
-                for values in about.get(rule.endpoint, [{}]):
-                    yield app.url_for(rule.endpoint, **values), declared
-                for search in searches.get(rule.endpoint, []):
-                    yield f"{app.url_for(rule.endpoint)}?{search}", declared
+                addresses = [app.url_for(rule.endpoint, **values) for values in about.get(rule.endpoint, [{}])]
+                addresses += [f"{addresses[0]}?{search}" for search in searches.get(rule.endpoint, [])]
+                found += [(address, getattr(view, "permission", None)) for address in addresses]
+        return found
 
     def reads(self, answer: TestResponse) -> Page:
         """The page, after making sure that it is in its language, whole."""
         page = Page(answer.text)
         asked = f"{answer.request.method} {answer.request.full_path} ({answer.status_code})"
         assert answer.status_code != 500, f"{asked}: {page.said}"
-        strange = [text for text in page.said if STRANGE[self.language].search(self._without_theirs(text))]
+        theirs = self._theirs()
+        strange = [text for text in page.said if STRANGE[self.language].search(_without(theirs, text))]
         assert strange == [], asked
         if "<html" in answer.text:
             assert page.lang == {"zh": "zh-CN", "en": "en"}[self.language], asked
         return page
 
-    def _without_theirs(self, text: str) -> str:
-        """Without the words of the channel: they are shown as they came."""
-        for words in self._theirs:
-            text = text.replace(words, "")
-        return text
-
-    @property
     def _theirs(self) -> list[str]:
-        calls = select(ChannelCall.message).where(ChannelCall.outcome == "ok")
-        callbacks = select(CallbackInbox.message).where(CallbackInbox.outcome == "taken")
-        found = {*db.session.scalars(calls), *db.session.scalars(callbacks)} - {""}
-        return sorted(found, key=len, reverse=True)
+        """The words of the channel, which are shown as they came."""
+        found = set()
+        for table in (ChannelCall, CallbackInbox):
+            for outcome, message in db.session.execute(select(table.outcome, table.message)):
+                ours = outcome not in ("ok", "taken")
+                found.add(message.partition("：")[2] if ours else message)
+        db.session.rollback()
+        return sorted(found - {""}, key=len, reverse=True)
 
 
-@pytest.fixture(params=LANGUAGES)
-def story(world: World, request: pytest.FixtureRequest) -> Story:
-    return Story(world, request.param)
+def _without(theirs: list[str], text: str) -> str:
+    for words in theirs:
+        text = text.replace(words, "")
+    return "" if text.startswith("-----BEGIN") else text
+
+
+@pytest.fixture
+def story(world: World) -> Story:
+    return Story(world)
 
 
 @SQLITE
 def test_every_page_is_in_one_language(story: Story) -> None:
-    read = 0
-    for role, person in story.people.items():
-        for path, declared in list(story.paths()):
-            answer = person.get(path, follow_redirects=True)
-            may = declared in (PUBLIC, SIGNED_IN) or declared in GRANTS[role]
-            assert (answer.status_code == 403) is not may, f"{role}: {path} ({answer.status_code})"
-            story.reads(answer)
-            read += 1
-    assert read > 200
+    paths = story.paths()
+    alone = {story.withdrawals["paid"], story.account, story.cards["bound"]}
+    for language in LANGUAGES:
+        story.speaks(language)
+        for role, person in story.people.items():
+            for path, declared in paths:
+                works = role in (Role.OPERATOR, Role.SUPERVISOR)
+                if not works and path.count("/") > 1 and not alone & set(path.split("/")):
+                    continue  # those who only look see the same on the others
+                answer = person.get(path, follow_redirects=True)
+                may = declared in (PUBLIC, SIGNED_IN) or declared in GRANTS[role]
+                assert (answer.status_code == 403) is not may, f"{role}: {path} ({answer.status_code})"
+                page = story.reads(answer)
+                if may and story.withdrawals["paid"] in path.split("/")[:3]:
+                    _says_when_and_how_much(page, story.withdrawals["paid"])
+
+
+def _says_when_and_how_much(page: Page, number: str) -> None:
+    """Moments and money are figures: no language sets them differently, or loses one."""
+    withdrawal = queries.by_number(number)
+    text = "".join(page.said)
+    assert local(withdrawal.made_at) in text
+    for amount in (withdrawal.amount, withdrawal.fee, withdrawal.amount + withdrawal.fee):
+        assert f"¥{amount}" in text
 
 
 @SQLITE
 def test_every_answer_to_a_deed_is_in_one_language(story: Story) -> None:
-    maker, checker, account = story.people[Role.OPERATOR], story.people[Role.SUPERVISOR], story.account
-    here, there = f"/channels/{account}", f"/channels/{story.other}"
-    w = {name: f"/withdrawals/{number}" for name, number in story.withdrawals.items()}
+    for language in LANGUAGES:
+        story.speaks(language)
+        _do(story)
+        _be_refused(story)
+        _mistype(story)
+        _go_astray(story)
+
+
+def _do(story: Story) -> None:
+    maker, checker = story.people[Role.OPERATOR], story.people[Role.SUPERVISOR]
+    there, review = f"/channels/{story.other}", [f"/withdrawals/{story._made('40.00')}" for _ in range(2)]
     done = [
         (maker, f"{there}/claim", {}),
         (maker, f"{there}/refresh", {}),
         (maker, f"{there}/release", {}),
         (maker, f"{there}/claim", {}),
         (checker, f"{there}/force-release", {"reason": ""}),
-        (checker, f"{there}/force-release", {"reason": "left the desk"}),
+        (checker, f"{there}/force-release", {"reason": "left early"}),
         (maker, f"{there}/claim", {}),
         (maker, f"{there}/finish", {"note": "x" * 201}),
         (maker, f"{there}/finish", {"note": "all done"}),
-        (maker, f"{w['unknown']}/ask", {}),
-        (maker, f"{w['review']}/cancel", {}),
+        (maker, f"/withdrawals/{story.withdrawals['unknown']}/ask", {}),
+        (maker, f"{review[0]}/cancel", {}),
+        (checker, f"{review[1]}/reject", {"reason": "wrong payee"}),
     ]
     for person, path, form in done:
         page = story.reads(person.does(path, **form))
         assert page.toasts, f"{path} says nothing"
+        if story.language == "zh":
+            assert [text for text in page.toasts if not CHINESE.search(text)] == []
+    assert story.reads(maker.does("/withdrawals/check", **_withdrawal_form(story))).said
+    assert story.reads(maker.does("/withdrawals/check", **_withdrawal_form(story, amount="4999.00"))).said
+
+
+def _be_refused(story: Story) -> None:
+    maker, checker = story.people[Role.OPERATOR], story.people[Role.SUPERVISOR]
+    here, paid = f"/channels/{story.account}", f"/withdrawals/{story.withdrawals['paid']}"
     refused = [
         (checker, f"{here}/claim", {}),
         (checker, f"{here}/release", {}),
-        (checker, f"{there}/force-release", {"reason": "nobody there"}),
-        (maker, f"{w['paid']}/cancel", {}),
-        (maker, f"{w['paid']}/ask", {}),
-        (checker, f"{w['paid']}/approve", {"seen": "something else"}),
-        (checker, f"{w['paid']}/reject", {"reason": "too late"}),
-        (checker, f"{w['paid']}/cancel", {}),
+        (checker, f"/channels/{story.other}/force-release", {"reason": "nobody there"}),
+        (maker, f"{paid}/cancel", {}),
+        (maker, f"{paid}/ask", {}),
+        (checker, f"{paid}/approve", {"seen": "something else"}),
+        (checker, f"{paid}/reject", {"reason": "too late"}),
+        (checker, f"{paid}/cancel", {}),
         (maker, "/cards/", _card_form(story, number=CARD)),
-        (maker, "/cards/", _card_form(story, fence="1")),
+        (maker, "/cards/", _card_form(story, fence="0")),
         (maker, "/withdrawals/check", _withdrawal_form(story, amount="9999.00")),
         (maker, "/withdrawals/check", _withdrawal_form(story, amount="0")),
         (maker, "/withdrawals/check", _withdrawal_form(story, memo=f"for {CARD}")),
         (maker, "/withdrawals/", _withdrawal_form(story, card=story.cards["refused"])),
-        (maker, "/withdrawals/", _withdrawal_form(story, fence="1")),
+        (maker, "/withdrawals/", _withdrawal_form(story, fence="0")),
     ]
     for person, path, form in refused:
         answer = person.does(path, **form)
         story.reads(answer)
         assert answer.status_code == 409, f"{path} {form}: {answer.status_code}"
-    assert story.reads(maker.does("/withdrawals/check", **_withdrawal_form(story))).said
+
+
+def _mistype(story: Story) -> None:
+    """WTForms brings sentences of its own; they must speak the page's language too."""
+    maker, checker = story.people[Role.OPERATOR], story.people[Role.SUPERVISOR]
+    reject, long = f"/withdrawals/{story.withdrawals['review']}/reject", "x" * 500
+    bad = [
+        (maker, "/cards/", _card_form(story, number="", holder="", bank="")),
+        (maker, "/cards/", _card_form(story, number="12ab", holder="A", bank=long, phone="123")),
+        (maker, "/cards/", _card_form(story, number="1234567")),
+        (maker, "/cards/", _card_form(story, number="6222021001116245778")),
+        (maker, "/withdrawals/check", _withdrawal_form(story, card="", amount="", memo=long)),
+        (maker, "/withdrawals/check", _withdrawal_form(story, amount="1,2.345")),
+        (maker, "/withdrawals/", _withdrawal_form(story, amount="")),
+        (checker, reject, {"reason": ""}),
+        (checker, reject, {"reason": "x"}),
+        (checker, reject, {"reason": long}),
+    ]
+    for person, path, form in bad:
+        answer = person.does(path, **form)
+        page = story.reads(answer)
+        assert answer.status_code == 422, f"{path} {form}: {answer.status_code}"
+        assert page.wrong, f"{path} {form}: says nothing"
+        if story.language == "zh":
+            assert [text for text in page.wrong if not CHINESE.search(text)] == []
+
+
+def _go_astray(story: Story) -> None:
+    maker, checker = story.people[Role.OPERATOR], story.people[Role.SUPERVISOR]
+    here, queued = f"/channels/{story.account}", f"/withdrawals/{story.withdrawals['queued']}"
     for answer, status in (
         (maker.get("/nowhere"), 404),
         (maker.get("/withdrawals/W0"), 404),
@@ -377,7 +437,7 @@ def test_every_answer_to_a_deed_is_in_one_language(story: Story) -> None:
         (maker.post(f"{here}/release", data={}), 400),
         (maker.does(f"{here}/finish", stranger="1"), 400),
         (maker.does("/language", language="tlh"), 400),
-        (maker.does(f"{w['queued']}/approve", seen=""), 403),
+        (maker.does(f"{queued}/approve", seen=""), 403),
         (checker.get("/nowhere", headers={"HX-Request": "true"}), 404),
     ):
         story.reads(answer)
@@ -394,32 +454,6 @@ def _withdrawal_form(story: Story, **more: str) -> dict[str, str]:
     fence = str(story.world.claimed(story.account))
     form = {"card": story.cards["bound"], "amount": "12.00", "memo": ""}
     return {"account": story.account, "fence": fence, "form_key": str(uuid4()), **form, **more}
-
-
-@SQLITE
-def test_every_error_in_a_form_is_in_one_language(story: Story) -> None:
-    """WTForms brings sentences of its own; they must speak the page's language too."""
-    maker, checker = story.people[Role.OPERATOR], story.people[Role.SUPERVISOR]
-    long = "x" * 500
-    bad: list[tuple[Person, str, dict[str, str]]] = [
-        (maker, "/cards/", _card_form(story, number="", holder="", bank="")),
-        (maker, "/cards/", _card_form(story, number="12ab", holder="A", bank=long, phone="123")),
-        (maker, "/cards/", _card_form(story, number="1234567", fence="x")),
-        (maker, "/cards/", _card_form(story, number="6222021001116245778")),
-        (maker, "/withdrawals/check", _withdrawal_form(story, card="", amount="", memo=long)),
-        (maker, "/withdrawals/check", _withdrawal_form(story, amount="1,2.345")),
-        (maker, "/withdrawals/", _withdrawal_form(story, amount="")),
-        (checker, f"/withdrawals/{story.withdrawals['review']}/reject", {"reason": ""}),
-        (checker, f"/withdrawals/{story.withdrawals['review']}/reject", {"reason": "x"}),
-        (checker, f"/withdrawals/{story.withdrawals['review']}/reject", {"reason": long}),
-    ]
-    for person, path, form in bad:
-        answer = person.does(path, **form)
-        page = story.reads(answer)
-        assert answer.status_code == 422, f"{path} {form}: {answer.status_code}"
-        assert page.wrong, f"{path} {form}: says nothing"
-        if story.language == "zh":
-            assert [text for text in page.wrong if not CHINESE.search(text)] == []
 
 
 @SQLITE
@@ -453,23 +487,9 @@ def test_the_door_is_in_one_language(app: Flask, language: str) -> None:
         stranger.get("/login"),
     ]
     for answer in answers:
-        page = Page(answer.text)
+        page = Page(answer.text if answer.status_code != 303 else "")
         assert [text for text in page.said if STRANGE[language].search(text)] == [], answer.request.path
         if language == "zh":
             assert [text for text in page.wrong if not CHINESE.search(text)] == [], answer.request.path
     assert [answer.status_code for answer in answers] == [200, *[422] * 3, 200, *[422] * 4, 410, 404, 401, 303, 200]
     assert Page(answers[-1].text).toasts
-
-
-@SQLITE
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_times_and_amounts_are_written_alike(world: World, language: str) -> None:
-    """Money and moments are figures: no language may set them differently, nor lose one."""
-    story = Story(world, language)
-    page = Page(story.people[Role.FINANCE].get(f"/withdrawals/{story.withdrawals['paid']}").text)
-    text = " ".join(page.said)
-    made = queries.by_number(story.withdrawals["paid"])
-    from app.runtime.page import local
-
-    assert local(made.made_at) in text
-    assert re.search(r"¥ ?20 ?\.00", text) and re.search(r"¥ ?2 ?\.00", text)

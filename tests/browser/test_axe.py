@@ -1,0 +1,127 @@
+"""Every page, at two widths and in both themes: looked over by axe-core, photographed, and not wider than its window.
+
+The pictures are in test-results/screens.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.people import People, approve, bind, claim, withdraw
+
+pytestmark = pytest.mark.browser
+AXE = Path(__file__).with_name("axe.min.js").read_text("utf-8")
+GRAVE = ("serious", "critical")
+ACCOUNT = "CSP3302"
+WIDTHS = {1440: 900, 390: 844}
+
+
+def test_axe_finds_nothing_grave_at_the_door(people: People, screens: Path) -> None:
+    visitor = people.nobody()
+    visitor.goto("/login")
+    look_over(visitor, "login", screens)
+    visitor.get_by_label("用户名").fill("wangfang")
+    visitor.get_by_label("用户名").press("Enter")
+    expect(visitor.get_by_role("alert")).to_contain_text("请输入密码")
+    look_over(visitor, "login_wrong", screens)
+
+
+def test_axe_finds_nothing_grave_on_any_page_of_an_operator(people: People, screens: Path) -> None:
+    operator = people.sign_in("wangfang")
+    claim(operator, ACCOUNT)
+    card = bind(operator, ACCOUNT, holder="欧阳慕容婉清", bank="中国邮政储蓄银行股份有限公司上海分行")
+    refused = bind(operator, ACCOUNT, ending="01")
+    expect(operator.locator("#card_now .head")).to_contain_text("绑定被拒")
+    made = {
+        amount: withdraw(operator, ACCOUNT, amount, card) for amount in ("100.00", "230.01", "31.15", "88.04", "12.50")
+    }
+    supervisor = people.sign_in("zhangwei")
+    for amount in ("100.00", "230.01", "31.15", "88.04"):
+        approve(supervisor, made[amount])
+    for amount, words in {"100.00": "成功", "230.01": "失败", "31.15": "需要人工处理", "88.04": "结果未知"}.items():
+        operator.goto(f"/withdrawals/{made[amount]}")
+        expect(operator.locator("#withdrawal_now")).to_contain_text(words, timeout=15_000)
+
+    names = {"100.00": "paid", "230.01": "failed", "31.15": "held", "88.04": "unknown", "12.50": "review_maker"}
+    paths = {
+        "dashboard": "/",
+        "dashboard_nothing": "/?channel=zzz",
+        "channels": "/channels/",
+        "channel_mine": f"/channels/{ACCOUNT}",
+        "channel_free": "/channels/CSP3301",
+        "cards": "/cards/",
+        "cards_nothing": "/cards/?holder=zzz",
+        "card_new": f"/cards/new?account={ACCOUNT}",
+        "card_bound": f"/cards/{card}",
+        "card_refused": f"/cards/{refused}",
+        "withdrawals": "/withdrawals/",
+        "withdrawals_nothing": "/withdrawals/?q=zzz",
+        "withdrawals_wrong": "/withdrawals/?from=zzz&least=1",
+        "withdrawal_new": f"/withdrawals/new?account={ACCOUNT}",
+        "ledger": "/ledger/",
+        "ledger_entries": f"/ledger/about/{made['100.00']}",
+        "error_404": "/withdrawals/W0",
+    } | {f"withdrawal_{name}": f"/withdrawals/{made[amount]}" for amount, name in names.items()}
+    for name, path in paths.items():
+        operator.goto(path)
+        look_over(operator, name, screens)
+
+    operator.goto(f"/withdrawals/{made['100.00']}")
+    operator.get_by_role("link", name="提交代付").click()
+    look_over(operator, "channel_call", screens)
+    for name, amount in {"withdrawal_check": "10.00", "withdrawal_wrong": "10.001"}.items():
+        operator.goto(f"/withdrawals/new?account={ACCOUNT}&card={card}")
+        operator.get_by_label("提现金额").fill(amount)
+        operator.get_by_label("提现金额").press("Enter")
+        expect(operator.locator(".sum, .error-summary")).to_be_visible()
+        look_over(operator, name, screens)
+    operator.goto("/")
+    operator.locator(".user-menu summary").click()
+    look_over(operator, "menu", screens)
+
+    supervisor.goto(f"/withdrawals/{made['12.50']}")
+    look_over(supervisor, "withdrawal_review_checker", screens)
+    supervisor.goto(f"/channels/{ACCOUNT}")
+    look_over(supervisor, "channel_held", screens)
+    supervisor.get_by_label("原因").fill("交班")
+    supervisor.get_by_role("button", name="强制释放").click()
+    look_over(supervisor, "question", screens)
+
+
+def test_axe_finds_nothing_grave_where_one_may_not_enter(people: People, screens: Path) -> None:
+    administrator = people.sign_in("zhaomin")
+    look_over(administrator, "dashboard_administrator", screens)
+    administrator.goto("/withdrawals/")
+    look_over(administrator, "error_403", screens)
+
+
+def look_over(page: Page, name: str, screens: Path) -> None:
+    """Widths and themes change while the page stays as it is: that is how people resize a window."""
+    for width, scheme in looks():
+        page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        expect(page.locator(f"html[data-bs-theme={scheme}]")).to_have_count(1)
+        page.screenshot(path=screens / f"{name}-{width}-{scheme}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than {width}"
+        assert grave(page) == [], f"{name} at {width}, {scheme}"
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def looks() -> Iterator[tuple[int, str]]:
+    yield 1440, "light"
+    yield 1440, "dark"
+    yield 390, "dark"
+    yield 390, "light"
+
+
+def grave(page: Page) -> list[str]:
+    page.evaluate(f"window.axe || (() => {{ {AXE} }})()")
+    found = page.evaluate("axe.run({resultTypes: ['violations'], iframes: false})")
+    return [
+        f"{it['id']}: {it['help']}: {json.dumps([node['html'][:160] for node in it['nodes'][:3]], ensure_ascii=False)}"
+        for it in found["violations"]
+        if it["impact"] in GRAVE
+    ]
