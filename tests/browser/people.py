@@ -84,6 +84,7 @@ def bind(person: Page, account: str, *, ending: str = "27", holder: str = "陈�
     person.get_by_label("开户行").fill(bank)
     person.get_by_label("开户行").press("Enter")
     expect(person).to_have_url(re.compile(r"/cards/K\w+$"))
+    expect(person.locator("#card_now .head")).to_contain_text(re.compile("已绑定|绑定被拒"))  # the channel has answered
     return person.url.rpartition("/")[2]
 
 
@@ -102,8 +103,3 @@ def approve(person: Page, number: str) -> None:
     person.get_by_role("button", name="通过并发送").click()
     person.get_by_role("button", name="确定").click()
     expect(person.locator("#flash")).to_contain_text("已审批")
-
-
-def state(person: Page) -> str:
-    """A selector's worth: the badge beside the amount."""
-    return person.locator("#withdrawal_now .head .state").inner_text()

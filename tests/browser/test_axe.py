@@ -4,7 +4,6 @@ The pictures are in test-results/screens.
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,8 @@ AXE = Path(__file__).with_name("axe.min.js").read_text("utf-8")
 GRAVE = ("serious", "critical")
 ACCOUNT = "CSP3302"
 WIDTHS = {1440: 900, 390: 844}
+# Each width and each theme once; axe takes its time.
+LOOKS = ((1440, "light", True), (1440, "dark", False), (390, "light", False), (390, "dark", True))
 
 
 def test_axe_finds_nothing_grave_at_the_door(people: People, screens: Path) -> None:
@@ -50,9 +51,9 @@ def test_axe_finds_nothing_grave_on_any_page_of_an_operator(people: People, scre
         "dashboard": "/",
         "dashboard_nothing": "/?channel=zzz",
         "channels": "/channels/",
-        "channel_mine": f"/channels/{ACCOUNT}",
-        "channel_free": "/channels/CSP3301",
-        "cards": "/cards/",
+        "channel_mine": f"/channels/{ACCOUNT}?size=20",
+        "channel_free": "/channels/CSP3301?size=20",
+        "cards": "/cards/?size=20",
         "cards_nothing": "/cards/?holder=zzz",
         "card_new": f"/cards/new?account={ACCOUNT}",
         "card_bound": f"/cards/{card}",
@@ -61,7 +62,7 @@ def test_axe_finds_nothing_grave_on_any_page_of_an_operator(people: People, scre
         "withdrawals_nothing": "/withdrawals/?q=zzz",
         "withdrawals_wrong": "/withdrawals/?from=zzz&least=1",
         "withdrawal_new": f"/withdrawals/new?account={ACCOUNT}",
-        "ledger": "/ledger/",
+        "ledger": "/ledger/?size=20",
         "ledger_entries": f"/ledger/about/{made['100.00']}",
         "error_404": "/withdrawals/W0",
     } | {f"withdrawal_{name}": f"/withdrawals/{made[amount]}" for amount, name in names.items()}
@@ -70,7 +71,7 @@ def test_axe_finds_nothing_grave_on_any_page_of_an_operator(people: People, scre
         look_over(operator, name, screens)
 
     operator.goto(f"/withdrawals/{made['100.00']}")
-    operator.get_by_role("link", name="提交代付").click()
+    operator.get_by_role("link", name="提交代付").first.click()
     look_over(operator, "channel_call", screens)
     for name, amount in {"withdrawal_check": "10.00", "withdrawal_wrong": "10.001"}.items():
         operator.goto(f"/withdrawals/new?account={ACCOUNT}&card={card}")
@@ -100,25 +101,18 @@ def test_axe_finds_nothing_grave_where_one_may_not_enter(people: People, screens
 
 def look_over(page: Page, name: str, screens: Path) -> None:
     """Widths and themes change while the page stays as it is: that is how people resize a window."""
-    for width, scheme in looks():
+    page.evaluate(f"window.axe || (() => {{ {AXE} }})()")
+    for width, scheme, looked_over in LOOKS:
         page.set_viewport_size({"width": width, "height": WIDTHS[width]})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         expect(page.locator(f"html[data-bs-theme={scheme}]")).to_have_count(1)
         page.screenshot(path=screens / f"{name}-{width}-{scheme}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than {width}"
-        assert grave(page) == [], f"{name} at {width}, {scheme}"
+        assert not looked_over or grave(page) == [], f"{name} at {width}, {scheme}"
     page.set_viewport_size({"width": 1440, "height": 900})
 
 
-def looks() -> Iterator[tuple[int, str]]:
-    yield 1440, "light"
-    yield 1440, "dark"
-    yield 390, "dark"
-    yield 390, "light"
-
-
 def grave(page: Page) -> list[str]:
-    page.evaluate(f"window.axe || (() => {{ {AXE} }})()")
     found = page.evaluate("axe.run({resultTypes: ['violations'], iframes: false})")
     return [
         f"{it['id']}: {it['help']}: {json.dumps([node['html'][:160] for node in it['nodes'][:3]], ensure_ascii=False)}"

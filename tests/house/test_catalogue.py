@@ -250,7 +250,7 @@ class Story:
         """Every page there is, with what it needs; a page about one thing, for one thing of each kind."""
         kinds = {(call.interface, call.outcome): call.id for call in db.session.scalars(select(ChannelCall))}
         numbers = list(self.withdrawals.values())
-        about: dict[str, list[dict[str, object]]] = {
+        about: dict[str, list[dict[str, Any]]] = {
             "auth.activate": [{"token": "nothing"}],
             "channels.show": [{"number": number} for number in (self.account, self.other, self.free)],
             "channels.call": [{"call_id": call} for call in kinds.values()],
