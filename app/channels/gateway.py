@@ -281,8 +281,10 @@ def _shown(text: str, private: Mapping[str, str]) -> str:
 
 def _spellings(value: str) -> set[str]:
     """As JSON, a form, a URL or XML may write it, in both cases of their hexadecimal digits."""
-    written = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], escape(value)}
-    written |= {quote(value, safe=""), quote_plus(value), quote(value)}
+    written: set[str] = set()
+    for it in (value, value.replace("&", "＆")):  # so some adapters write it where "&" parts the fields
+        written |= {it, json.dumps(it)[1:-1], json.dumps(it, ensure_ascii=False)[1:-1], escape(it)}
+        written |= {quote(it, safe=""), quote_plus(it), quote(it)}
     return written | {_HEXADECIMAL.sub(lambda found: found[0].swapcase(), one) for one in written}
 
 
