@@ -153,8 +153,20 @@
     time.textContent = live.heard ? clock(live.heard) : "";
     box.title = live.heard ? text("Updated").replace("{time}", clock(live.heard)) : "";
   };
-  const toLogin = () => { live.state = "leaving"; location.assign(document.body.dataset.login || "/login"); };
-  const over = () => live.state === "leaving" || live.state === "kicked";
+  const over = () => live.state === "over";
+  /* The session is over: said in a dialog, because whoever is sent away loses what they were reading or writing. */
+  const signedOut = () => {
+    const dialog = document.getElementById("kicked");
+    if (!dialog || over()) return;
+    live.state = "over";
+    live.connection?.reader?.cancel();
+    const box = document.getElementById("connection");
+    if (box) { box.dataset.state = "broken"; box.querySelector("[data-connection-word]").textContent = text("Broken"); }
+    all("form[method=post] button:not([type=button])").forEach((b) => { b.disabled = true; });   // what was typed stays readable
+    dialog.querySelector("a").search = new URLSearchParams({ next: location.pathname + location.search });
+    if (!dialog.open) dialog.showModal();
+  };
+  document.addEventListener("kicked", signedOut);
   const reopen = () => {
     const source = document.getElementById("live");
     const url = source?.getAttribute("hx-sse:connect");
@@ -183,40 +195,33 @@
   });
   document.addEventListener("htmx:sse:error", (e) => {
     if (!isLive(e)) return;
-    if (e.detail.status === 401) { toLogin(); return; }
+    if (e.detail.status === 401) { signedOut(); return; }
     live.broke = true; show(live.state === "live" ? "retrying" : live.state);
   });
   document.addEventListener("htmx:sse:close", (e) => { if (isLive(e) && e.detail.reason === "ended") { live.broke = true; reopen(); } });
   document.addEventListener("htmx:finally:request", (e) => {            // the first request came to nothing
     if (!isLive(e) || over() || e.target._htmx?.sse) return;
-    if (e.detail.ctx.response?.status === 401) toLogin();
+    if (e.detail.ctx.response?.status === 401) signedOut();
     else if (!e.detail.ctx.response?.headers.get("Content-Type")?.includes("text/event-stream")) { live.broke = true; reopen(); }
   });
   setInterval(() => {
     if (live.state !== "live" || !live.ticking || document.hidden || Date.now() - live.heard < SILENCE) return;
     live.broke = true; show("retrying"); live.connection?.reader?.cancel();
   }, 5000);
-  document.addEventListener("kicked", () => {
-    const dialog = document.getElementById("kicked");
-    if (!dialog || live.state === "kicked") return;
-    live.state = "kicked"; document.body.dataset.kicked = "1";
-    live.connection?.reader?.cancel();
-    const box = document.getElementById("connection");
-    if (box) { box.dataset.state = "broken"; box.querySelector("[data-connection-word]").textContent = text("Broken"); }
-    all("form[method=post] button:not([type=button])").forEach((b) => { b.disabled = true; });   // what was typed stays readable
-    dialog.showModal();
-  });
   /* An event that names its subject is said again as `about-SUBJECT` on body: the page of one thing hears only of that thing. */
   document.addEventListener("htmx:sse:after:message", (e) => {
     const subject = isLive(e) && e.detail.message.data;
     if (subject) document.body.dispatchEvent(new CustomEvent("about-" + subject));
   });
   /* A region that refreshes itself keeps what it shows when the answer is an error: an error in its place would end its life.
-     401 goes on, because it leads to the sign-in page. */
+     A session that is over is said in words, and nothing is asked for any more. */
   document.addEventListener("htmx:after:request", (e) => {
     const { sourceElement, target, response } = e.detail.ctx;
-    if (sourceElement === target && response.status >= 400 && response.status !== 401) e.preventDefault();
+    if (sourceElement !== target || response.status < 400) return;
+    e.preventDefault();
+    if (response.status === 401) signedOut();
   });
+  document.addEventListener("htmx:before:request", (e) => { if (over()) e.preventDefault(); });
   /* Nothing moves under the pointer: new rows of a region with data-steady wait, counted in its data-fresh line. */
   document.addEventListener("htmx:before:swap", (e) => {
     for (const { target, fragment } of e.detail.tasks) {
@@ -231,11 +236,11 @@
 
   /* ---- heartbeats: <div data-heartbeat="/url" data-heartbeat-every="60"> keeps a claim while its page is open.
      It rests while the page is hidden and speaks at once when it is seen again; data-heartbeat-hidden goes on, for work
-     that is done in another window. data-heartbeat-fence says which claim it is. 401 goes to sign-in; 409 and 410 mean that the
+     that is done in another window. data-heartbeat-fence says which claim it is. 401 means that the session is over; 409 and 410 mean that the
      claim is lost: it is said once, and the page is asked for again. ---- */
   const beats = new WeakMap();
   const beat = async (element) => {
-    if (element.dataset.lost || (document.hidden && !("heartbeatHidden" in element.dataset))) return;
+    if (over() || element.dataset.lost || (document.hidden && !("heartbeatHidden" in element.dataset))) return;
     const every = 1000 * (Number(element.dataset.heartbeatEvery) || 60);
     if (Date.now() - (beats.get(element) ?? started) < every - 500) return;
     beats.set(element, Date.now());
@@ -243,7 +248,7 @@
       const answer = await fetch(element.dataset.heartbeat, { method: "POST", credentials: "same-origin", mode: "same-origin",
         headers: { "X-CSRFToken": document.body.dataset.csrf || "", "HX-Request": "true" },
         body: new URLSearchParams({ fence: element.dataset.heartbeatFence || "" }) });
-      if (answer.status === 401) toLogin();
+      if (answer.status === 401) signedOut();
       else if (answer.status === 409 || answer.status === 410) {
         element.dataset.lost = "1"; toast(text("Lost"), "bad");
         document.body.dispatchEvent(new CustomEvent("resync"));

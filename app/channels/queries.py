@@ -17,6 +17,7 @@ from app.channels.models import (
     Claim,
     DailyFigures,
 )
+from app.channels.rules import reason
 from app.kernel.errors import NotThere
 from app.kernel.money import Money
 from app.runtime.db import db, lease_now
@@ -267,4 +268,4 @@ def _accounts() -> Select[*tuple[Any, ...]]:
 
 
 def _account(row: Row[*tuple[Any, ...]]) -> Account:
-    return Account(**row._mapping)
+    return Account(**{**row._mapping, "figures_failure": reason(row.figures_failure)})

@@ -38,8 +38,10 @@ def listing(
     size = _number(asked.get("size")) or PAGE_SIZES[1]
     size = size if size in PAGE_SIZES else PAGE_SIZES[1]
     before, after = _number(asked.get("before")), _number(asked.get("after"))
-    found = db.session.execute(statement.where(key > after).order_by(key.asc()).limit(size + 1)).all() if after else []
-    if len(found) >= size:
+    found: Sequence[Any] = ()
+    if after is not None:
+        found = db.session.execute(statement.where(key > after).order_by(key.asc()).limit(size + 1)).all()
+    if after is not None and len(found) >= size:
         newer = len(found) > size
         older = bool(db.session.execute(statement.with_only_columns(key).where(key <= after).limit(1)).first())
         rows = list(reversed(found[:size]))

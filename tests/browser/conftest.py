@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.console import Console
 from tests.browser.people import People
@@ -27,6 +27,8 @@ ARGUMENTS = [
 ]
 RESULTS = Path(__file__).resolve().parents[2] / "test-results"
 FAILED = pytest.StashKey[bool]()
+
+expect.set_options(timeout=10_000)  # where a page must be quicker than that, its test says so
 
 
 @pytest.fixture(scope="session")

@@ -33,4 +33,4 @@ def test_one_of_two_claims_wins_and_the_other_is_told_who_has_it(people: People)
 
     # What the winner does next is seen at once by the other, who has touched nothing.
     pages[winners[0]].locator(f"#row-{ACCOUNT}").get_by_role("button", name="释放", exact=True).click()
-    expect(row.get_by_role("button", name="领取")).to_be_visible(timeout=2000)
+    expect(row.get_by_role("button", name="领取")).to_be_visible(timeout=3000)

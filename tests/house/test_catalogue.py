@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import force_locale
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -23,10 +24,12 @@ from app.auth.permissions import GRANTS, PUBLIC, SIGNED_IN, Role
 from app.auth.rules import LANGUAGES
 from app.cards import service as card_service
 from app.channels.models import CallbackInbox, ChannelCall
+from app.channels.rules import told
 from app.kernel.bank_card import BankCard
+from app.kernel.errors import Refused, gettext_noop
 from app.runtime import jobs
 from app.runtime.db import db
-from app.runtime.page import local
+from app.runtime.page import local, say
 from app.runtime.queue import Line
 from app.withdrawals import queries, service
 from tests.world import CARD, PASSWORD, World
@@ -85,6 +88,18 @@ def test_what_no_catalogue_can_hold_is_seen(code: str) -> None:
 def test_chinese_that_nobody_marked_is_seen() -> None:
     code = '"""提现"""\nlabel = "提现"\nother = _("金额")\n'
     assert list(catalogue.unspoken(ast.parse(code))) == [(2, "提现")]
+
+
+@SQLITE
+def test_our_sentences_are_translated_and_nobody_elses(app: Flask) -> None:
+    """A holder may be called like a state, and a channel may say what a label of ours says."""
+    with app.test_request_context(), force_locale("en"):
+        assert say(gettext_noop("失败")) == "Failed"
+        assert say("失败") == "失败"
+        refused = Refused("该渠道账号已被 %(holder)s 于 %(at)s 领取", holder="财务", at=gettext_noop("今日"))
+        assert say(refused.text) == "财务 claimed this channel account at Today"
+        assert say(told("ok", "失败")) == "失败"
+        assert say(told("unreadable", "没有说是哪一笔：SUCCESS")) == "It does not say which order: SUCCESS"
 
 
 # -- the pages ----------------------------------------------------------------------------------------------------------
