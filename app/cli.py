@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_app
 from app.config import load
+from app.kernel.errors import Refused
 from app.runtime import jobs, log, migrations, queue
 from app.schedule import EVERY
 
@@ -105,9 +106,13 @@ def first_link() -> None:
     """A one-time link for the first administrator, good for 15 minutes."""
     from app.auth import service
 
-    app = create_app(load())
-    with app.app_context():
-        click.echo(service.first_administrator_link())
+    config = load()
+    with create_app(config).app_context():
+        try:
+            token = service.first_administrator_link()
+        except Refused as refused:
+            raise click.ClickException(str(refused)) from None
+    click.echo(f"http://{config.host}:{config.port}/activate/{token}")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import uuid4
+from pathlib import Path
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from flask import Flask, current_app
 from sqlalchemy import select
 
+from app.auth import queries as auth_queries
 from app.auth import service as auth
 from app.auth.models import Operator
 from app.auth.permissions import Role
@@ -30,6 +32,7 @@ from app.kernel.signing import new_rsa_pair, public_of
 from app.runtime import http
 from app.runtime.db import db
 
+ACCOUNTS_FILE = "demo-accounts.json"
 HISTORY_DAYS = 30
 ACTOR = "demo"
 
@@ -60,32 +63,52 @@ CARDS = (
 
 
 def seed() -> None:
-    """Make the demo in an empty house; in one that has people already, only tell both sides where the other is now."""
-    if db.session.scalar(select(Operator.id).limit(1)) is not None:
+    """Make the demo in an empty house, or go on where an earlier start was interrupted: every step is one that may be
+    done twice. In a house that has its people already, only tell both sides where the other is now.
+    """
+    draft = config().data_dir / f"{ACCOUNTS_FILE}.part"
+    if draft.exists():
+        people = json.loads(draft.read_text())
+    elif db.session.scalar(select(Operator.id).limit(1)) is None:
+        people = [{"username": name, "password": auth.new_password(), "role": role} for name, _, role in PEOPLE]
+        _write(draft, people)
+    else:
         _introduce_again()
         return
-    passwords = [_person(*person) for person in PEOPLE]
+    for (username, display_name, role), person in zip(PEOPLE, people, strict=True):
+        if auth_queries.operator_named(username) is None:
+            auth.create_operator(
+                username=username, display_name=display_name, role=role, password=person["password"], actor=ACTOR
+            )
     for code, name in CHANNELS:
-        channel_service.open_channel(code=code, name=name, adapter=code, actor=ACTOR)
-    numbers = [_account(*account) for account in ACCOUNTS]
+        if channels.find(code) is None:
+            channel_service.open_channel(code=code, name=name, adapter=code, actor=ACTOR)
+    known = {account.number for account in channels.accounts()}
+    for account in ACCOUNTS:
+        if _number(account[2]) not in known:
+            _account(*account)
+    if known:
+        _introduce_again()
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(len(numbers)) as pool:
-        list(pool.map(lambda number: _history(app, number), numbers))
-    _a_colleague_at_work(passwords[1]["password"])
-    # Written last: while it is missing, the demo is not complete.
-    path = config().data_dir / "demo-accounts.json"
+    with ThreadPoolExecutor(len(ACCOUNTS)) as pool:
+        list(pool.map(lambda account: _history(app, _number(account[2])), ACCOUNTS))
+    _a_colleague_at_work(people[1]["password"])
+    draft.replace(config().data_dir / ACCOUNTS_FILE)  # last: while it is missing, the demo is not complete
+
+
+def _write(path: Path, people: list[dict[str, str]]) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(passwords, file, ensure_ascii=False, indent=2)
+        json.dump(people, file, ensure_ascii=False, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def _person(username: str, display_name: str, role: Role) -> dict[str, str]:
-    password = auth.new_password()
-    auth.create_operator(username=username, display_name=display_name, role=role, password=password, actor=ACTOR)
-    return {"username": username, "password": password, "role": str(role)}
+def _number(merchant_no: str) -> str:
+    return f"C{merchant_no.replace('-', '')}"
 
 
-def _account(channel: str, name: str, merchant_no: str, before: str, growth: str, limit: str, fee: str) -> str:
-    number = f"C{merchant_no.replace('-', '')}"
+def _account(channel: str, name: str, merchant_no: str, before: str, growth: str, limit: str, fee: str) -> None:
+    number = _number(merchant_no)
     ours = _new_keys(channel)
     told = _register(
         {
@@ -103,7 +126,7 @@ def _account(channel: str, name: str, merchant_no: str, before: str, growth: str
     )
     if "channel_public_key" in told:
         ours["channel_public_key"] = told["channel_public_key"]
-    return channel_service.open_account(
+    channel_service.open_account(
         channel=channel,
         name=name,
         settings={"base_url": f"{config().sandbox_url}{told['base_path']}", "merchant_no": merchant_no, **ours},
@@ -140,21 +163,21 @@ def _history(app: Flask, number: str) -> None:
 
 def _a_colleague_at_work(password: str) -> None:
     """One account is held by another operator, and cards are bound to it: a console is never quite empty."""
-    token, lina = auth.sign_in("lina", password, address="127.0.0.1", user_agent="demo")
-    assert token
-    number = f"C{ACCOUNTS[3][2]}"
-    channel_service.claim(number, actor=lina)
-    held = channels.holder(channels.account(number).id)
+    _token, lina = auth.sign_in("lina", password, address="127.0.0.1", user_agent="demo")
+    account = channels.account(_number(ACCOUNTS[3][2]))
+    if channels.holder(account.id) is None:
+        channel_service.claim(account.number, actor=lina)
+    held = channels.holder(account.id)
     assert held is not None
     for card, holder, bank in CARDS:
         reference = cards.bind(
-            account=number,
+            account=account.number,
             number=BankCard.parse(card),
             holder=holder,
             bank=bank,
             phone="",
             fence=held.fence,
-            form_key=str(uuid4()),
+            form_key=str(uuid5(NAMESPACE_OID, card)),  # the same in every run: bound once
             actor=lina,
         )
         cards.ask_channel(reference)
@@ -162,9 +185,11 @@ def _a_colleague_at_work(password: str) -> None:
 
 def _introduce_again() -> None:
     """Ports may have changed since the last start: the sandbox learns where to call, we learn where it listens."""
+    present = {account.number: account for account in channels.accounts()}
     for channel, _name, merchant_no, *_ in ACCOUNTS:
-        number = f"C{merchant_no.replace('-', '')}"
-        account = channels.account(number)
+        account = present.get(_number(merchant_no))
+        if account is None:
+            continue
         base_url = f"{config().sandbox_url}/{channel}"
         known = gateway.settings(account.id)
         _register(
@@ -173,7 +198,7 @@ def _introduce_again() -> None:
                 "merchant_no": merchant_no,
                 "name": account.name,
                 "keys": _their_keys(channel, known),
-                "callback_url": _callback_url(number),
+                "callback_url": _callback_url(account.number),
             }
         )
         if known["base_url"] != base_url:

@@ -2,4 +2,7 @@
 
 from app.runtime.jobs import Every
 
-EVERY = (Every("app.channels.jobs.pull_all", every_s=30),)
+EVERY = (
+    Every("app.channels.jobs.pull_all", every_s=30),
+    Every("app.channels.jobs.pull_missed", every_s=600),
+)

@@ -1,5 +1,7 @@
 """What workers may be asked to do for channels. One line each: the work is in service.py."""
 
+from datetime import date
+
 from app.channels import service
 
 
@@ -9,3 +11,12 @@ def pull_all() -> None:
 
 def pull_figures(number: str) -> None:
     service.pull_figures(number)
+
+
+def pull_missed() -> None:
+    service.pull_missed()
+
+
+def pull_missed_day(subject: str) -> None:
+    number, day = subject.split("/")
+    service.pull_figures(number, date.fromisoformat(day))

@@ -1,5 +1,8 @@
 """What is allowed and how long things last, as plain functions of plain values."""
 
+from collections.abc import Sequence
+from datetime import date, timedelta
+
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import Money
 
@@ -7,6 +10,9 @@ LEASE_S = 600
 """A claim lives ten minutes from the last sign of its holder's page."""
 STALE_AFTER_S = 300
 """Figures older than this are shown as stale."""
+
+LOOK_BACK_DAYS = 30
+"""How far back days are fetched on which nobody asked for figures."""
 
 ENDINGS = {
     "released": gettext_noop("主动释放"),
@@ -50,6 +56,12 @@ def reason(text: str) -> str:
 def fee(amount: Money, *, fixed: Money, rate_ppm: int) -> Money:
     """What the channel takes for one payout: fixed + rate, half up to the fen."""
     return fixed + amount.share(rate_ppm)
+
+
+def missed(known: Sequence[date], *, today: date) -> list[date]:
+    """The days before today without figures, from the first known one on."""
+    days = (today - min(known, default=today)).days
+    return [day for back in reversed(range(1, days)) if (day := today - timedelta(days=back)) not in known]
 
 
 def waits(text: str) -> tuple[int, ...]:

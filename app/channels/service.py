@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import func, select, update
 
@@ -89,9 +89,22 @@ def pull_all() -> None:
                 jobs.promise("app.channels.jobs.pull_figures", account.number)
 
 
+def pull_missed() -> None:
+    """Put the days on the list on which nobody asked (the console was down): what came in then must be booked too."""
+    today = clock.business_day()
+    first = today - timedelta(days=rules.LOOK_BACK_DAYS)
+    with transaction():
+        accounts = [account for account in queries.accounts() if account.usable]
+        known = queries.figures_since([account.id for account in accounts], first)
+        for account in accounts:
+            for day in rules.missed([row.business_day for row in known[account.id]], today=today):
+                jobs.promise("app.channels.jobs.pull_missed_day", f"{account.number}/{day}")
+
+
 def pull_figures(number: str, day: date | None = None) -> None:
     """Ask the channel for its figures and keep them. A failure is kept too: the dashboard shows why they are old."""
-    day = day or clock.business_day()
+    today = clock.business_day()
+    day = day or today
     with transaction():
         account = queries.account(number)
         setting_id = queries.active_setting_id(account.id)
@@ -100,9 +113,10 @@ def pull_figures(number: str, day: date | None = None) -> None:
     try:
         told = gateway.figures(call, day)
     except gateway.NoAnswer as problem:
-        with transaction():
-            _note_failure(account.id, str(problem)[:200])
-            live_events.announce(TOPIC, number)
+        if day == today:
+            with transaction():
+                _note_failure(account.id, str(problem)[:200])
+                live_events.announce(TOPIC, number)
         return
     with transaction():
         row = insert(DailyFigures).values(
@@ -121,7 +135,8 @@ def pull_figures(number: str, day: date | None = None) -> None:
         }
         keys = [DailyFigures.account_id, DailyFigures.business_day]
         db.session.execute(row.on_conflict_do_update(index_elements=keys, set_=newer))
-        _note_failure(account.id, "")
+        if day == today:
+            _note_failure(account.id, "")
         jobs.promise(COLLECT, number)
         live_events.announce(TOPIC, number)
 

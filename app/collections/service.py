@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import func, select, update
 
 from app.channels import queries as channels
 from app.collections import rules
@@ -14,23 +14,33 @@ from app.runtime.db import changed, db, insert, transaction
 
 
 def book_collected(number: str) -> None:
-    """Bring the ledger up to the channel's latest figures for today and yesterday. Doing it twice posts once."""
+    """Bring the ledger up to the channel's figures, day by day. Doing it twice posts once."""
     with transaction():
         account = channels.account(number)
         figures = channels.latest_figures([account.id]).get(account.id)
         if figures is None:
             return
         book.open_accounts(number)
-        today, yesterday = figures.business_day, figures.business_day - timedelta(days=1)
-        first_time = not db.session.scalar(select(exists().where(CollectedDay.account_id == account.id)))
-        if first_time:
+        today = figures.business_day
+        first = db.session.scalar(
+            select(func.min(CollectedDay.business_day)).where(CollectedDay.account_id == account.id)
+        )
+        if first is None:
+            first = today - timedelta(days=1)
             before = rules.opening(settleable=figures.settleable, today=figures.today)
             if before:
                 book.collect(number, before, number=f"{number}/opening")
-            _bring_up(account.id, number, yesterday, figures.yesterday, post=False)
-        else:
-            _bring_up(account.id, number, yesterday, figures.yesterday)
-        _bring_up(account.id, number, today, figures.today)
+            _bring_up(account.id, number, first, figures.yesterday, post=False)  # the opening has it in it
+        since = max(first, today - timedelta(days=rules.LOOK_BACK_DAYS))
+        rows = channels.figures_since([account.id], since)[account.id]
+        reported = rules.reported([(row.business_day, row.today, row.yesterday) for row in rows], since=since)
+        known = select(CollectedDay.business_day, CollectedDay.booked).where(
+            CollectedDay.account_id == account.id, CollectedDay.business_day >= since
+        )
+        booked = {row.business_day: row.booked for row in db.session.execute(known)}
+        for day in sorted(reported):
+            if reported[day] > booked.get(day, ZERO):
+                _bring_up(account.id, number, day, reported[day])
         live_events.announce("channels", number)
 
 

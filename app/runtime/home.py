@@ -83,28 +83,6 @@ def is_settled(config: Config) -> bool:
     return bool(has_database and has_accounts) and _last_start(config.data_dir) == _this_start(config)
 
 
-@contextmanager
-def seeding(data_dir: Path) -> Iterator[None]:
-    """While the mark is there the demo is half made; the next start finds it and begins anew."""
-    mark = data_dir / "seeding"
-    if not (data_dir / ACCOUNTS).exists():
-        mark.touch()
-    yield
-    mark.unlink(missing_ok=True)
-
-
-def set_half_made_demo_aside(data_dir: Path) -> bool:
-    """Aside, not away: nothing here ever deletes a database."""
-    if not (data_dir / "seeding").exists():
-        return False
-    aside = data_dir / "unfinished"
-    aside.mkdir(exist_ok=True)
-    for path in (*data_dir.glob("paydesk.db*"), *data_dir.glob("sandbox.db*")):
-        path.replace(aside / path.name)
-    (data_dir / "seeding").unlink()
-    return True
-
-
 def remember(config: Config) -> None:
     _write(config.data_dir / "home.json", _this_start(config))
 

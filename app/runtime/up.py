@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import socket
+import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -48,15 +49,12 @@ def _start(supervisor: Supervisor, config: Config) -> None:
         if not home.comes_true(lambda: not embedded.answers(config.data_dir)):
             raise Broken(f"an earlier run's Redis still answers at {embedded.url(config.data_dir)}; end that process")
         supervisor.start(embedded.server(config.data_dir))
-    if home.set_half_made_demo_aside(config.data_dir):
-        _say("The last start was interrupted while making the demo's data; beginning anew.")
     settled = home.is_settled(config)
     supervisor.once(_command("migrate"))
     if config.demo and not settled:
         supervisor.start(*_sandbox(config))
         _say("Making the demo's data …")
-        with home.seeding(config.data_dir):
-            supervisor.once(_command("seed-demo"))
+        supervisor.once(_command("seed-demo"))
         supervisor.start(*_children(config))
     else:
         supervisor.start(*_sandbox(config), *_children(config))
@@ -155,8 +153,19 @@ def _ready_block(config: Config) -> str:
         rows = [(it["role"], it["username"], it["password"]) for it in json.loads(accounts.read_text())]
         lines += [f"  {_padded(role, 24)}{_padded(name, 16)}{password}" for role, name, password in rows]
     else:
-        lines += ["  The first administrator's link: .venv/bin/paydesk first-link"]
+        lines += [f"  {line}" for line in _first_link()]
     return "\n".join([*lines, "", f"Data and logs: {config.data_dir}", "Stop: Ctrl-C", ""])
+
+
+def _first_link() -> list[str]:
+    """The way in to an empty house. Straight to the terminal: no log file may hold what opens the door."""
+    asked = subprocess.run(
+        [sys.executable, "-c", "from app.cli import main; main()", "first-link"],
+        cwd=home.TOP, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if asked.returncode:  # there is an administrator, who lets the others in
+        return ["Sign in with the accounts you have made."]
+    return ["The first administrator's link, good once and for 15 minutes:", asked.stdout.strip()]
 
 
 def _padded(text: str, columns: int) -> str:

@@ -68,20 +68,3 @@ def test_the_demo_is_settled_only_while_both_its_sides_stay_where_they_were(tmp_
     (tmp_path / "paydesk.db").touch()
     assert home.is_settled(config)
     assert not home.is_settled(config.model_copy(update={"port": 8001}))
-
-
-def test_a_half_made_demo_is_set_aside_and_not_deleted(tmp_path: Path) -> None:
-    (tmp_path / "paydesk.db").write_text("half")
-    with pytest.raises(KeyboardInterrupt), home.seeding(tmp_path):
-        raise KeyboardInterrupt
-    assert home.set_half_made_demo_aside(tmp_path)
-    assert (tmp_path / "unfinished" / "paydesk.db").read_text() == "half"
-    assert not (tmp_path / "paydesk.db").exists()
-    assert not home.set_half_made_demo_aside(tmp_path)
-
-
-def test_a_complete_demo_is_never_set_aside(tmp_path: Path) -> None:
-    (tmp_path / home.ACCOUNTS).write_text("[]")
-    with pytest.raises(KeyboardInterrupt), home.seeding(tmp_path):
-        raise KeyboardInterrupt
-    assert not home.set_half_made_demo_aside(tmp_path)
