@@ -2,6 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 from wtforms import HiddenField, SearchField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, Regexp
 
 from app.cards.states import LABELS
@@ -44,7 +45,10 @@ class CardFilters(StrictForm):
     account = SelectField(_("渠道账号"), validate_choice=False)
     state = SelectField(
         _("状态"),
-        choices=[("", _("全部"))] + [(str(it), _(label)) for it, (label, _tone) in LABELS.items()],
+        choices=[
+            SelectChoice("", _("全部")),
+            *(SelectChoice(str(it), _(label)) for it, (label, _tone) in LABELS.items()),
+        ],
         validate_choice=False,
     )
     holder = StringField(_("开户人"))

@@ -5,6 +5,7 @@ from uuid import uuid4
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from wtforms.fields.choices import SelectChoice
 
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
@@ -24,7 +25,7 @@ bp = Blueprint("cards", __name__, url_prefix="/cards")
 def index() -> ResponseReturnValue:
     accounts = channels.accounts()
     filters = CardFilters(formdata=request.args)
-    filters.account.choices = [("", _("全部")), *((account.number, account.title) for account in accounts)]
+    filters.account.choices = [SelectChoice("", _("全部")), *(SelectChoice(one.number, one.title) for one in accounts)]
     wanted = request.args.get("account")
     chosen = next((account.id for account in accounts if account.number == wanted), -1 if wanted else None)
     return page(

@@ -7,6 +7,7 @@ from uuid import uuid4
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from wtforms.fields.choices import SelectChoice
 
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
@@ -32,7 +33,7 @@ def index() -> ResponseReturnValue:
         return redirect(url_for(".show", number=named), 303)
     accounts = channels.accounts()
     filters = WithdrawalFilters(formdata=request.args)
-    filters.account.choices = [("", _("全部")), *((account.number, account.title) for account in accounts)]
+    filters.account.choices = [SelectChoice("", _("全部")), *(SelectChoice(one.number, one.title) for one in accounts)]
     wanted = request.args.get("account")
     chosen = next((account.id for account in accounts if account.number == wanted), -1 if wanted else None)
     return page(
@@ -212,8 +213,8 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
             form.fence.data = str(claim.fence) if claim else ""
     bound = cards.bound_to(account.id) if account else []
     form.card.choices = [
-        ("", _("请选择")),
-        *((c.reference, f"{c.holder} · {c.bank} · {c.number_masked}") for c in bound),
+        SelectChoice("", _("请选择")),
+        *(SelectChoice(c.reference, f"{c.holder} · {c.bank} · {c.number_masked}") for c in bound),
     ]
     return page(
         "withdrawals/new.html",

@@ -328,7 +328,6 @@ def story(world: World) -> Story:
 
 
 @SQLITE
-@pytest.mark.soak  # it still finds words of the call log that come from the channels themselves
 def test_every_page_is_in_one_language(story: Story) -> None:
     paths = story.paths()
     alone = {story.withdrawals["paid"], story.account, story.cards["bound"]}
