@@ -55,7 +55,7 @@ MENU = (
     (Permission.DASHBOARD_READ, "live.dashboard", gettext_noop("渠道看板"), "layout-dashboard", "d"),
     (Permission.WITHDRAWAL_READ, "withdrawals.index", gettext_noop("提现"), "send", "w"),
     (Permission.CARD_READ, "cards.index", gettext_noop("银行卡"), "credit-card", "c"),
-    (Permission.CHANNEL_READ, "channels.index", gettext_noop("渠道账号"), "plug-connected", "p"),
+    (Permission.CHANNEL_READ, "channels.index", gettext_noop("渠道管理"), "plug-connected", "p"),
     (Permission.LEDGER_READ, "ledger.index", gettext_noop("资金账本"), "books", "l"),
 )
 

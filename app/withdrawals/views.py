@@ -40,7 +40,10 @@ def index() -> ResponseReturnValue:
         "withdrawals/index.html",
         listing=queries.page(request.args, account_id=chosen),
         totals=queries.totals(request.args, account_id=chosen),
-        tabs=_tabs(queries.counts(request.args, account_id=chosen)),
+        tabs=_tabs(
+            queries.counts(request.args, account_id=chosen),
+            unknown=queries.totals({**request.args, "state": "unknown"}, account_id=chosen).count,
+        ),
         problem=say(queries.problem_filter(request.args)),
         filters=filters,
         presets=_presets(),
@@ -229,7 +232,7 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
     )
 
 
-def _tabs(counts: dict[str, int]) -> list[tuple[str, str, int | None, bool]]:
+def _tabs(counts: dict[str, int], *, unknown: int) -> list[tuple[str, str, int | None, bool]]:
     current = request.args.get("state", "")
     kept = {name: request.args[name] for name in queries.FILTERS if request.args.get(name) and name != "state"}
 
@@ -244,7 +247,7 @@ def _tabs(counts: dict[str, int]) -> list[tuple[str, str, int | None, bool]]:
     return [
         tab(_("全部"), "", sum(counts.values())),
         *(tab(say(label), str(state), counts.get(state, 0)) for state, (label, _tone) in LABELS.items()),
-        tab(say(UNKNOWN[0]), "unknown", queries.unknown().count),
+        tab(say(UNKNOWN[0]), "unknown", unknown),
     ]
 
 

@@ -77,7 +77,7 @@ def test_a_withdrawal_from_claim_to_paid_and_all_is_there_after_a_restart(people
     expect(operator.locator("#ledger_entries")).to_contain_text("结清")
     operator.goto("/")
     expect(row).to_contain_text("王芳")
-    expect(row.get_by_role("link", name="提现")).to_be_visible()
+    expect(row.get_by_role("link", name="去提现")).to_be_visible()
     operator.goto(f"/cards/?account={ACCOUNT}")
     expect(operator.locator("#card_list")).to_contain_text("已绑定")
     assert "0 problems" in console.says("check")
