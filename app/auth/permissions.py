@@ -23,11 +23,21 @@ class Permission(StrEnum):
     CLAIM_FORCE_RELEASE = "claim:force-release"
     CARD_READ = "card:read"
     CARD_BIND = "card:bind"
+    CARD_REVEAL = "card:reveal"
     WITHDRAWAL_READ = "withdrawal:read"
     WITHDRAWAL_CREATE = "withdrawal:create"
     WITHDRAWAL_APPROVE = "withdrawal:approve"
     WITHDRAWAL_CANCEL = "withdrawal:cancel"
     LEDGER_READ = "ledger:read"
+    OPERATOR_READ = "operator:read"
+    OPERATOR_EDIT = "operator:edit"
+    ROLE_READ = "role:read"
+    ROLE_EDIT = "role:edit"
+    MENU_EDIT = "menu:edit"
+    CACHE_READ = "cache:read"
+    CACHE_CLEAR = "cache:clear"
+    AUDIT_READ = "audit:read"
+    AUDIT_EXPORT = "audit:export"
     SYSTEM_READ = "system:read"
 
 
@@ -51,10 +61,16 @@ _WORKS = _LOOKS | {_P.CHANNEL_REFRESH, _P.CLAIM_TAKE, _P.CARD_BIND, _P.WITHDRAWA
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ}),
-    Role.SUPERVISOR: frozenset(_WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CLAIM_FORCE_RELEASE}),
+    Role.SUPERVISOR: frozenset(
+        _WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL}
+    ),
     Role.FINANCE: frozenset(_LOOKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CHANNEL_REFRESH}),
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
-    Role.ADMINISTRATOR: frozenset({_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ}),
+    Role.ADMINISTRATOR: frozenset(
+        {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ}
+        | {_P.OPERATOR_READ, _P.OPERATOR_EDIT, _P.ROLE_READ, _P.ROLE_EDIT, _P.MENU_EDIT}
+        | {_P.CACHE_READ, _P.CACHE_CLEAR, _P.AUDIT_READ, _P.AUDIT_EXPORT}
+    ),
 }
 
 SIGNED_IN = "signed in"
