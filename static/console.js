@@ -165,6 +165,7 @@
     all("form[method=post] button:not([type=button])").forEach((b) => { b.disabled = true; });   // what was typed stays readable
     dialog.querySelector("a").search = new URLSearchParams({ next: location.pathname + location.search });
     if (!dialog.open) dialog.showModal();
+    fetch("/login/why").then((r) => r.ok ? r.text() : "").then((why) => { if (why) dialog.querySelector("p").textContent = why; }).catch(() => {});
   };
   document.addEventListener("kicked", signedOut);
   const reopen = () => {

@@ -22,7 +22,33 @@ class SignInForm(StrictForm):
     next = HiddenField()
 
 
-class ActivateForm(StrictForm):
+class CodeForm(StrictForm):
+    code = StringField(
+        _("动态验证码"),
+        [InputRequired(_("请输入验证码")), Length(max=20)],
+        description=_("手机应用里的 6 位数字，或一个恢复码"),
+        render_kw={"autocomplete": "one-time-code", "inputmode": "text", "autocapitalize": "characters"},
+    )
+
+
+class ProofForm(StrictForm):
+    proof_secret = PasswordField(validators=[InputRequired(), Length(max=PASSWORD_LONGEST)])
+    next = HiddenField()
+
+
+class PasswordForm(StrictForm):
+    password = PasswordField(
+        _("新密码"),
+        [
+            InputRequired(_("请输入密码")),
+            Length(PASSWORD_SHORTEST, PASSWORD_LONGEST, _("密码长度须为 12 到 128 位")),
+        ],
+        description=_("12 到 128 位，可以粘贴"),
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class ActivateForm(PasswordForm):
     display_name = StringField(
         _("姓名"), [InputRequired(_("请输入姓名")), Length(max=40)], render_kw={"autocomplete": "name"}
     )
@@ -31,15 +57,6 @@ class ActivateForm(StrictForm):
         [InputRequired(_("请输入用户名")), Length(max=32)],
         description=_("2 到 32 位小写字母、数字或 . _ -，以字母开头"),
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
-    )
-    password = PasswordField(
-        _("密码"),
-        [
-            InputRequired(_("请输入密码")),
-            Length(PASSWORD_SHORTEST, PASSWORD_LONGEST, _("密码长度须为 12 到 128 位")),
-        ],
-        description=_("12 到 128 位，可以粘贴"),
-        render_kw={"autocomplete": "new-password"},
     )
 
 

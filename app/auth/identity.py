@@ -1,12 +1,13 @@
 """The person acting, as a plain value: safe to carry through transactions, never a row."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import g, has_request_context, session
-from flask_babel import gettext
 
-from app.auth.permissions import GRANTS, ROLE_LABELS, Permission, Role
-from app.auth.rules import LANGUAGES
+from app.auth.permissions import Permission
+from app.auth.rules import LANGUAGES, PROOF_S
+from app.kernel import clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +17,15 @@ class Actor:
     operator_id: int
     username: str
     display_name: str
-    role: Role
+    role: str
     session_id: int
     language: str = "zh"
+    role_titles: tuple[str, str] = ("", "")
+    permissions: frozenset[str] = frozenset()
+    channels: frozenset[str] | None = None
+    """The codes of the channels this person is limited to; None: all."""
+    verified_at: datetime | None = None
+    must_renew: bool = False
 
     # Flask-Login's four questions.
     is_authenticated = True
@@ -29,12 +36,16 @@ class Actor:
         return str(self.session_id)
 
     def can(self, permission: Permission) -> bool:
-        return permission in GRANTS[self.role]
+        return permission in self.permissions
+
+    def is_proved(self) -> bool:
+        """Did they prove who they are a short while ago?"""
+        return self.verified_at is not None and clock.now() - self.verified_at < timedelta(seconds=PROOF_S)
 
     @property
     def role_label(self) -> str:
-        """In the reader's language."""
-        return str(gettext(ROLE_LABELS[self.role]))
+        """In their own language."""
+        return self.role_titles[LANGUAGES.index(self.language)]
 
 
 def me() -> Actor:
@@ -47,6 +58,12 @@ def me() -> Actor:
 def me_or_nobody() -> Actor | None:
     """As the guard found it at the beginning of this request."""
     return g.get("me") if has_request_context() else None
+
+
+def channels() -> frozenset[str] | None:
+    """The codes of the channels that whoever is at the screen is limited to; None: all, and for the machine itself."""
+    person = me_or_nobody()
+    return person.channels if person else None
 
 
 def language() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
-from app.kernel.errors import gettext_noop
+from app.kernel.errors import Text, gettext_noop
 
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -42,24 +42,20 @@ class Permission(StrEnum):
 
 
 class Role(StrEnum):
+    """The built-in roles, by their codes. A house may add roles of its own."""
+
     ADMINISTRATOR = "administrator"
     SUPERVISOR = "supervisor"
     OPERATOR = "operator"
     FINANCE = "finance"
 
 
-ROLE_LABELS = {
-    Role.ADMINISTRATOR: gettext_noop("管理员"),
-    Role.SUPERVISOR: gettext_noop("主管"),
-    Role.OPERATOR: gettext_noop("操作员"),
-    Role.FINANCE: gettext_noop("财务"),
-}
-
 _P = Permission
 _LOOKS = {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CARD_READ, _P.WITHDRAWAL_READ}
 _WORKS = _LOOKS | {_P.CHANNEL_REFRESH, _P.CLAIM_TAKE, _P.CARD_BIND, _P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
+    # What a new house begins with; from then on the database knows (a migration writes it there).
     Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ}),
     Role.SUPERVISOR: frozenset(
         _WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL}
@@ -73,15 +69,62 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
 }
 
+MONEY = frozenset(
+    {_P.CLAIM_TAKE, _P.CLAIM_FORCE_RELEASE, _P.CARD_BIND, _P.CARD_REVEAL}
+    | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_CANCEL}
+)
+PEOPLE = frozenset({_P.OPERATOR_EDIT, _P.ROLE_EDIT})
+"""Nobody has both: who decides who may do what does not move money."""
+
+LABELS: dict[Text, dict[Permission, Text]] = {
+    gettext_noop("渠道"): {
+        _P.DASHBOARD_READ: gettext_noop("看渠道看板"),
+        _P.CHANNEL_READ: gettext_noop("看渠道账号与调用"),
+        _P.CHANNEL_REFRESH: gettext_noop("向渠道刷新数据"),
+        _P.CHANNEL_EDIT: gettext_noop("改渠道与参数"),
+        _P.CLAIM_TAKE: gettext_noop("领取渠道账号"),
+        _P.CLAIM_FORCE_RELEASE: gettext_noop("强制释放他人的领取"),
+    },
+    gettext_noop("银行卡"): {
+        _P.CARD_READ: gettext_noop("看银行卡"),
+        _P.CARD_BIND: gettext_noop("绑定银行卡"),
+        _P.CARD_REVEAL: gettext_noop("查看完整卡号"),
+    },
+    gettext_noop("提现"): {
+        _P.WITHDRAWAL_READ: gettext_noop("看提现"),
+        _P.WITHDRAWAL_CREATE: gettext_noop("创建提现"),
+        _P.WITHDRAWAL_CANCEL: gettext_noop("撤销自己的提现"),
+        _P.WITHDRAWAL_APPROVE: gettext_noop("审批他人的提现"),
+    },
+    gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
+    gettext_noop("人员与系统"): {
+        _P.OPERATOR_READ: gettext_noop("看用户"),
+        _P.OPERATOR_EDIT: gettext_noop("管理用户"),
+        _P.ROLE_READ: gettext_noop("看角色与授权"),
+        _P.ROLE_EDIT: gettext_noop("管理角色与授权"),
+        _P.MENU_EDIT: gettext_noop("管理菜单"),
+        _P.CACHE_READ: gettext_noop("看缓存"),
+        _P.CACHE_CLEAR: gettext_noop("清除缓存"),
+        _P.AUDIT_READ: gettext_noop("看审计日志"),
+        _P.AUDIT_EXPORT: gettext_noop("导出审计日志"),
+        _P.SYSTEM_READ: gettext_noop("看系统状况"),
+    },
+}
+"""Every permission in words, in the groups of the matrix."""
+
 SIGNED_IN = "signed in"
 PUBLIC = "public"
 
 
-def needs(permission: Permission) -> Callable[[View], View]:
-    """Only for those who have this permission. The guard itself is one `before_request` of the house (auth.views)."""
+def needs(permission: Permission, *, proof: bool = False) -> Callable[[View], View]:
+    """Only for those who have this permission. The guard itself is one `before_request` of the house (auth.views).
+
+    `proof`: and only shortly after they proved who they are; the guard asks for the password or the code in between.
+    """
 
     def declare(view: View) -> View:
         view.permission = permission  # type: ignore[attr-defined]
+        view.proof = proof  # type: ignore[attr-defined]
         return view
 
     return declare

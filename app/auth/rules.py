@@ -1,15 +1,30 @@
 """What is allowed: names, passwords, how long a session lives, where one may go after signing in."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from app.auth.permissions import MONEY, PEOPLE
 from app.kernel.errors import Refused
+from app.kernel.limit import Limit
 
-IDLE_S = 15 * 60
+IDLE_S, SHORTEST_IDLE_S = 15 * 60, 5 * 60
 ABSOLUTE_S = 12 * 60 * 60
 LINK_S = 15 * 60
+PROOF_S = 5 * 60
+"""How long a proof of who one is counts for sensitive acts."""
+HALF_WAY_S = 5 * 60
+"""Between the password and the second factor."""
+GRACE_S = 10
+"""How long the token before a renewed one still opens its session: requests were on their way."""
+SIGN_IN_BY_NAME = Limit(10, within_s=30 * 60, shut_s=30 * 60)
+SIGN_IN_BY_ADDRESS = Limit(30, within_s=30 * 60, shut_s=30 * 60)
+"""More than for a name: a whole office may come from one address."""
+PROOFS = Limit(10, within_s=30 * 60, shut_s=30 * 60)
+TIME_OUTS_S = (SHORTEST_IDLE_S, 600, IDLE_S)
+RECOVERY_CODES = 10
 TOUCH_EVERY_S = 30
 """Activity is written down at most this often, so an idle session ends up to this much early, never late."""
 PASSWORD_SHORTEST, PASSWORD_LONGEST = 12, 128
@@ -36,6 +51,8 @@ class Ended(StrEnum):
     IDLE = "idle"
     ABSOLUTE = "absolute"
     DISABLED = "disabled"
+    ENDED = "ended"
+    RESET = "reset"
 
 
 def tidy_username(text: str) -> str | None:
@@ -60,11 +77,20 @@ def require_password(password: str, *, username: str) -> None:
         raise Refused("这个密码太容易被猜到，请换一个", advice="几个不相干的词连起来，又长又好记。")
 
 
-def why_over(*, created_at: datetime, last_active_at: datetime, disabled: bool, now: datetime) -> Ended | None:
+def require_separated(permissions: Iterable[str]) -> None:
+    """Who manages people moves no money."""
+    given = set(permissions)
+    if given & PEOPLE and given & MONEY:
+        raise Refused("管理用户或角色的人不能同时经手资金", advice="请把这两类权限分给两个角色。")
+
+
+def why_over(
+    *, created_at: datetime, last_active_at: datetime, disabled: bool, now: datetime, time_out_s: int = IDLE_S
+) -> Ended | None:
     """A session that is not over answers None."""
     if disabled:
         return Ended.DISABLED
-    if now - last_active_at >= timedelta(seconds=IDLE_S):
+    if now - last_active_at >= timedelta(seconds=time_out_s):
         return Ended.IDLE
     if now - created_at >= timedelta(seconds=ABSOLUTE_S):
         return Ended.ABSOLUTE

@@ -7,8 +7,9 @@ from sqlalchemy import Row, select
 
 from app.cards.models import Card
 from app.cards.states import State
+from app.channels import queries as channels
 from app.kernel.bank_card import normalise
-from app.kernel.errors import NotThere
+from app.kernel.errors import NotThere, Refused
 from app.runtime import vault
 from app.runtime.db import db
 from app.runtime.listing import Listing, listing
@@ -19,10 +20,27 @@ FILTERS = ("account", "state", "card", "holder")
 
 def card(reference: str) -> Card:
     """By its reference; NotThere otherwise."""
-    found = db.session.scalars(select(Card).where(Card.reference == reference)).one_or_none()
+    mine = select(Card).where(Card.reference == reference, channels.within_reach(Card.account_id))
+    found = db.session.scalars(mine).one_or_none()
     if found is None:
         raise NotThere(reference)
     return found
+
+
+def held(reference: str) -> Card:
+    """The card, locked until the transaction ends."""
+    return _locked(reference, shared=False)
+
+
+def as_it_stays(reference: str) -> Card:
+    """The card, which nobody changes or forgets until the transaction ends; others may look at it at the same time."""
+    return _locked(reference, shared=True)
+
+
+def same_card(card: Card) -> Sequence[str]:
+    """References under which the same number is bound at other accounts."""
+    others = select(Card.reference).where(Card.number_index == card.number_index, Card.id != card.id)
+    return db.session.scalars(others.order_by(Card.id)).all()
 
 
 def by_id(card_id: int) -> Card:
@@ -61,6 +79,7 @@ def cards(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
     )
     if account_id is not None:
         statement = statement.where(Card.account_id == account_id)
+    statement = statement.where(channels.within_reach(Card.account_id))
     if asked.get("state") in set(State):
         statement = statement.where(Card.state == asked["state"])
     if asked.get("holder"):
@@ -77,5 +96,13 @@ def index_of(number: str) -> str:
 
 
 def number_of(card: Card) -> str:
-    """The full number, for a call to the channel and for nothing else."""
+    """The full number, for a call to the channel and for nothing else. Refused when its owner was forgotten."""
+    if not card.number_sealed:
+        raise Refused("这张卡的收款人资料已删除")
     return vault.unseal(card.number_sealed, table="card", column="number_sealed", row=card.reference)
+
+
+def _locked(reference: str, *, shared: bool) -> Card:
+    known = card(reference)
+    found = select(Card).where(Card.id == known.id).with_for_update(read=shared)
+    return db.session.scalars(found.execution_options(populate_existing=True)).one()

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select, true
+from sqlalchemy.orm import InstrumentedAttribute
 
+from app.auth import identity
 from app.channels.adapters import ADAPTERS
 from app.channels.models import (
     CallbackInbox,
@@ -81,7 +83,36 @@ def find(code: str) -> Channel | None:
 
 
 def account_by_id(account_id: int) -> Account:
-    return _account(db.session.execute(_accounts().where(ChannelAccount.id == account_id)).one())
+    row = db.session.execute(_accounts().where(ChannelAccount.id == account_id)).one_or_none()
+    if row is None:
+        raise NotThere(str(account_id))
+    return _account(row)
+
+
+def within_reach(column: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """For queries of any room: only rows of accounts whose channel the person at the screen may see (SECURITY 19).
+
+    `column` holds the account's id. Everything, where nobody is at the screen or they are not limited.
+    """
+    codes = identity.channels()
+    if codes is None:
+        return true()
+    inside = select(ChannelAccount.id).join(Channel, Channel.id == ChannelAccount.channel_id)
+    return column.in_(inside.where(Channel.code.in_(codes)))
+
+
+def require_reach(account_id: int, name: str) -> None:
+    """NotThere when the person at the screen may not see this account: what is foreign does not exist for them."""
+    codes = identity.channels()
+    if codes is not None and db.session.scalar(_accounts().where(ChannelAccount.id == account_id)) is None:
+        raise NotThere(name)
+
+
+def all_channels() -> list[tuple[str, str]]:
+    """Code and name of every channel there is, to choose from."""
+    return [
+        (code, name) for code, name in db.session.execute(select(Channel.code, Channel.name).order_by(Channel.name))
+    ]
 
 
 def accounts() -> list[Account]:
@@ -247,7 +278,7 @@ def problems() -> list[str]:
 
 
 def _accounts() -> Select[*tuple[Any, ...]]:
-    return select(
+    found = select(
         ChannelAccount.id,
         ChannelAccount.number,
         ChannelAccount.name,
@@ -264,7 +295,10 @@ def _accounts() -> Select[*tuple[Any, ...]]:
         Channel.resend_window_s,
         ChannelAccount.figures_failed_at,
         ChannelAccount.figures_failure,
-    ).join(Channel, Channel.id == ChannelAccount.channel_id)
+    )
+    found = found.join(Channel, Channel.id == ChannelAccount.channel_id)
+    codes = identity.channels()
+    return found if codes is None else found.where(Channel.code.in_(codes))
 
 
 def _account(row: Row[*tuple[Any, ...]]) -> Account:

@@ -14,7 +14,7 @@ from app.channels import queries, rules, service
 from app.channels.adapters import ADAPTERS
 from app.channels.forms import FinishForm, NextForm, ReasonForm, RenewForm
 from app.kernel import clock
-from app.runtime.page import page
+from app.runtime.page import page, say
 
 bp = Blueprint("channels", __name__, url_prefix="/channels")
 
@@ -58,7 +58,9 @@ def show(number: str) -> ResponseReturnValue:
 @needs(Permission.CHANNEL_READ)
 def call(call_id: int) -> ResponseReturnValue:
     found = queries.call(call_id)
-    return page("channels/call.html", call=found, account=queries.account_by_id(found.account_id), rules=rules)
+    words = {name: say(rules.kept(getattr(found, name))) for name in ("request", "signed_text", "reply")}
+    account = queries.account_by_id(found.account_id)
+    return page("channels/call.html", call=vars(found) | words, account=account, rules=rules)
 
 
 @bp.post("/<number>/claim")
@@ -90,7 +92,7 @@ def finish(number: str) -> ResponseReturnValue:
 
 
 @bp.post("/<number>/force-release")
-@needs(Permission.CLAIM_FORCE_RELEASE)
+@needs(Permission.CLAIM_FORCE_RELEASE, proof=True)
 def force_release(number: str) -> ResponseReturnValue:
     form = ReasonForm()
     if not form.validate():

@@ -97,3 +97,7 @@ def turn(place: Place) -> tuple[int, str]:
     row is locked for the shortest time.
     """
     return list(Code).index(place.code), place.owner
+
+
+LABELS = {"kinds": KIND_LABELS, "codes": CODE_LABELS, "platform": PLATFORM}
+"""The words of the book, for pages."""

@@ -34,6 +34,7 @@ def held(number: str) -> Withdrawal:
     withdrawal = db.session.scalars(found.execution_options(populate_existing=True)).one_or_none()
     if withdrawal is None:
         raise NotThere(number)
+    channels.require_reach(withdrawal.account_id, number)
     return withdrawal
 
 
@@ -45,7 +46,8 @@ def by_number(number: str) -> Withdrawal:
 
 
 def find(number: str) -> Withdrawal | None:
-    return db.session.scalars(select(Withdrawal).where(Withdrawal.number == number)).one_or_none()
+    mine = select(Withdrawal).where(Withdrawal.number == number, channels.within_reach(Withdrawal.account_id))
+    return db.session.scalars(mine).one_or_none()
 
 
 def numbers_of(account_id: int) -> Sequence[str]:
@@ -55,6 +57,15 @@ def numbers_of(account_id: int) -> Sequence[str]:
 
 def by_form_key(form_key: str) -> Withdrawal | None:
     return db.session.scalars(select(Withdrawal).where(Withdrawal.form_key == form_key)).one_or_none()
+
+
+def of_card(card_id: int) -> tuple[list[str], list[str]]:
+    """The numbers of all withdrawals to this card, and of those that are open or wait for a person."""
+    waits = exists().where(WithdrawalHold.withdrawal_id == Withdrawal.id, WithdrawalHold.closed_at.is_(None))
+    found = select(Withdrawal.number, Withdrawal.state, waits.label("waits")).where(Withdrawal.card_id == card_id)
+    rows = db.session.execute(found.order_by(Withdrawal.id)).all()
+    done = {*WITHDRAWAL.final, State.PAID}
+    return [row.number for row in rows], [row.number for row in rows if row.waits or row.state not in done]
 
 
 def digest(withdrawal: Withdrawal) -> str:
@@ -139,7 +150,8 @@ def exact(text: str) -> str | None:
     """The number of the one withdrawal that this text names (ours or the channel's), if it names one."""
     if not text or "\0" in text:
         return None
-    found = select(Withdrawal.number).where(or_(Withdrawal.number == text, Withdrawal.channel_number == text)).limit(2)
+    named = or_(Withdrawal.number == text, Withdrawal.channel_number == text)
+    found = select(Withdrawal.number).where(named, channels.within_reach(Withdrawal.account_id)).limit(2)
     numbers = db.session.scalars(found).all()
     return numbers[0] if len(numbers) == 1 else None
 
@@ -166,7 +178,7 @@ class Unknown:
 def unknown() -> Unknown:
     count, amount, since = db.session.execute(
         select(func.count(), total(Withdrawal.amount), func.min(Withdrawal.sent_at)).where(
-            Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None)
+            Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None), channels.within_reach(Withdrawal.account_id)
         )
     ).one()
     return Unknown(count, amount, since)
@@ -174,7 +186,8 @@ def unknown() -> Unknown:
 
 def unknown_by_account() -> list[tuple[int, int, Money, Withdrawal]]:
     """For each account that has some: how many, how much, and the oldest of them."""
-    open_ended = (Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None))
+    reach = channels.within_reach(Withdrawal.account_id)
+    open_ended = (Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None), reach)
     groups = (
         select(Withdrawal.account_id, func.count().label("count"), total(Withdrawal.amount).label("amount"),
                func.min(Withdrawal.id).label("oldest"))
@@ -188,7 +201,8 @@ def unknown_by_account() -> list[tuple[int, int, Money, Withdrawal]]:
 
 
 def waiting_for_review() -> int:
-    return db.session.scalar(select(func.count()).where(Withdrawal.state == State.REVIEW)) or 0
+    waiting = (Withdrawal.state == State.REVIEW, channels.within_reach(Withdrawal.account_id))
+    return db.session.scalar(select(func.count()).where(*waiting)) or 0
 
 
 def problems() -> list[str]:
@@ -242,6 +256,7 @@ def _safe(
     """The filters that can be read; those that cannot find nothing (the page says why)."""
     if account_id is not None:
         statement = statement.where(Withdrawal.account_id == account_id)
+    statement = statement.where(channels.within_reach(Withdrawal.account_id))
     try:
         return _filtered(statement, asked)
     except Malformed:

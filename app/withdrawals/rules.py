@@ -1,5 +1,6 @@
 """What is allowed and what follows from what was seen, as plain functions of plain values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -50,6 +51,16 @@ def require_clean_memo(memo: str) -> None:
 def require_another_pair_of_eyes(*, maker_id: int, checker_id: int) -> None:
     if maker_id == checker_id:
         raise Refused("不能审批自己创建的提现，请由另一人审批")
+
+
+def require_nothing_open(numbers: Sequence[str]) -> None:
+    if numbers:
+        raise Refused(
+            "还有 %(count)s 笔提现用到这张卡且没有办完（如 %(number)s），不能删除收款人资料",
+            count=len(numbers),
+            number=numbers[0],
+            advice="请等它们有结果、人工待办处理完后再删除",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

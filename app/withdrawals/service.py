@@ -1,8 +1,9 @@
 """Everything that can be done to a withdrawal. Each command is one transaction; the call to the channel is in none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from app.auth import audit
 from app.auth.identity import Actor
@@ -12,13 +13,13 @@ from app.channels import claims, gateway
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.contract import Interface, Observation, Order, Seen
-from app.kernel import clock
+from app.kernel import clock, signing
 from app.kernel.errors import NotThere, Refused
 from app.kernel.money import Money
 from app.kernel.numbers import new_number
 from app.ledger import book
 from app.runtime import jobs, live_events
-from app.runtime.db import changed, db, insert, transaction
+from app.runtime.db import changed, db, in_transaction, insert, transaction
 from app.withdrawals import queries, rules
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.states import ASK, WITHDRAWAL, State
@@ -49,6 +50,7 @@ def create(*, account: str, card: str, amount: Money, memo: str, fence: int, for
         claims.require(source.id, fence=fence, actor=actor)
         if made := _made_before(form_key, wish):  # a double click: the second one waited for the first at the claim
             return made
+        payee = cards.as_it_stays(card)
         if payee.state != CardState.BOUND:
             raise Refused("这张卡还没有绑定成功，不能提现", advice="请等绑定完成，或换一张已绑定的卡")
         rules.require_amount(amount, limit=source.single_limit)
@@ -102,7 +104,7 @@ def approve(number: str, *, seen: str, actor: Actor) -> None:
         withdrawal = queries.held(number)
         rules.require_another_pair_of_eyes(maker_id=withdrawal.maker_id, checker_id=actor.operator_id)
         digest = queries.digest(withdrawal)
-        if seen != digest:
+        if not signing.same(seen, digest):
             raise Refused("这笔提现在您打开页面后有变化，请核对后再审批", advice="请刷新页面")
         _move(
             withdrawal,
@@ -146,7 +148,7 @@ def submit(number: str) -> None:
         withdrawal = queries.held(number)
         if withdrawal.state != State.QUEUED:
             return
-        if withdrawal.approval != queries.digest(withdrawal):
+        if not signing.same(withdrawal.approval, queries.digest(withdrawal)):
             _hold(withdrawal, "approval_broken", "")
             return
         setting_id = channels.active_setting_id(withdrawal.account_id)
@@ -209,7 +211,32 @@ def read_callback(inbox_id: int) -> None:
     if known is None or known.account_id != account_id:
         live_events.publish(TOPIC)  # nothing of ours: it stays in the inbox, where people can find it
         return
-    observe(seen.number, seen, source="callback")
+    # Unlike replies, a callback is read before it is known whom it is about; its words go into a trace that is for ever.
+    told = seen.message.replace(known.holder, f"{known.holder[:1]}**")
+    observe(seen.number, replace(seen, message=told), source="callback")
+
+
+def payee_forgotten(card_id: int, word: str) -> int:
+    """The name goes out of a card's withdrawals; amounts, numbers, traces and postings stay. Joins the card's transaction.
+
+    Refused while one of them is open or waits for a person. How many there were.
+    """
+    assert in_transaction(), "copies are forgotten together with the card"
+    numbers, open_ones = queries.of_card(card_id)
+    rules.require_nothing_open(open_ones)
+    w = Withdrawal
+    gone = update(w).values(
+        holder=word,
+        bank=word,
+        card_masked=word,
+        card_index=f"forgotten:{card_id}",
+        memo=func.substr(func.replace(w.memo, w.holder, word), 1, 100),
+        message=func.replace(w.message, w.holder, word),
+    )
+    db.session.execute(gone.where(w.card_id == card_id).execution_options(synchronize_session=False))
+    gateway.drop_bodies(numbers)
+    live_events.announce(TOPIC, "")
+    return len(numbers)
 
 
 def observe(number: str, seen: Observation, *, source: str, call: gateway.Call | None = None) -> None:

@@ -17,6 +17,7 @@ from app.channels import rules as channel_rules
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger
+from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ApproveForm, RejectForm, WithdrawalFilters, WithdrawalForm
@@ -122,7 +123,7 @@ def create() -> ResponseReturnValue:
 
 
 @bp.post("/<number>/approve")
-@needs(Permission.WITHDRAWAL_APPROVE)
+@needs(Permission.WITHDRAWAL_APPROVE, proof=True)
 def approve(number: str) -> ResponseReturnValue:
     form = ApproveForm()
     service.approve(number, seen=form.seen.data or "", actor=me())
@@ -155,6 +156,14 @@ def ask(number: str) -> ResponseReturnValue:
     service.ask_now(number, actor=me())
     flash(_("正在向渠道查询"), "info")
     return redirect(url_for(".show", number=number), 303)
+
+
+@bp.get("/<number>/entries")
+@needs(Permission.LEDGER_READ)
+def entries(number: str) -> ResponseReturnValue:
+    """What the ledger says about it: a part of its page."""
+    withdrawal = queries.by_number(number)
+    return page("ledger/entries.html", number=number, entries=ledger.entries(withdrawal.number), labels=LEDGER_LABELS)
 
 
 def _show(number: str, reject_form: RejectForm, status: int = 200) -> ResponseReturnValue:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.auth import audit, rules, service
 from app.auth.models import AuditRecord, Operator
-from app.auth.permissions import GRANTS, ROLE_LABELS, Permission, Role
+from app.auth.permissions import GRANTS, LABELS, MONEY, PEOPLE, Permission, Role
 from app.kernel.errors import Refused
 from app.runtime.db import db, transaction
 from tests.auth.conftest import PASSWORD, Browser, Time
@@ -32,19 +32,30 @@ MATRIX = {
     P.WITHDRAWAL_APPROVE: {SU, FI},
     P.WITHDRAWAL_CANCEL: {OP, SU},
     P.LEDGER_READ: {OP, SU, FI},
+    P.CARD_REVEAL: {SU},
     P.SYSTEM_READ: {AD},
+    P.OPERATOR_READ: {AD},
+    P.OPERATOR_EDIT: {AD},
+    P.ROLE_READ: {AD},
+    P.ROLE_EDIT: {AD},
+    P.MENU_EDIT: {AD},
+    P.CACHE_READ: {AD},
+    P.CACHE_CLEAR: {AD},
+    P.AUDIT_READ: {AD},
+    P.AUDIT_EXPORT: {AD},
 }
 
 
 def test_who_may_do_what() -> None:
     granted = {permission: {role for role in Role if permission in GRANTS[role]} for permission in Permission}
     assert granted == MATRIX
-    assert set(ROLE_LABELS) == set(Role)
+    assert {one for group in LABELS.values() for one in group} == set(Permission), "each in words"
 
 
 def test_an_administrator_touches_no_money() -> None:
     money = {p for p in Permission if p.value.split(":")[0] in ("withdrawal", "claim", "card", "ledger", "collection")}
     assert GRANTS[Role.ADMINISTRATOR] & money == set()
+    assert money >= MONEY and not MONEY & PEOPLE
 
 
 @pytest.mark.parametrize("username", ["", "x", "张三", "1abc", "a b", "a" * 33, "-ab", "a\nb", "root;"])

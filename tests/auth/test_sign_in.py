@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.auth import service, signals
 from app.auth.models import AuditRecord, Operator, OperatorSession
 from app.auth.permissions import Role
+from app.auth.service import passwords, sessions
 from app.kernel import clock
 from app.kernel.errors import Refused
 from app.runtime.db import db, transaction
@@ -82,8 +83,8 @@ def test_a_wrong_password_an_unknown_name_and_a_disabled_person_get_the_same_ans
 
 def test_an_unknown_name_costs_the_same_hash(people: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     verified = []
-    real = service._ARGON2
-    monkeypatch.setattr(service, "_ARGON2", type("Spy", (), {
+    real = passwords._ARGON2
+    monkeypatch.setattr(passwords, "_ARGON2", type("Spy", (), {
         "hash": real.hash,
         "verify": lambda _self, hashed, password: verified.append(hashed) or real.verify(hashed, password),
     })())  # fmt: skip
@@ -97,7 +98,7 @@ def test_never_more_than_two_hashes_at_a_time(
     app: Flask, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, most, lock = [0], [0], threading.Lock()
-    real = service._ARGON2
+    real = passwords._ARGON2
 
     def verify(_self: object, hashed: str, password: str) -> bool:
         with lock:
@@ -109,7 +110,7 @@ def test_never_more_than_two_hashes_at_a_time(
             with lock:
                 now[0] -= 1
 
-    monkeypatch.setattr(service, "_ARGON2", type("Spy", (), {"hash": real.hash, "verify": verify})())
+    monkeypatch.setattr(passwords, "_ARGON2", type("Spy", (), {"hash": real.hash, "verify": verify})())
 
     def knock() -> None:
         with app.app_context(), pytest.raises(Refused):
@@ -153,12 +154,12 @@ def test_signing_in_again_displaces_the_first(supervisor: Browser, new_browser: 
     assert (stream.status_code, stream.text) == (401, "")
     assert supervisor.post("/t/deed", headers=HX).status_code == 401
     assert supervisor.post("/t/deed").headers["Location"] == "/login"
-    assert "在另一处登录" in supervisor.get("/login").text
+    assert "在另一处（127.0.0.1）登录" in supervisor.get("/login").text
 
 
 def test_the_open_page_of_a_displaced_session_is_told(people: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(service, "announce", lambda topic, detail: told.append((topic, detail)))
+    monkeypatch.setattr(sessions, "announce", lambda topic, detail: told.append((topic, detail)))
     sign_in()
     first = live()[0]
     sign_in()

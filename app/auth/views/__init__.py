@@ -6,7 +6,7 @@
 from flask import Flask
 
 from app.auth.permissions import PUBLIC, SIGNED_IN, Permission
-from app.auth.views import guard, pages
+from app.auth.views import guard, pages, proof
 from app.auth.views.guard import security_headers
 
 __all__ = ["init", "refuse_silent_routes", "security_headers"]
@@ -16,6 +16,7 @@ def init(app: Flask) -> None:
     """Sessions, guard, CSRF and security headers for every route; the pages of this room."""
     guard.init(app)
     app.register_blueprint(pages.bp)
+    app.register_blueprint(proof.bp)
 
 
 def refuse_silent_routes(app: Flask) -> None:

@@ -6,23 +6,23 @@ Flask's signed one, which holds the CSRF token, the flashes and the id of the se
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, current_app, g, render_template, request, session, url_for
+from flask import Flask, Request, current_app, g, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from flask_babel import gettext as _
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.auth import audit, rules, service
 from app.auth.identity import Actor, me_or_nobody
 from app.auth.permissions import PUBLIC, SIGNED_IN
+from app.auth.views import proof
+from app.auth.views.answers import changes_something, known_path, tell
 from app.config import config
 from app.runtime import vault
 from app.runtime.forms import BadForm
-from app.runtime.page import is_fragment
 
 _csrf = CSRFProtect()
 
@@ -76,6 +76,10 @@ def give_cookie(response: BaseResponse, token: str, actor: Actor) -> None:
     session.clear()
     session["belongs_to"] = actor.session_id
     g.pop("csrf_token", None)
+    _set_cookie(response, token)
+
+
+def _set_cookie(response: BaseResponse, token: str) -> None:
     response.set_cookie(
         cookie_name(), token, max_age=rules.ABSOLUTE_S, httponly=True, samesite="Lax", secure=config().behind_tls
     )
@@ -84,24 +88,6 @@ def give_cookie(response: BaseResponse, token: str, actor: Actor) -> None:
 def take_cookies(response: BaseResponse) -> None:
     session.clear()
     response.delete_cookie(cookie_name(), httponly=True, samesite="Lax", secure=config().behind_tls)
-
-
-def known_path(text: str) -> str | None:
-    """Where `next` may lead: a page of this house that can be read, and not back to its door."""
-    path = rules.own_path(text)
-    if path is None:
-        return None
-    try:
-        endpoint, _arguments = current_app.url_map.bind("localhost").match(urlsplit(path).path, method="GET")
-    except HTTPException:
-        return None
-    return None if endpoint.startswith("auth.") else path
-
-
-def tell(status: int, *, title: str = "", message: str = "", advice: str = "") -> tuple[str, int]:
-    """An error in words: a page, or for htmx the fragment that it swaps in."""
-    template = "errors/_fragment.html" if is_fragment() else f"errors/{status}.html"
-    return render_template(template, status=status, title=title, message=message, advice=advice), status
 
 
 def _guard() -> ResponseReturnValue | None:
@@ -115,10 +101,14 @@ def _guard() -> ResponseReturnValue | None:
     if declared != PUBLIC and g.me is None:
         return _ask_to_sign_in()
     if declared not in (PUBLIC, SIGNED_IN) and not g.me.can(declared):
+        if not getattr(view, "passive", False):
+            service.note_refusal(g.me, str(declared))
         return tell(403, title=_("没有权限"), message=_("您的角色不能做这件事。"))
     if not getattr(view, "csrf_exempt", False):
         _require_a_page_of_ours()
-    return None
+    if g.me is not None and g.me.must_renew and _is_somebodys_deed():
+        g.new_token = service.renew(g.me)
+    return proof.ask() if getattr(view, "proof", False) else None
 
 
 def _load(_request: Request) -> Actor | None:
@@ -134,7 +124,7 @@ def _is_somebodys_deed() -> bool:
     if not request.headers.get("HX-Request"):
         return True
     source = request.headers.get("HX-Source")
-    return bool(source) and (_changes_something() or source != request.headers.get("HX-Target"))
+    return bool(source) and (changes_something() or source != request.headers.get("HX-Target"))
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:
@@ -145,7 +135,7 @@ def _ask_to_sign_in() -> ResponseReturnValue:
         here = urlsplit(request.headers.get("HX-Current-URL", ""))
         body, status = tell(401, title=_("请先登录"), message=_("登录已过期，或在别处退出了。"))
         return body, status, {"HX-Redirect": _sign_in_url(here._replace(scheme="", netloc="").geturl())}
-    here_and_now = "" if _changes_something() else request.full_path.removesuffix("?")
+    here_and_now = "" if changes_something() else request.full_path.removesuffix("?")
     return redirect(_sign_in_url(here_and_now), 303)
 
 
@@ -157,7 +147,7 @@ def _sign_in_url(back: str) -> str:
 def _require_a_page_of_ours() -> None:
     """CSRF, twice: the token of this very session, and the browser's own word on where the request comes from."""
     owner = g.me.session_id if g.me else None
-    if not _changes_something():
+    if not changes_something():
         if session.get("belongs_to") != owner:  # left over from another session: start afresh
             session.clear()
             if owner is not None:
@@ -181,6 +171,8 @@ def _comes_from_elsewhere() -> bool:
 
 def _add_headers(response: Response) -> Response:
     response.headers.update(security_headers(current_app))
+    if token := g.pop("new_token", None):
+        _set_cookie(response, token)
     if me_or_nobody() is not None or "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response
@@ -202,10 +194,6 @@ def _tell_bad_form(_problem: BadForm) -> ResponseReturnValue:
         message=_("提交中有页面上没有的、重复的或不能识别的项目，什么都没有改动。"),
         advice=_("刷新页面后重新填写；如果再次出现，请联系技术人员。"),
     )
-
-
-def _changes_something() -> bool:
-    return request.method not in ("GET", "HEAD", "OPTIONS")
 
 
 def _wants_stream() -> bool:

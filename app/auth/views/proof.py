@@ -1,0 +1,78 @@
+"""Who are you, again? Asked before sensitive acts when the last answer is older than five minutes (SECURITY 10).
+
+The page that asks carries what was being sent, so that nothing is lost: the same address gets the same form once more, with
+the password or the code in it, which never reaches the view.
+"""
+
+from dataclasses import replace
+
+from flask import Blueprint, flash, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.datastructures import ImmutableMultiDict
+
+from app.auth import service
+from app.auth.forms import ProofForm
+from app.auth.identity import me
+from app.auth.permissions import signed_in
+from app.auth.views.answers import changes_something, known_path, tell
+from app.kernel import clock
+from app.kernel.errors import Refused
+from app.runtime.page import page, say
+
+bp = Blueprint("proof", __name__)
+SECRET = "proof_secret"  # noqa: S105  the name of a field
+
+
+def ask() -> ResponseReturnValue | None:
+    """None when this request may go on."""
+    if me().is_proved():
+        _leave_out_the_secret()
+        return None
+    secret = request.form.get(SECRET) if changes_something() else None
+    if secret is None:
+        return _ask()
+    try:
+        g.new_token = service.prove(me(), secret)
+    except Refused as refusal:
+        return _ask(say(refusal.text))
+    g.me = replace(me(), verified_at=clock.now())
+    _leave_out_the_secret()
+    return None
+
+
+@bp.route("/proof", methods=["GET", "POST"])
+@signed_in
+def show() -> ResponseReturnValue:
+    """Asked before a page is shown, or where a part of a page wanted it."""
+    form = ProofForm()
+    if not form.is_submitted():
+        form.next.data = known_path(request.args.get("next", "")) or "/"
+    problem = ""
+    if form.validate_on_submit():
+        try:
+            g.new_token = service.prove(me(), str(form.proof_secret.data))
+        except Refused as refusal:
+            problem = say(refusal.text)
+        else:
+            flash(_("身份已确认，五分钟内不再询问"), "good")
+            return redirect(known_path(form.next.data or "") or "/", 303)
+    kept = [("next", form.next.data or "/")]
+    return page("auth/proof.html", 422 if form.is_submitted() else 200, action=request.path, kept=kept, problem=problem)
+
+
+def _ask(problem: str = "") -> ResponseReturnValue:
+    if request.headers.get("HX-Request"):
+        here = url_for("proof.show", next=known_path(request.headers.get("HX-Current-URL", "").partition("://")[2]))
+        body, status = tell(403, title=_("请先确认身份"), message=_("这一步需要再输入一次密码或动态验证码。"))
+        return body, status, {"HX-Redirect": here}
+    if not changes_something():
+        return redirect(url_for("proof.show", next=request.full_path.removesuffix("?")), 303)
+    kept = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", SECRET)]
+    return page("auth/proof.html", 422 if problem else 403, action=request.full_path, kept=kept, problem=problem)
+
+
+def _leave_out_the_secret() -> None:
+    if SECRET in request.form:
+        kept = [(name, value) for name, value in request.form.items(multi=True) if name != SECRET]
+        request.form = ImmutableMultiDict(kept)

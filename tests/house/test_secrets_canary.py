@@ -1,0 +1,285 @@
+"""One whole story through the pages (sign in, bind, pay, callback) with values that sing, and then everything is searched.
+
+SECURITY 23, 27, 28: a whole card number, a channel's key, a password and a session token are in no table, no database
+file, no Redis value, no log line and no page. Each search first finds something harmless, so that it is known to look.
+"""
+
+import base64
+import logging
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from redis import Redis
+from sqlalchemy import select, text
+from werkzeug.routing import Rule
+
+from app import create_app
+from app.auth import service as auth
+from app.auth.permissions import Role
+from app.channels import gateway
+from app.channels import queries as channels
+from app.channels.models import CallbackInbox, ChannelCall
+from app.config import Config
+from app.kernel.bank_card import mask
+from app.runtime import log
+from app.runtime.db import db
+from app.withdrawals.models import Withdrawal
+from tests.sandbox.third_party import ThirdParty
+from tests.stories.test_words import Person
+from tests.world import World
+
+CARD, MISTYPED = "6217001210024455220", "6217001210024455221"
+HARMLESS = "the-canary-was-here"
+STREAMS = ("/live",)
+MOST_PAGES = 400
+
+
+@dataclass
+class Canary:
+    """The story's people and things, and what must be found nowhere: value → what it is."""
+
+    world: World
+    config: Config
+    secret: dict[str, str] = field(default_factory=dict)
+    people: dict[Role, Person] = field(default_factory=dict)
+    accounts: list[str] = field(default_factory=list)
+    cards: list[str] = field(default_factory=list)
+    numbers: list[str] = field(default_factory=list)
+
+    def live(self) -> None:
+        self.secret[CARD] = "the card"
+        for role, name in zip(Role, ("keeper", "boss", "clerk", "teller"), strict=True):
+            self.people[role] = self._enters(role, name)
+        for manner in ("dolphin", "egret"):
+            account = self.world.account(manner)
+            given = gateway.settings(channels.account(account).id)
+            for name in {"key", "private_key"} & given.keys():
+                # Of a PEM one line is enough to know it by.
+                self.secret[max(given[name].split("\n"), key=len)] = f"{manner}'s {name}"
+            self.accounts.append(account)
+            self._pays(account)
+        logging.getLogger("canary").warning(HARMLESS)
+
+    def _enters(self, role: Role, name: str) -> Person:
+        """By the door, after mistyping: the password lands in the wrong box, and once with a letter too many."""
+        password = f"sings {uuid4().hex} quietly"
+        auth.create_operator(username=name, display_name=name, role=role, password=password, actor="test")
+        browser = self.world.app.test_client()
+        assert isinstance(browser, Person)
+        for typed in ({"username": password, "password": name}, {"username": name, "password": f"{password}!"}):
+            assert browser.post("/login", data=browser.form("/login", "/login") | typed).status_code == 422
+        good = {"username": name, "password": password}
+        assert browser.post("/login", data=browser.form("/login", "/login") | good).status_code == 303
+        cookie = browser.get_cookie("paydesk_session")
+        assert cookie is not None
+        self.secret |= {password: f"{name}'s password", cookie.value: f"{name}'s session"}
+        return browser
+
+    def _pays(self, account: str) -> None:
+        clerk, boss = self.people[Role.OPERATOR], self.people[Role.SUPERVISOR]
+        assert clerk.post(
+            f"/channels/{account}/claim", data=clerk.form(f"/channels/{account}", f"/channels/{account}/claim")
+        ).location
+        bind = clerk.form(f"/cards/new?account={account}", "/cards/") | {"holder": "李四", "bank": "建设银行"}
+        assert clerk.post("/cards/", data=bind | {"number": MISTYPED}).status_code == 422
+        bound = clerk.post("/cards/", data=bind | {"number": f"{CARD[:4]} {CARD[4:]}"})
+        assert bound.status_code == 303
+        card = bound.location.rsplit("/", 1)[1]
+        self.world.until(lambda: "已绑定" in clerk.get(f"/cards/{card}").text)
+        self.cards.append(card)
+        form = clerk.form(f"/withdrawals/new?account={account}&card={card}", "/withdrawals/check") | {"amount": "12.00"}
+        assert clerk.post("/withdrawals/", data=form | {"memo": f"to {CARD}"}).status_code == 409
+        made = clerk.post("/withdrawals/", data=form)
+        assert made.status_code == 303
+        number = made.location.rsplit("/", 1)[1]
+        self.numbers.append(number)
+        approve = f"/withdrawals/{number}/approve"
+        assert boss.post(approve, data=boss.form(f"/withdrawals/{number}", approve)).status_code == 303
+        self.world.until_state(number, "paid")
+        came = select(CallbackInbox.id).where(CallbackInbox.number == number, CallbackInbox.outcome == "taken")
+        self.world.until(lambda: db.session.scalar(came), hurry_s=1)
+
+    def songs(self) -> dict[str, str]:
+        """Every way in which a secret may be written, and what it is."""
+        found = {}
+        for value, what in self.secret.items():
+            raw = value.encode()
+            written = {value, raw.hex(), raw.hex().upper(), base64.b64encode(raw).decode().rstrip("=")}
+            if value == CARD:
+                written |= {" ".join(re.findall(".{1,4}", CARD)), CARD[:4] + " " + CARD[4:], CARD[6:], CARD[:-4]}
+            found |= dict.fromkeys(written, what)
+        return found
+
+    def hears(self, where: str, place: str) -> list[str]:
+        return [f"{what} is in {place}" for song, what in self.songs().items() if song in where]
+
+
+@pytest.fixture
+def app(config: Config, redis_url: str) -> Iterator[Flask]:
+    app = create_app(config.model_copy(update={"redis_url": redis_url}))
+    app.test_client_class = Person
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_no_secret_is_left_anywhere(
+    app: Flask, config: Config, third_party: ThirdParty, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    redis: Redis = app.extensions["redis"]
+    redis.flushall()
+    log.set_up(logging.DEBUG)
+    try:
+        with World(app, third_party) as world:
+            canary = Canary(world, config)
+            canary.live()
+            pages = in_pages(canary)
+            found = [*in_tables(canary), *in_files(canary), *in_redis(canary, redis), *pages]
+        found += in_logs(canary, "".join(capfd.readouterr()))
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert found == []
+
+
+def in_tables(canary: Canary) -> list[str]:
+    """Every column of every row of every table, as text."""
+    db.session.rollback()
+    postgres = db.engine.dialect.name == "postgresql"
+    names = (
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        if postgres
+        else "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    )
+    rows, found = 0, []
+    whole = ""
+    for table in db.session.scalars(text(names)).all():
+        for row in db.session.execute(text(f'SELECT * FROM "{table}"')).all():
+            said = "\n".join(value.hex() if isinstance(value, bytes | memoryview) else str(value) for value in row)
+            found += canary.hears(said, f"table {table}")
+            rows, whole = rows + 1, whole + said
+    db.session.rollback()
+    assert rows > 50 and canary.numbers[0] in whole and mask(CARD) in whole, "the tables were not read"
+    return found
+
+
+def in_files(canary: Canary) -> list[str]:
+    """The bytes of the data folder: the database, what lies in its write-ahead log, and whatever else was left there."""
+    files = [file for file in Path(canary.config.data_dir).rglob("*") if file.is_file()]
+    found = []
+    for file in files:
+        found += canary.hears(file.read_bytes().decode("latin-1"), f"file {file.name}")
+    if db.engine.dialect.name == "sqlite":
+        read = {file.name: file.read_bytes() for file in files}
+        assert read["paydesk.db-wal"], "what is not in the database yet was not read"
+        both = read["paydesk.db"] + read["paydesk.db-wal"]
+        assert canary.numbers[-1].encode() in both and mask(CARD).encode() in both
+    return found
+
+
+def in_redis(canary: Canary, redis: Redis) -> list[str]:
+    """Every key with its value, whatever kind it is of; RQ packs its jobs, and they are unpacked."""
+    said = "\n".join(plain(part) for key in redis.keys("*") for part in [key, *contents(redis, key)])
+    assert "app.runtime.jobs.drain" in said, "Redis was not read, or nobody was nudged"
+    return canary.hears(said, "Redis")
+
+
+def contents(redis: Redis, key: bytes) -> list[bytes]:
+    kind = redis.type(key)
+    if kind == b"string":
+        return [redis.get(key) or b""]
+    if kind == b"hash":
+        return [part for pair in redis.hgetall(key).items() for part in pair]
+    if kind == b"list":
+        return list(redis.lrange(key, 0, -1))
+    if kind == b"set":
+        return list(redis.smembers(key))
+    if kind == b"zset":
+        return list(redis.zrange(key, 0, -1))
+    assert kind == b"none", f"{key!r} is a {kind!r}: say here how to read it"  # it ran out just now
+    return []
+
+
+def plain(value: bytes) -> str:
+    try:
+        return zlib.decompress(value).decode("latin-1")
+    except zlib.error:
+        return value.decode("latin-1")
+
+
+def in_logs(canary: Canary, said: str) -> list[str]:
+    assert HARMLESS in said, "the logs were not caught"
+    return canary.hears(said, "the logs")
+
+
+def in_pages(canary: Canary) -> list[str]:
+    """Every page that each role can reach: every rule with everything there is to put into it, and every link on the way."""
+    found, masked = [], {}
+    for role, person in canary.people.items():
+        todo, done = addresses(canary), set()
+        while todo:
+            path = todo.pop()
+            if (known := kind_of(path)) in done or path.startswith(STREAMS):
+                continue
+            done.add(known)
+            answer = person.get(path)
+            assert answer.status_code < 500 or path == "/readyz", f"{role}: {path}"
+            whole = f"{answer.headers}\n{answer.text}\n{unescape(answer.text)}\n{re.sub('<[^>]+>', '', answer.text)}"
+            found += canary.hears(whole, f"{role}: GET {path}")
+            if mask(CARD) in whole or re.sub(r"\s", "", mask(CARD)) in re.sub(r"\s|<[^>]+>", "", answer.text):
+                masked.setdefault(role, []).append(path)
+            links = re.findall(r'\b(?:href|hx-get)="(/[^"]*|\?[^"]*)"', answer.text)
+            todo += [link if link[0] == "/" else urlsplit(path).path + link for link in map(unescape, links)]
+            assert len(done) < MOST_PAGES, f"{role} finds no end: {sorted(map(str, done))[-20:]}"
+        assert len(done) > 10, f"{role} saw next to nothing"
+    assert masked.keys() >= set(Role) - {Role.ADMINISTRATOR}, "whoever may look at cards sees the masked one"
+    return found
+
+
+def addresses(canary: Canary) -> list[str]:
+    numbers = [*canary.accounts, *canary.cards, *canary.numbers, "nothing"]
+    calls = list(db.session.scalars(select(ChannelCall.id)))
+    db.session.rollback()
+    found = []
+    for rule in canary.world.app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()):
+            found += list(built(rule, numbers, calls))
+    return found
+
+
+def built(rule: Rule, numbers: list[str], calls: list[int]) -> Iterator[str]:
+    """The addresses of a rule: without arguments one, with one of them one for each thing that it may name."""
+    converters = {type(it).__name__ for it in rule._converters.values()}
+    for value in calls if "IntegerConverter" in converters else numbers if rule.arguments else [""]:
+        address = rule.build(dict.fromkeys(rule.arguments, value))
+        assert address, rule
+        yield address[1]
+
+
+def kind_of(path: str) -> tuple[str, ...]:
+    """Two searches of the same page by the same fields are one page here, or a walk over presets would not end."""
+    parts = urlsplit(path)
+    return (parts.path, *sorted(name for name, _value in parse_qsl(parts.query)))
+
+
+def test_what_the_canary_searches_for_is_what_it_says(app: Flask, config: Config, third_party: ThirdParty) -> None:
+    """A secret that is somewhere is heard there, in whatever writing."""
+    with World(app, third_party) as world:
+        canary = Canary(world, config, secret={CARD: "the card", "key of keys": "a key"})
+        raw = CARD.encode()
+        for written in (CARD, f"{CARD[:4]} {CARD[4:]}", raw.hex(), base64.b64encode(raw).decode(), f"x{CARD}x"):
+            assert canary.hears(written, "here"), written
+        assert canary.hears("a key of keys is here", "here") == ["a key is in here"]
+        assert canary.hears(f"{mask(CARD)} 622202 5220 key", "here") == []
+        assert db.session.scalar(select(Withdrawal.id)) is None
