@@ -1,27 +1,29 @@
 """The house. Only this file knows every room."""
 
 import hashlib
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import cache, lru_cache
 from pathlib import Path
-from types import SimpleNamespace
 from uuid import uuid4
 
 import structlog
 from flask import Flask, current_app, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel, gettext
+from flask_babel import Babel
 from flask_babel import gettext as _
 from htmx_flask import Htmx
 from werkzeug.exceptions import HTTPException
+from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
-from app.auth import audit
+from app.auth import audit, scope
+from app.auth import jobs as auth_jobs
 from app.auth import views as auth
 from app.auth.identity import Actor, language, me_or_nobody
 from app.auth.permissions import Permission
 from app.auth.signals import session_ended, session_started
-from app.auth.views.guard import tell
+from app.auth.views.answers import tell
 from app.cards import jobs as card_jobs
 from app.cards import views as cards
 from app.channels import callbacks
@@ -32,10 +34,11 @@ from app.channels import views as channels
 from app.collections import jobs as collection_jobs
 from app.config import Config
 from app.kernel import clock
-from app.kernel.errors import NotThere, Refused, gettext_noop
+from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger_queries
 from app.ledger import views as ledger
 from app.live import views as live
+from app.menus import views as menus
 from app.runtime import db, live_events, queue
 from app.runtime.page import Ui, local, say
 from app.withdrawals import jobs as withdrawal_jobs
@@ -45,19 +48,10 @@ from app.withdrawals import views as withdrawals
 log = structlog.get_logger(__name__)
 
 TOP = Path(__file__).resolve().parent.parent
-WORK = (card_jobs, channel_jobs, collection_jobs, withdrawal_jobs)
+WORK = (auth_jobs, card_jobs, channel_jobs, collection_jobs, withdrawal_jobs)
 """The workers' doors, imported here so that a worker has everything before it forks."""
-ROOMS = (live, channels, callbacks, cards, withdrawals, ledger)
+ROOMS = (live, channels, callbacks, cards, withdrawals, ledger, menus)
 LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
-
-# (permission, endpoint, title, icon, key): the menu of today; the next issue moves it into the database.
-MENU = (
-    (Permission.DASHBOARD_READ, "live.dashboard", gettext_noop("渠道看板"), "layout-dashboard", "d"),
-    (Permission.WITHDRAWAL_READ, "withdrawals.index", gettext_noop("提现"), "send", "w"),
-    (Permission.CARD_READ, "cards.index", gettext_noop("银行卡"), "credit-card", "c"),
-    (Permission.CHANNEL_READ, "channels.index", gettext_noop("渠道管理"), "plug-connected", "p"),
-    (Permission.LEDGER_READ, "ledger.index", gettext_noop("资金账本"), "books", "l"),
-)
 
 
 def create_app(config: Config) -> Flask:
@@ -79,6 +73,7 @@ def create_app(config: Config) -> Flask:
         app.register_blueprint(room.bp)
     session_started.connect(channel_service.session_started)
     session_ended.connect(channel_service.session_ended)
+    scope.lent_by(channel_queries.all_channels)
     _tell_problems(app)
     _lend_to_templates(app)
     auth.refuse_silent_routes(app)
@@ -159,22 +154,9 @@ def _may(person: Actor) -> dict[str, bool]:
     }
 
 
-def _menu(person: Actor | None) -> list[SimpleNamespace]:
-    """The entries this person may open."""
-    if person is None:
-        return []
-    here = request.blueprint
-    return [
-        SimpleNamespace(
-            title=gettext(title),
-            url=url_for(endpoint),
-            icon=icon,
-            key=key,
-            current=endpoint.split(".")[0] == here,
-        )
-        for permission, endpoint, title, icon, key in MENU
-        if person.can(permission)
-    ]
+def _menu(person: Actor | None) -> Iterable[object]:
+    """The entries this person may open: read once, when a whole page asks for them. A part of a page never does."""
+    return LocalProxy(cache(lambda: menus.menu_of(person))) if person else ()
 
 
 def config_of() -> Config:
@@ -198,8 +180,8 @@ def _serve_static(app: Flask) -> None:
             given[name] = value  # type: ignore[index]
 
     inner = app.wsgi_app
-    if app.extensions["paydesk.config"].env == "production":
-        inner = ProxyFix(inner)
+    if proxies := app.extensions["paydesk.config"].trusted_proxies:
+        inner = ProxyFix(inner, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
         inner, root=str(TOP / "static"), prefix="/static/", max_age=365 * 24 * 3600, add_headers_function=add
     )

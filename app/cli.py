@@ -1,15 +1,17 @@
 """The `paydesk` command. Run `paydesk --help`."""
 
+import re
 import signal
 import sys
 import threading
+from datetime import timedelta
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_app
 from app.config import load
-from app.kernel.errors import Refused
+from app.kernel.errors import NotThere, Refused
 from app.runtime import jobs, log, migrations, queue
 from app.schedule import EVERY
 
@@ -79,16 +81,36 @@ def check() -> None:
 
 
 @main.command("verify-audit")
-def verify_audit() -> None:
-    """Walk the chain of audit records and name the first bad one."""
+@click.option("--head", default="", help="SEQ:HASH as `paydesk audit-head` printed it: must still be in the chain")
+def verify_audit(head: str) -> None:
+    """Walk the chain of audit records and name the first bad one.
+
+    Whoever has the database and the keys can cut off the end of the chain, but not what was written down elsewhere
+    before: give it with --head.
+    """
     from app.auth import audit
 
+    seq, _, mac = head.strip().partition(":")
+    if head and not (seq.isascii() and seq.isdigit() and re.fullmatch("[0-9a-f]{64}", mac)):
+        raise click.UsageError("--head wants SEQ:HASH, as `paydesk audit-head` prints it")
     with create_app(load()).app_context():
-        found = audit.verify()
+        found = audit.verify((int(seq), mac) if head else None)
     for problem in found:
         click.echo(problem)
     click.echo("the audit chain is whole" if not found else f"{len(found)} problems")
     sys.exit(1 if found else 0)
+
+
+@main.command("audit-head")
+def audit_head() -> None:
+    """The end of the chain of audit records, SEQ:HASH: kept outside this machine, it proves later that nothing was cut off."""
+    from app.auth import audit
+
+    with create_app(load()).app_context():
+        seq, mac = audit.head()
+    if not seq:
+        raise click.ClickException("there is no record yet")
+    click.echo(f"{seq}:{mac}")
 
 
 @main.command("seed-demo")
@@ -113,6 +135,135 @@ def first_link() -> None:
         except Refused as refused:
             raise click.ClickException(str(refused)) from None
     click.echo(f"http://{config.host}:{config.port}/activate/{token}")
+
+
+@main.command("create-operator")
+@click.argument("username")
+@click.option("--name", required=True, help="the person's name, as pages show it")
+@click.option("--role", required=True, help="the code of a role: administrator, supervisor, operator, finance, …")
+def create_operator(username: str, name: str, role: str) -> None:
+    """A new person, also the first administrator: prints the one-time link by which they choose their password, good for
+    15 minutes. For a house whose administrators are all gone, too.
+    """
+    from app.auth import service
+
+    config = load()
+    with create_app(config).app_context():
+        try:
+            token = service.invite(username=username, display_name=name, role=role, actor="command line")
+        except Refused as refused:
+            raise click.ClickException(str(refused)) from None
+    click.echo(f"http://{config.host}:{config.port}/activate/{token}")
+
+
+@main.command("rotate-field-keys")
+def rotate_field_keys() -> None:
+    """Seal everything anew with the first key of PAYDESK_FIELD_KEYS; older keys can be dropped afterwards.
+
+    \b
+    1. Make a key:  k2:$(openssl rand -base64 32)
+    2. Put it last (k1:…,k2:…) and restart everything: all processes can open it.
+    3. Put it first (k2:…,k1:…) and restart everything: it seals from now on.
+       A console of one machine (./run) is stopped anyway: keys.json at once as in 3.
+    4. Run this, beside the console. Killed at any moment: run it again, it goes on.
+    5. When it says that nothing is left, take k1 out and restart. Backups from
+       before need k1: keep it with them.
+
+    Sealed with field keys: card numbers, channel parameters, bodies of callbacks,
+    second factors.
+
+    Not rotated here: what has a key of its own, derived from PAYDESK_SECRET_KEY for
+    each purpose: blind indexes (finding a card by its number), fingerprints, the audit
+    chain, approvals, recovery codes, browsers' state. Field keys do not enter any of
+    them, so they stay valid; the secret itself must not be changed.
+    """
+    from app.auth import audit
+    from app.runtime import rotation, vault
+    from app.runtime.db import transaction
+    from app.sealed import SEALED
+
+    shut, left = 0, 0
+    with create_app(load()).app_context():
+        newest = vault.newest_key()
+        with transaction():  # before the deed: what was begun is known, whenever it is killed
+            audit.record("command line", "field-keys.rotate", newest)
+        for sealed in SEALED:
+            told = rotation.rotate(sealed)
+            click.echo(f"{'.'.join(sealed.place)}: {told.count} sealed anew with {newest}")
+            for row in told.shut:
+                click.echo(f"  {row} cannot be opened with any key of ours and was left as it is")
+            shut, left = shut + len(told.shut), left + rotation.left(sealed)
+    if left > shut:
+        click.echo(f"{left - shut} were sealed with an older key meanwhile: restart every process, then run this again")
+    click.echo("nothing is left under an older key" if not left else f"{left} left under older keys: keep those")
+    sys.exit(1 if left else 0)
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="only count what is old enough")
+def retention(dry_run: bool) -> None:
+    """Delete what is kept longer than needed: the words of calls and callbacks after PAYDESK_KEEP_BODIES_DAYS (180),
+    ended sessions after 365 days. That a call was made and how it ended stays, and so does everything about money:
+    withdrawals, their traces, the ledger, the audit chain. Once a day is enough; killed, the next run goes on.
+    """
+    from app.channels import rules, service
+    from app.kernel import clock
+
+    config = load()
+    days, sessions_days = config.keep_bodies_days, rules.KEEP_SESSIONS_DAYS
+    with create_app(config).app_context():
+        for what, age, drop in (
+            ("calls lost their words", days, service.drop_old_calls),
+            ("callbacks lost their bodies", days, service.drop_old_callbacks),
+            ("ended sessions deleted", sessions_days, service.drop_old_sessions),
+        ):
+            count = drop(clock.now() - timedelta(days=age), only_count=dry_run)
+            click.echo(f"{count} {what} (older than {age} days{', counted only' if dry_run else ''})")
+
+
+@main.command("forget-payee")
+@click.argument("card")
+@click.option("--why", required=True, help="the request and its date; it stays in the audit log, so without a name")
+def forget_payee(card: str, why: str) -> None:
+    """Delete a payee's data (个人信息保护法 §47): number, index, holder, bank and phone of CARD (its reference), the name
+    in its finished withdrawals, the words of the calls about them. Amounts, numbers, traces, ledger and audit stay.
+    Refused while a withdrawal to the card is open. What the channel keeps, and backups, are not reached from here.
+    """
+    from app.cards import service as cards
+    from app.withdrawals import service as withdrawals
+
+    if not why.strip():
+        raise click.UsageError("--why must say why")
+    with create_app(load()).app_context():
+        try:
+            told = cards.forget(card, why=why.strip(), above=withdrawals.payee_forgotten, actor="command line")
+        except NotThere:
+            raise click.ClickException(f"there is no card {card}") from None
+        except Refused as refused:
+            raise click.ClickException(str(refused)) from None
+    click.echo(f"{card} is forgotten, and with it the name in {told.copies} withdrawals")
+    for other in told.same_card:
+        click.echo(f"the same number is also bound as {other}: forget that too")
+
+
+@main.command()
+@click.argument("role")
+@click.option("--apply", "execute", is_flag=True, help="execute them, as the role that owns the tables")
+def grants(role: str, execute: bool) -> None:
+    """What the console's database role needs on PostgreSQL, and nothing more: ROLE reads and writes, but cannot change or
+    delete a transfer, an audit record or an event of a withdrawal, nor the tables themselves. The tables belong to another
+    role, which runs `paydesk migrate`. Again after each migration.
+    """
+    from app.runtime import grants
+
+    with create_app(load()).app_context():
+        for statement in grants.statements(role):
+            click.echo(f"{statement};")
+        if execute:
+            try:
+                grants.give(role)
+            except grants.NotFit as problem:
+                raise click.ClickException(str(problem)) from None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 DEFAULT_PORT = 8000
 _LETTERS_OF_A_SECRET = 10
 """A random secret of 32 letters or bytes has more different ones; "changemechangeme…" and zeros have fewer."""
+_WORDS_OF_A_DEFAULT = ("change", "secret", "default", "example", "password", "paydesk")
+"""What people write where a secret belongs. Of ten million random secrets one has such a word in it."""
 
 
 class Config(BaseSettings):
@@ -34,10 +36,14 @@ class Config(BaseSettings):
     demo: bool = False
     sandbox_url: str = ""
     trusted_hosts: str = ""
+    trusted_proxies: int = Field(0, ge=0, le=9)
+    """How many proxies of ours stand in front, each adding to X-Forwarded-For, -Proto and -Host. 0: none is believed."""
     private_targets: str = ""
     """Addresses (`host:port`, comma separated) in private ranges that channels may be called at: the sandbox, mostly."""
     worker_threads: int = Field(16, ge=1, le=64)
     secure_cookies: bool = False
+    keep_bodies_days: int = Field(180, ge=30)
+    """What was said to channels and what they sent us is kept word for word for so long (`paydesk retention`)."""
 
     @field_validator("database_url")
     @classmethod
@@ -64,7 +70,10 @@ class Config(BaseSettings):
             raise ValueError("PAYDESK_REDIS_URL is needed in production")
         if not self.trusted_hosts:
             raise ValueError("PAYDESK_TRUSTED_HOSTS must name the hosts that production answers to")
-        if len(set(self.secret_key.get_secret_value())) < _LETTERS_OF_A_SECRET:
+        if "trusted_proxies" not in self.model_fields_set:
+            raise ValueError("PAYDESK_TRUSTED_PROXIES must say how many proxies stand in front; 0 when there is none")
+        secret = self.secret_key.get_secret_value()
+        if len(set(secret)) < _LETTERS_OF_A_SECRET or any(word in secret.lower() for word in _WORDS_OF_A_DEFAULT):
             raise ValueError("PAYDESK_SECRET_KEY can be guessed; `openssl rand -base64 48` makes one")
         if any(len(set(key)) < _LETTERS_OF_A_SECRET for key in self.sealing_keys.values()):
             raise ValueError("PAYDESK_FIELD_KEYS names a key that can be guessed; `openssl rand -base64 32` makes one")

@@ -32,8 +32,8 @@ DRAWINGS = """
     checklist chevron-down chevron-left chevron-right chevron-up circle-check circle-dashed circle-x clipboard-list
     clock coin-yuan coins copy cpu credit-card database device-desktop dots-vertical download edit external-link eye
     eye-off file-spreadsheet file-text filter fingerprint flag hand-stop heartbeat help-circle history hourglass
-    id-badge inbox info-circle key keyboard language layout-dashboard link list-check lock lock-open logout menu-2
-    message minus moon player-pause player-play plug-connected plug-connected-x plus printer receipt refresh
+    id-badge inbox info-circle key keyboard language layout-dashboard link list-check list-tree lock lock-open logout
+    menu-2 message minus moon player-pause player-play plug-connected plug-connected-x plus printer receipt refresh
     report-money route scale search selector send server settings shield-lock stack-2 sun template transfer trash
     unlink upload user user-check users users-group wallet webhook x
 """

@@ -102,6 +102,7 @@ class OperatorSession(Model):
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
         ),
+        Index(None, "operator_id", "id"),
         _one_of("ended_reason", Ended),
         CheckConstraint("(ended_at IS NULL) = (ended_reason IS NULL)", name="ended_for_a_reason"),
     )

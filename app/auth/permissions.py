@@ -3,7 +3,7 @@
 Deny by default: a route without one of `needs`, `signed_in` or `public` stops the application from starting.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import TypeVar
 
@@ -116,23 +116,46 @@ SIGNED_IN = "signed in"
 PUBLIC = "public"
 
 
-def needs(permission: Permission, *, proof: bool = False) -> Callable[[View], View]:
+def needs(permission: Permission, *, proof: bool = False, whole: bool = False) -> Callable[[View], View]:
     """Only for those who have this permission. The guard itself is one `before_request` of the house (auth.views).
 
     `proof`: and only shortly after they proved who they are; the guard asks for the password or the code in between.
+    `whole`: and only for those who see all channels; the page does not know what belongs to which.
     """
 
     def declare(view: View) -> View:
         view.permission = permission  # type: ignore[attr-defined]
         view.proof = proof  # type: ignore[attr-defined]
+        view.whole = whole  # type: ignore[attr-defined]
         return view
 
     return declare
 
 
+class Shut(StrEnum):
+    """Why a door does not open."""
+
+    FORBIDDEN = "forbidden"
+    PARTIAL = "partial"
+
+
+def shut_for(view: object, permissions: Collection[str], channels: Collection[str] | None) -> Shut | None:
+    """Why whoever has these permissions and channels does not get in; None: they do. The guard asks, and so does the menu."""
+    declared = getattr(view, "permission", None)
+    if declared not in (PUBLIC, SIGNED_IN) and declared not in permissions:
+        return Shut.FORBIDDEN
+    return Shut.PARTIAL if getattr(view, "whole", False) and channels is not None else None
+
+
 def signed_in(view: View) -> View:
     """For everybody who is signed in, whatever their role."""
     view.permission = SIGNED_IN  # type: ignore[attr-defined]
+    return view
+
+
+def proved(view: View) -> View:
+    """Beside `signed_in`: and only shortly after they proved who they are. `needs` has a word of its own for it."""
+    view.proof = True  # type: ignore[attr-defined]
     return view
 
 

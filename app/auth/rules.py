@@ -7,7 +7,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from app.auth.permissions import MONEY, PEOPLE
-from app.kernel.errors import Refused
+from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.limit import Limit
 
 IDLE_S, SHORTEST_IDLE_S = 15 * 60, 5 * 60
@@ -28,9 +28,13 @@ RECOVERY_CODES = 10
 TOUCH_EVERY_S = 30
 """Activity is written down at most this often, so an idle session ends up to this much early, never late."""
 PASSWORD_SHORTEST, PASSWORD_LONGEST = 12, 128
+NAME_LONGEST = 40
 LANGUAGES = ("zh", "en")
 
 _USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}", re.ASCII)
+_ROLE = re.compile(r"[a-z][a-z0-9-]{1,31}", re.ASCII)
+_NOBODYS = frozenset({"new", "nobody", "clock", "worker", "system", "retention", "demo"})
+"""Said of the machine in the audit log, or part of an address."""
 _PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 # The long ones that head every leaked list; shorter ones are refused by their length.
 _EVERYBODYS = frozenset(
@@ -55,6 +59,50 @@ class Ended(StrEnum):
     RESET = "reset"
 
 
+ENDINGS: dict[str, Text] = {
+    Ended.SIGNED_OUT: gettext_noop("自己退出"),
+    Ended.DISPLACED: gettext_noop("在别处登录"),
+    Ended.IDLE: gettext_noop("久未操作"),
+    Ended.ABSOLUTE: gettext_noop("满 12 小时"),
+    Ended.DISABLED: gettext_noop("账号停用"),
+    Ended.ENDED: gettext_noop("管理员结束"),
+    Ended.RESET: gettext_noop("管理员重置"),
+}
+
+STANDINGS: dict[str, tuple[Text, str]] = {
+    "active": (gettext_noop("启用中"), "good"),
+    "waiting": (gettext_noop("待激活"), "wait"),
+    "locked": (gettext_noop("已锁定"), "bad"),
+    "disabled": (gettext_noop("已停用"), "neutral"),
+}
+"""How a person stands with us: in words, and in which tone."""
+
+# The first that is found in what a browser says of itself; most of them also claim to be Chrome and Safari.
+_BROWSERS = (
+    *(("MicroMessenger/", "WeChat"), ("QQBrowser/", "QQ"), ("360SE", "360"), ("Edg", "Edge"), ("OPR/", "Opera")),
+    *(("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")),
+)
+_SYSTEMS = (
+    *(("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad")),
+    *(("Mac OS", "macOS"), ("Linux", "Linux")),
+)
+
+
+def standing(*, disabled: bool, activated: bool, locked: bool) -> str:
+    """One of STANDINGS."""
+    if disabled:
+        return "disabled"
+    if not activated:
+        return "waiting"
+    return "locked" if locked else "active"
+
+
+def browser(user_agent: str) -> str:
+    """What a browser says of itself, as people say it: `Chrome · Windows`."""
+    words = [next((name for mark, name in table if mark in user_agent), "") for table in (_BROWSERS, _SYSTEMS)]
+    return " · ".join(word for word in words if word) or user_agent[:40]
+
+
 def tidy_username(text: str) -> str | None:
     """The name as it is stored, or None where no such name can exist."""
     name = text.strip().lower()
@@ -65,7 +113,30 @@ def require_username(text: str) -> str:
     name = tidy_username(text)
     if name is None:
         raise Refused("用户名须为 2 到 32 位小写字母、数字或 . _ -，并以字母开头")
+    if name in _NOBODYS:
+        raise Refused("“%(name)s”是系统保留的，请换一个", name=name)
     return name
+
+
+def require_display_name(text: str) -> str:
+    name = text.strip()
+    if not 0 < len(name) <= NAME_LONGEST:
+        raise Refused("姓名须为 1 到 40 个字")
+    return name
+
+
+def require_role_code(code: str) -> None:
+    if _ROLE.fullmatch(code) is None:
+        raise Refused("角色编码须为 2 到 32 位小写字母、数字或 -，并以字母开头")
+    if code in _NOBODYS:
+        raise Refused("“%(name)s”是系统保留的，请换一个", name=code)
+
+
+def require_reach(channels: Iterable[str], *, own: frozenset[str] | None) -> None:
+    """Whoever is limited to some channels gives no more than those; giving none would be giving all."""
+    given = set(channels)
+    if own is not None and not (given and given <= own):
+        raise Refused("您只能分配自己负责的渠道，并且至少选一个")
 
 
 def require_password(password: str, *, username: str) -> None:

@@ -52,4 +52,22 @@ class CardFilters(StrictForm):
         validate_choice=False,
     )
     holder = StringField(_("开户人"))
-    card = SearchField(_("完整卡号"), description=_("按完整卡号精确查找"))
+    card = SearchField(
+        _("完整卡号"),
+        description=_("按完整卡号精确查找"),
+        render_kw={"autocomplete": "off", "inputmode": "numeric"},
+    )
+    sealed_card = HiddenField()
+
+
+class CardSearch(CardFilters):
+    """The same, sent: a card number does not belong into an address (SECURITY 28)."""
+
+    class Meta:
+        csrf = True
+
+
+class RevealForm(StrictForm):
+    reason = StringField(
+        _("查看原因"), validators=[InputRequired(_("请写明查看完整卡号的原因")), Length(min=2, max=200)]
+    )

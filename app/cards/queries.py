@@ -15,7 +15,7 @@ from app.runtime.db import db
 from app.runtime.listing import Listing, listing
 
 NUMBER_PURPOSE = "card number"
-FILTERS = ("account", "state", "card", "holder")
+FILTERS = ("account", "state", "sealed_card", "holder")
 
 
 def card(reference: str) -> Card:
@@ -84,15 +84,21 @@ def cards(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
         statement = statement.where(Card.state == asked["state"])
     if asked.get("holder"):
         statement = statement.where(Card.holder == asked["holder"].replace("\0", "").strip())
-    if asked.get("card"):
-        statement = statement.where(Card.number_index == index_of(normalise(asked["card"])))
+    if asked.get("sealed_card"):
+        statement = statement.where(Card.number_index == asked["sealed_card"].replace("\0", ""))
     kept = {name: asked[name] for name in FILTERS if asked.get(name)}
     return listing(statement, key=Card.id.expression, asked=asked, kept=kept)
 
 
 def index_of(number: str) -> str:
-    """The blind index of a full card number."""
-    return vault.blind_index(number, purpose=NUMBER_PURPOSE)
+    """The blind index of a full card number, as people write it."""
+    return vault.blind_index(normalise(number), purpose=NUMBER_PURPOSE)
+
+
+def safe_search(typed: Mapping[str, str]) -> dict[str, str]:
+    """A search as an address may hold it: a full card number goes in as its blind index."""
+    found = {name: value for name, value in typed.items() if value and name not in ("card", "csrf_token")}
+    return found | ({"sealed_card": index_of(typed["card"])} if typed.get("card", "").strip() else {})
 
 
 def number_of(card: Card) -> str:

@@ -1,6 +1,7 @@
 """Everything that can be done to a card. Each command is one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import update
 
@@ -14,15 +15,20 @@ from app.channels import queries as channels
 from app.channels.contract import BindSeen, CardToBind, Interface
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
-from app.kernel.errors import Refused
+from app.kernel.errors import Refused, gettext_noop
+from app.kernel.limit import Limit
 from app.kernel.numbers import new_number
-from app.runtime import jobs, live_events, vault
+from app.runtime import jobs, live_events, throttle, vault
 from app.runtime.db import changed, db, transaction
 
 TOPIC = "cards"
+REVEALS = Limit(20, within_s=3600, shut_s=3600)
+"""How many full numbers one person may look at."""
 BIND = "app.cards.jobs.bind"
 ASK_AGAIN_S, ASK_SELDOM_S = 5, 3600
 """A channel may take days to look at a card: the longer it took so far, the longer until it is asked again."""
+NOBODY = str(gettext_noop("已删除"))
+"""What stands where somebody's data was."""
 
 
 def bind(
@@ -113,6 +119,49 @@ def ask_channel(reference: str) -> jobs.Again | None:
             _move(card, verb, message=told.message, channel_card=told.channel_card)
             audit.record("worker", f"card.{verb}", reference, after={"message": told.message})
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was done: how many copies above lost the name, and where the same number is still bound."""
+
+    copies: int
+    same_card: Sequence[str]
+
+
+def forget(reference: str, *, why: str, above: Callable[[int, str], int], actor: Actor | str) -> Forgotten:
+    """Remove number, index, holder, bank and phone of a card for good (个人信息保护法 §47).
+
+    `above(card id, word)`: what the room above does, in this same transaction, with the copies it made; it refuses while
+    work with the card is open. What the channel itself keeps, and backups, are not ours to reach from here.
+    """
+    with transaction():
+        card = queries.held(reference)
+        same_card = queries.same_card(card)
+        copies = above(card.id, NOBODY)
+        _move(card, "forget", message="")
+        gone = {"holder": NOBODY, "bank": NOBODY, "number_masked": NOBODY, "phone": "", "number_sealed": ""}
+        # Not empty: an account has each index once.
+        gone["number_index"] = f"forgotten:{reference}"
+        db.session.execute(update(Card).where(Card.id == card.id).values(**gone))
+        gateway.drop_bodies([reference])
+        audit.record(actor, "card.forget", reference, after={"withdrawals": copies}, why=why)
+    return Forgotten(copies, same_card)
+
+
+def reveal(reference: str, *, reason: str, actor: Actor) -> str:
+    """The full number, told once to the person at the screen. Counted, and written down with the reason."""
+    try:
+        throttle.take(f"reveal:{actor.operator_id}", REVEALS)
+    except throttle.Shut as shut:
+        raise Refused("查看完整卡号的次数太多，请于 %(until)s 后再试", until=shut.until) from None
+    with transaction():
+        card = queries.card(reference)
+        if not card.number_sealed:
+            raise Refused("这张卡的资料已删除，没有卡号可看")
+        number = queries.number_of(card)
+        audit.record(actor, "card.reveal", reference, after={"card": card.number_masked}, why=reason)
+    return number
 
 
 def _move(card: Card, verb: str, *, message: str, channel_card: str = "") -> None:

@@ -1,5 +1,6 @@
 """Card pages."""
 
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -10,7 +11,7 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.cards import queries, service
-from app.cards.forms import BindForm, CardFilters
+from app.cards.forms import BindForm, CardFilters, CardSearch, RevealForm
 from app.cards.states import LABELS
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
@@ -37,17 +38,45 @@ def index() -> ResponseReturnValue:
     )
 
 
+@bp.post("/search")
+@needs(Permission.CARD_READ)
+def search() -> ResponseReturnValue:
+    """A search with a card number in it: what it becomes may stand in an address."""
+    CardSearch()
+    query = urlencode(queries.safe_search(request.form))
+    return redirect(f"{url_for('.index')}?{query}", 303)
+
+
 @bp.get("/<reference>")
 @needs(Permission.CARD_READ)
 def show(reference: str) -> ResponseReturnValue:
+    return _show(reference, RevealForm(formdata=None))
+
+
+@bp.post("/<reference>/reveal")
+@needs(Permission.CARD_REVEAL, proof=True)
+def reveal(reference: str) -> ResponseReturnValue:
+    """The full number, on this one answer and nowhere else."""
+    form = RevealForm()
+    if not form.validate():
+        return _show(reference, form, status=422)
+    number = service.reveal(reference, reason=str(form.reason.data), actor=me())
+    return _show(reference, RevealForm(formdata=None), number=number)
+
+
+def _show(reference: str, reveal_form: RevealForm, *, number: str = "", status: int = 200) -> ResponseReturnValue:
     card = queries.card(reference)
     return page(
         "cards/show.html",
+        status,
         card=card,
         account=channels.account_by_id(card.account_id),
         calls=channels.calls_about(reference),
         labels=LABELS,
         rules=channel_rules,
+        number=number,
+        reveal_form=reveal_form,
+        may_reveal=me().can(Permission.CARD_REVEAL),
     )
 
 

@@ -7,7 +7,7 @@ proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signa
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -16,7 +16,7 @@ from html import escape
 from typing import TypeVar
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, String, Update, case, cast, exists, or_, select, update
 
 from app.channels import queries
 from app.channels.adapters import ADAPTERS
@@ -39,13 +39,17 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.channels.models import CallbackInbox, ChannelCall, ChannelSetting
+from app.channels.rules import DROPPED
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.errors import gettext_noop
 from app.runtime import http, vault
 from app.runtime.db import db, in_transaction, insert, let_go, transaction
+from app.runtime.jobs import Job
 
+READ_CALLBACK = "app.withdrawals.jobs.read_callback"
 _LONGEST_TEXT = 8000
+_AT_ONCE = 500
 _HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=\\u)[0-9A-Fa-f]{4}")
 T = TypeVar("T")
 
@@ -178,6 +182,33 @@ def settings(account_id: int) -> Mapping[str, str]:
     setting_id = queries.active_setting_id(account_id)
     assert setting_id is not None, "an account is opened with its settings"
     return _adapter(setting_id).given
+
+
+def drop_bodies(subjects: Sequence[str]) -> None:
+    """What was said and heard about these goes, word for word; that it was said, when and how it ended stays."""
+    assert in_transaction()
+    for some in (subjects[at : at + _AT_ONCE] for at in range(0, len(subjects), _AT_ONCE)):
+        db.session.execute(without_body(ChannelCall.subject.in_(some), said_anything()))
+        mine = update(CallbackInbox).where(CallbackInbox.number.in_(some), ~is_unread())
+        db.session.execute(mine.values(sealed="", message="").execution_options(synchronize_session=False))
+
+
+def is_unread() -> ColumnElement[bool]:
+    """Of callbacks whose job is still to be done: nobody knows yet what they mean."""
+    mine = Job.dedup_key == f"{READ_CALLBACK}:" + cast(CallbackInbox.id, String)
+    return exists().where(mine, Job.done_at.is_(None))
+
+
+def said_anything() -> ColumnElement[bool]:
+    """Of calls whose words are still there."""
+    return or_(*(column.not_in(("", DROPPED)) for column in (ChannelCall.request, ChannelCall.reply)))
+
+
+def without_body(*which: ColumnElement[bool]) -> Update:
+    """The change that takes the words of these calls away and says so in their place."""
+    answered = case((ChannelCall.reply == "", ""), else_=str(DROPPED))
+    gone = {"request": str(DROPPED), "signed_text": "", "reply": answered}
+    return update(ChannelCall).where(*which).values(**gone).execution_options(synchronize_session=False)
 
 
 def answer_word(account: queries.Account) -> str:

@@ -71,6 +71,8 @@ class Held:
 
 def account(number: str) -> Account:
     """By its number; NotThere otherwise."""
+    if "\0" in number:
+        raise NotThere(number)  # PostgreSQL would not even look
     row = db.session.execute(_accounts().where(ChannelAccount.number == number)).one_or_none()
     if row is None:
         raise NotThere(number)
@@ -232,34 +234,6 @@ def calls(account_id: int, asked: Mapping[str, str], kept: Mapping[str, str]) ->
     c = ChannelCall
     columns = (c.id, c.at, c.interface, c.subject, c.outcome, c.duration_ms, c.http_status, c.seen, c.word, c.message)
     return listing(select(*columns).where(c.account_id == account_id), key=c.id.expression, asked=asked, kept=kept)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """How the calls of one interface went since some moment."""
-
-    calls: int
-    answered: int
-    slowest_ms: int | None
-
-    @property
-    def share(self) -> float | None:
-        return self.answered / self.calls if self.calls else None
-
-
-def health(account_ids: Sequence[int], since: datetime) -> dict[int, Health]:
-    """Success share of all calls of each account since then."""
-    found = db.session.execute(
-        select(
-            ChannelCall.account_id,
-            func.count().label("calls"),
-            func.count().filter(ChannelCall.outcome == "ok").label("answered"),
-            func.max(ChannelCall.duration_ms).label("slowest_ms"),
-        )
-        .where(ChannelCall.account_id.in_(account_ids), ChannelCall.at >= since, ChannelCall.outcome != "open")
-        .group_by(ChannelCall.account_id)
-    )
-    return {row.account_id: Health(calls=row.calls, answered=row.answered, slowest_ms=row.slowest_ms) for row in found}
 
 
 def problems() -> list[str]:

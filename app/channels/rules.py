@@ -14,6 +14,11 @@ STALE_AFTER_S = 300
 LOOK_BACK_DAYS = 30
 """How far back days are fetched on which nobody asked for figures."""
 
+KEEP_SESSIONS_DAYS = 365
+"""How long it is known of a session that it was, and from which browser."""
+DROPPED = gettext_noop("（已按保存期限或个人信息要求删除）")
+"""What stands where the words of a call were."""
+
 ENDINGS = {
     "released": gettext_noop("主动释放"),
     "finished": gettext_noop("完成"),
@@ -45,6 +50,11 @@ INTERFACES = {
 def told(outcome: str, message: str) -> str:
     """The message of a call or callback: the channel's own words, or why there are none, which is a sentence of ours."""
     return message if outcome in ("ok", "taken") else reason(message)
+
+
+def kept(text: str) -> str:
+    """The words of a call, or in the reader's language that they are gone."""
+    return DROPPED if text == DROPPED else text
 
 
 def reason(text: str) -> str:

@@ -1,27 +1,29 @@
 """Everything that can be done to channels and their accounts. Each command is one transaction."""
 
 import json
-from collections.abc import Mapping
-from datetime import date, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Executable, delete, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import claims, gateway, queries, rules
+from app.auth.models import OperatorSession
+from app.channels import claims, gateway, pulse, queries, rules
 from app.channels.adapters import ADAPTERS
 from app.channels.contract import Interface, RawCallback
-from app.channels.models import Channel, ChannelAccount, ChannelSetting, DailyFigures
+from app.channels.models import CallbackInbox, Channel, ChannelAccount, ChannelCall, ChannelSetting, DailyFigures
 from app.kernel import clock
 from app.kernel.errors import Refused
 from app.kernel.money import Money
 from app.kernel.numbers import new_number
 from app.runtime import jobs, live_events, vault
-from app.runtime.db import db, insert, transaction
+from app.runtime.db import Model, changed, db, insert, transaction
 
 TOPIC = "channels"
-READ_CALLBACK = "app.withdrawals.jobs.read_callback"
 COLLECT = "app.collections.jobs.book"
+ROWS_AT_ONCE = 500
 
 
 def claim(number: str, *, actor: Actor) -> None:
@@ -135,6 +137,8 @@ def pull_figures(number: str, day: date | None = None) -> None:
         }
         keys = [DailyFigures.account_id, DailyFigures.business_day]
         db.session.execute(row.on_conflict_do_update(index_elements=keys, set_=newer))
+        if told.day != clock.business_day():
+            pulse.forget_past(number)
         if day == today:
             _note_failure(account.id, "")
         jobs.promise(COLLECT, number)
@@ -147,7 +151,7 @@ def take_callback(number: str, raw: RawCallback) -> tuple[bool, str]:
         account = queries.account(number)
         inbox_id, accepted = gateway.take_callback(account, raw)
         if accepted:
-            jobs.promise(READ_CALLBACK, str(inbox_id))
+            jobs.promise(gateway.READ_CALLBACK, str(inbox_id))
     return accepted, gateway.answer_word(account)
 
 
@@ -221,6 +225,62 @@ def set_enabled(number: str, *, enabled: bool, actor: Actor | str) -> None:
         db.session.execute(update(ChannelAccount).where(ChannelAccount.id == account.id).values(enabled=enabled))
         audit.record(actor, "channel.enable" if enabled else "channel.disable", number)
         live_events.announce(TOPIC, number)
+
+
+def drop_old_calls(before: datetime, *, only_count: bool = False) -> int:
+    """The words of calls made before then. How many calls."""
+    old = (ChannelCall.at < before, gateway.said_anything())
+    return _retire(ChannelCall.id, old, gateway.without_body, before, only_count)
+
+
+def drop_old_callbacks(before: datetime, *, only_count: bool = False) -> int:
+    """The bodies of callbacks that came before then, but for those that nobody has read yet. How many."""
+    old = (CallbackInbox.received_at < before, CallbackInbox.sealed != "", ~gateway.is_unread())
+    empty = update(CallbackInbox).values(sealed="").execution_options(synchronize_session=False)
+    return _retire(CallbackInbox.id, old, empty.where, before, only_count)
+
+
+def drop_old_sessions(before: datetime, *, only_count: bool = False) -> int:
+    """Sessions that ended before then and that no row speaks of. How many.
+
+    Here and not in auth, as claims speak of them. Audit records tell who and from where by themselves: they may outlive them.
+    """
+    spoken_of = [
+        column
+        for table in Model.metadata.sorted_tables
+        for column in table.columns
+        if column.name == "session_id"
+        or any(key.column.table.name == "operator_session" for key in column.foreign_keys)
+        if not table.info.get("append_only")
+    ]
+    old = (
+        OperatorSession.ended_at < before,
+        *(OperatorSession.id.not_in(select(column).where(column.is_not(None))) for column in spoken_of),
+    )
+    gone = delete(OperatorSession).execution_options(synchronize_session=False)
+    return _retire(OperatorSession.id, old, gone.where, before, only_count)
+
+
+def _retire(
+    key: InstrumentedAttribute[int],
+    old: Sequence[ColumnElement[bool]],
+    change: Callable[..., Executable],
+    before: datetime,
+    only_count: bool,
+) -> int:
+    """A few hundred rows a transaction, each with its audit record: killed at any moment, the next run goes on."""
+    if only_count:
+        return db.session.scalar(select(func.count(key)).where(*old)) or 0
+    table, done, last = str(key.class_.__tablename__), 0, 0
+    while True:
+        with transaction():
+            some = select(key).where(*old, key > last).order_by(key).limit(ROWS_AT_ONCE)
+            ids = db.session.scalars(some).all()
+            if not ids:
+                return done
+            count = changed(change(key.in_(ids), *old))
+            audit.record("retention", "retention.delete", table, after={"before": before.isoformat(), "rows": count})
+        done, last = done + count, ids[-1]
 
 
 def _give_back(number: str, *, actor: Actor, ending: str, note: str = "") -> None:

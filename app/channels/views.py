@@ -1,7 +1,6 @@
 """Channel pages: the accounts, who holds them, what was said to them."""
 
 import json
-from datetime import timedelta
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,10 +9,9 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs, passive
 from app.auth.rules import own_path
-from app.channels import queries, rules, service
+from app.channels import pulse, queries, rules, service
 from app.channels.adapters import ADAPTERS
 from app.channels.forms import FinishForm, NextForm, ReasonForm, RenewForm
-from app.kernel import clock
 from app.runtime.page import page, say
 
 bp = Blueprint("channels", __name__, url_prefix="/channels")
@@ -28,7 +26,7 @@ def index() -> ResponseReturnValue:
         "channels/index.html",
         accounts=accounts,
         holders=queries.holders(ids),
-        health=queries.health(ids, clock.now() - timedelta(hours=1)),
+        health=pulse.health(accounts),
         figures=queries.latest_figures(ids),
     )
 
@@ -38,23 +36,24 @@ def index() -> ResponseReturnValue:
 def show(number: str) -> ResponseReturnValue:
     account = queries.account(number)
     settings = queries.settings_of(account.id)
+    figures = queries.latest_figures([account.id])
     return page(
         "channels/show.html",
         account=account,
         adapter=ADAPTERS[account.adapter],
         holder=queries.holder(account.id),
-        figures=queries.latest_figures([account.id]).get(account.id),
-        history=queries.figures_since([account.id], clock.business_day() - timedelta(days=29))[account.id],
+        figures=figures.get(account.id),
+        trend=pulse.trend([account], figures)[account.id],
         claims=queries.claims_of(account.id),
         settings=settings,
         shown=json.loads(settings[0].shown) if settings else {},
-        health=queries.health([account.id], clock.now() - timedelta(hours=1)).get(account.id),
+        health=pulse.health([account])[account.id],
         calls=queries.calls(account.id, request.args, {}),
         rules=rules,
     )
 
 
-@bp.get("/calls/<int:call_id>")
+@bp.get("/calls/<int(max=9223372036854775807):call_id>")
 @needs(Permission.CHANNEL_READ)
 def call(call_id: int) -> ResponseReturnValue:
     found = queries.call(call_id)

@@ -6,7 +6,7 @@
     release   in_flight → available                      it was not, all of it comes back
     reverse   outside   → available                      退票: the amount came back, the fee did not
 
-A refusal has changed nothing. On PostgreSQL the row of the hold is locked before it is judged; below that, unique
+A refusal has changed nothing. On PostgreSQL the number of the hold is locked before it is judged; below that, unique
 indexes and CHECKs of the tables say the same things again.
 """
 

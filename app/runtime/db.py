@@ -120,7 +120,8 @@ def set_up(engine: Engine) -> None:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin or commit by itself
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
+    for pragma in (*pragmas, "secure_delete=ON"):  # what is deleted is not left lying in the file
         connection.execute(f"PRAGMA {pragma}")
 
 

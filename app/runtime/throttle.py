@@ -65,6 +65,12 @@ def shut_until(name: str) -> datetime | None:
     return found if found is not None and found > clock.now() else None
 
 
+def all_shut() -> dict[str, datetime]:
+    """Everything that may not be done now, and until when."""
+    found = select(Throttle.name, Throttle.shut_until).where(Throttle.shut_until > clock.now())
+    return {row.name: row.shut_until for row in db.session.execute(found)}
+
+
 def forget(*names: str) -> None:
     """It went well, or somebody unlocked it: counting begins anew. Joins the caller's transaction."""
     assert in_transaction()

@@ -81,6 +81,7 @@ def _children(config: Config) -> Iterator[Child]:
             *("--worker-class", "gthread", "--workers", "1", "--threads", "64", "--graceful-timeout", "2"),
             *("--bind", f"{config.host}:{config.port}"),
             *("--access-logfile", str(fresh_log(config.data_dir / "log" / "access.log"))),
+            *("--logger-class", "app.runtime.access_log.AccessLog"),
         ],
         os.environ,
         warm=True,

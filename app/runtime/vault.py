@@ -30,6 +30,11 @@ def seal(plain: str, *, table: str, column: str, row: str) -> str:
     return f"{key_id}:{(nonce + AESGCM(key).encrypt(nonce, plain.encode(), _place(table, column, row))).hex()}"
 
 
+def newest_key() -> str:
+    """The id of the key that seals now."""
+    return next(iter(config().sealing_keys))
+
+
 def unseal(sealed: str, *, table: str, column: str, row: str) -> str:
     """The plain text, or Sealed."""
     key_id, _, body = sealed.partition(":")

@@ -40,9 +40,17 @@ class WithdrawalFilters(StrictForm):
     least = StringField(_("金额从"))
     most = StringField(_("金额到"))
     to = StringField(_("截止日期"), description="20261121")
-    card = StringField(_("完整卡号"))
+    card = StringField(_("完整卡号"), render_kw={"autocomplete": "off", "inputmode": "numeric"})
+    sealed_card = HiddenField()
     state = HiddenField()
 
 
 # `from` is a word of Python; the field is added by its name.
 setattr(WithdrawalFilters, "from", StringField(_("起始日期"), description="20261121"))
+
+
+class WithdrawalSearch(WithdrawalFilters):
+    """The same, sent: a card number does not belong into an address (SECURITY 28)."""
+
+    class Meta:
+        csrf = True

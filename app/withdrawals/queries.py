@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 
+from app.auth import identity
 from app.channels import queries as channels
 from app.channels.rules import INTERFACES, OUTCOMES, told
-from app.kernel.bank_card import normalise
 from app.kernel.errors import Malformed, NotThere, Text
 from app.kernel.money import Money
 from app.ledger import queries as ledger
@@ -18,14 +18,15 @@ from app.runtime import vault
 from app.runtime.db import db, total
 from app.runtime.jobs import Job
 from app.runtime.listing import Listing, listing
-from app.withdrawals import rules
+from app.withdrawals import rules, tallies
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.rules import HOLDS
 from app.withdrawals.states import ASK, SUBMIT, VERBS, WITHDRAWAL, State
+from app.withdrawals.tallies import Totals as Totals
 
 OUT = (State.SENDING, State.PENDING)
 _DATE = re.compile(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-FILTERS = ("q", "card", "state", "account", "from", "to", "least", "most")
+FILTERS = ("q", "sealed_card", "state", "account", "from", "to", "least", "most")
 
 
 def held(number: str) -> Withdrawal:
@@ -124,26 +125,27 @@ def page(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
     return listing(_safe(statement, asked, account_id), key=w.id.expression, asked=asked, kept=kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Of everything the filter finds, not of the page."""
-
-    count: int
-    amount: Money
-    fee: Money
-
-
 def totals(asked: Mapping[str, str], *, account_id: int | None) -> Totals:
-    statement = select(func.count(), total(Withdrawal.amount), total(Withdrawal.fee))
-    count, amount, fee = db.session.execute(_safe(statement, asked, account_id)).one()
-    return Totals(count, amount, fee)
+    reading = select(func.count(), total(Withdrawal.amount), total(Withdrawal.fee))
+    reading = _safe(reading, asked, account_id)
+    if _is_everybodys(asked, account_id):
+        return tallies.totals(asked.get("state", ""), reading)
+    return Totals(*db.session.execute(reading).one())
 
 
 def counts(asked: Mapping[str, str], *, account_id: int | None) -> dict[str, int]:
     """How many of each state the other filters find: the figures on the tabs."""
     others = {name: value for name, value in asked.items() if name != "state"}
-    statement = select(Withdrawal.state, func.count()).group_by(Withdrawal.state)
-    return {str(state): int(count) for state, count in db.session.execute(_safe(statement, others, account_id))}
+    reading = _safe(select(Withdrawal.state, func.count()).group_by(Withdrawal.state), others, account_id)
+    if _is_everybodys(asked, account_id):
+        return tallies.counts(reading)
+    return {str(state): int(count) for state, count in db.session.execute(reading)}
+
+
+def _is_everybodys(asked: Mapping[str, str], account_id: int | None) -> bool:
+    """Is this the list without conditions (but for its tab), as all see it who see all channels?"""
+    plain = not any(asked.get(name) for name in FILTERS if name != "state")
+    return plain and account_id is None and identity.channels() is None
 
 
 def exact(text: str) -> str | None:
@@ -266,9 +268,8 @@ def _safe(
 def _filtered(statement: Select[*tuple[Any, ...]], asked: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
     if text := asked.get("q", "").strip():
         statement = statement.where(_named(text))
-    if asked.get("card"):
-        index = vault.blind_index(normalise(asked["card"]), purpose="card number")
-        statement = statement.where(Withdrawal.card_index == index)
+    if asked.get("sealed_card"):
+        statement = statement.where(Withdrawal.card_index == asked["sealed_card"].replace("\0", ""))
     if asked.get("state") == "unknown":
         statement = statement.where(Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None))
     elif asked.get("state") in WITHDRAWAL.states:

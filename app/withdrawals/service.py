@@ -20,7 +20,7 @@ from app.kernel.numbers import new_number
 from app.ledger import book
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, in_transaction, insert, transaction
-from app.withdrawals import queries, rules
+from app.withdrawals import queries, rules, tallies
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.states import ASK, WITHDRAWAL, State
 
@@ -79,7 +79,7 @@ def create(*, account: str, card: str, amount: Money, memo: str, fence: int, for
         db.session.flush()
         _note(withdrawal, "create", actor.username)
         audit.record(actor, "withdrawal.create", number, after={"amount": amount.yuan, "card": payee.number_masked})
-        live_events.announce(TOPIC, number)
+        _announce(number)
         live_events.announce("channels", source.number)
     return number
 
@@ -266,7 +266,7 @@ def observe(number: str, seen: Observation, *, source: str, call: gateway.Call |
             _move(withdrawal, verb, source, why=seen.message, **learned)
         if not verdict.verbs and learned:
             db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(**learned))
-            live_events.announce(TOPIC, number)
+            _announce(number)
         if seen.seen is Seen.NOT_FOUND and seen.signed and withdrawal.state in (State.SENDING, State.PENDING):
             _weigh_absence(withdrawal, source)
 
@@ -324,7 +324,7 @@ def _move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **mor
         live_events.announce("channels", "")
     if move.wakes:
         jobs.promise(move.wakes, withdrawal.number, after_s=_first_wait(withdrawal, verb))
-    live_events.announce(TOPIC, withdrawal.number)
+    _announce(withdrawal.number)
 
 
 def _first_wait(withdrawal: Withdrawal, verb: str) -> float:
@@ -345,7 +345,7 @@ def _note(withdrawal: Withdrawal, verb: str, actor: str, why: str = "") -> None:
     )  # fmt: skip
     db.session.refresh(withdrawal)
     _write_event(withdrawal, verb, actor, why)
-    live_events.announce(TOPIC, withdrawal.number)
+    _announce(withdrawal.number)
 
 
 def _write_event(withdrawal: Withdrawal, verb: str, actor: str, why: str) -> None:
@@ -360,6 +360,12 @@ def _write_event(withdrawal: Withdrawal, verb: str, actor: str, why: str) -> Non
         )
     )
     db.session.flush()
+
+
+def _announce(number: str) -> None:
+    """After this transaction pages look again, and what was counted before it is forgotten by then."""
+    tallies.forget()
+    live_events.announce(TOPIC, number)
 
 
 def _hold(withdrawal: Withdrawal, reason: str, detail: str) -> None:

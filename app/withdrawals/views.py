@@ -20,7 +20,7 @@ from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules, service
-from app.withdrawals.forms import ApproveForm, RejectForm, WithdrawalFilters, WithdrawalForm
+from app.withdrawals.forms import ApproveForm, RejectForm, WithdrawalFilters, WithdrawalForm, WithdrawalSearch
 from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
 
 bp = Blueprint("withdrawals", __name__, url_prefix="/withdrawals")
@@ -53,6 +53,15 @@ def index() -> ResponseReturnValue:
         unknown=UNKNOWN,
         out=queries.OUT,
     )
+
+
+@bp.post("/search")
+@needs(Permission.WITHDRAWAL_READ)
+def search() -> ResponseReturnValue:
+    """A search with a card number in it: what it becomes may stand in an address."""
+    WithdrawalSearch()
+    query = urlencode(cards.safe_search(request.form))
+    return redirect(f"{url_for('.index')}?{query}", 303)
 
 
 @bp.get("/<number>")

@@ -36,11 +36,11 @@ MENU = (
     (
         *(None, "系统管理", "Administration", "settings", ""),
         (
-            ("auth.operators.index", "用户管理", "Operators", "users", "u"),
-            ("auth.roles.index", "角色与授权", "Roles and grants", "shield-lock", "r"),
+            ("operators.index", "用户管理", "Operators", "users", "u"),
+            ("roles.index", "角色与授权", "Roles and grants", "shield-lock", "r"),
             ("menus.index", "菜单管理", "Menus", "list-tree", "m"),
-            ("live.cache.index", "缓存管理", "Cache", "database", "k"),
-            ("auth.audit.index", "审计日志", "Audit log", "history", "a"),
+            ("cache.index", "缓存管理", "Cache", "database", "k"),
+            ("audit.index", "审计日志", "Audit log", "history", "a"),
         ),
     ),
 )

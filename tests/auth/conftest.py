@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.auth import service
-from app.auth.permissions import Permission, Role, needs, passive, public, signed_in
+from app.auth.identity import Actor
+from app.auth.permissions import Permission, Role, needs, passive, proved, public, signed_in
 from app.kernel import clock
 
 PASSWORD = "correct horse battery"
@@ -41,6 +42,10 @@ class Browser(FlaskClient):
         form = {"csrf_token": self.csrf(), "username": username, "password": password, **fields}
         return self.post("/login", data=form)
 
+    def deed(self, path: str, **form: Any) -> TestResponse:
+        """Press a button, with the token of a page of ours."""
+        return self.post(path, data={"csrf_token": self.csrf("/t/page"), **form})
+
     @property
     def token(self) -> str:
         cookie = self.get_cookie("paydesk_session")
@@ -66,6 +71,17 @@ def app(app: Flask) -> Flask:
     @needs(Permission.WITHDRAWAL_APPROVE)
     def t_money() -> str:
         return "money"
+
+    @app.post("/t/sensitive")
+    @needs(Permission.WITHDRAWAL_APPROVE, proof=True)
+    def t_sensitive() -> dict[str, list[str]]:
+        return {name: request.form.getlist(name) for name in request.form if name != "csrf_token"}
+
+    @app.get("/t/secret")
+    @signed_in
+    @proved
+    def t_secret() -> str:
+        return "secret"
 
     @app.get("/t/stream")
     @signed_in
@@ -103,6 +119,24 @@ def supervisor(people: dict[str, int], new_browser: Callable[[], Browser]) -> Br
     here = new_browser()
     assert here.sign_in("supervisor").status_code == 303
     return here
+
+
+@pytest.fixture
+def administrator(people: dict[str, int], new_browser: Callable[[], Browser]) -> Browser:
+    here = new_browser()
+    assert here.sign_in("administrator").status_code == 303
+    return here
+
+
+def enters(username: str, password: str = PASSWORD) -> Actor:
+    """Signs in, without a browser."""
+    return service.sign_in(username, password, address="203.0.113.9", user_agent="tests")[1]
+
+
+def another(username: str, role: str = Role.ADMINISTRATOR) -> Actor:
+    """Somebody more, signed in."""
+    service.create_operator(username=username, display_name=username, role=role, password=PASSWORD, actor="tests")
+    return enters(username)
 
 
 class Time:

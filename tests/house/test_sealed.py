@@ -21,7 +21,9 @@ def places(tree: ast.AST) -> Iterator[tuple[str, str]]:
             case ast.Call(func=ast.Attribute(attr="seal" | "unseal") | ast.Name(id="seal" | "unseal"), keywords=named):
                 said = {it.arg: it.value for it in named if it.arg}
             case ast.Dict(keys=keys, values=values):
-                said = {key.value: value for key, value in zip(keys, values, strict=True) if isinstance(key, ast.Constant)}
+                said = {
+                    key.value: value for key, value in zip(keys, values, strict=True) if isinstance(key, ast.Constant)
+                }
             case _:
                 continue
         table, column = (said.get(name) for name in PLACE)

@@ -420,7 +420,7 @@ def test_a_nul_in_an_address_is_only_not_there(desk: Desk) -> None:
     paths = (
         "/withdrawals/%00",
         "/withdrawals/?q=%00",
-        "/withdrawals/?card=%00",
+        "/withdrawals/?sealed_card=%00",
         "/withdrawals/?account=%00",
         "/withdrawals/?state=%00",
         "/withdrawals/new?account=%00",

@@ -42,12 +42,12 @@ def set_time_out(actor: Actor, time_out_s: int) -> None:
 
 def change_password(actor: Actor, *, old: str, new: str) -> str:
     """The person's own new password. Their session gets a new token."""
-    sessions.prove(actor, old)
+    token = sessions.prove(actor, old, by_password=True)
     password_hash = passwords.hashed(new, username=actor.username)
     with transaction():
         _set_password(actor.operator_id, password_hash)
         audit.record(actor, "operator.change_password", actor.username)
-    return sessions.renew(actor)
+    return token
 
 
 def create_operator(
@@ -65,6 +65,8 @@ def invite(*, username: str, display_name: str, role: str, channels: Iterable[st
     """A new person, and the token of the link by which they choose their password: once, within 15 minutes."""
     with _a_free_name(username):
         name = rules.require_username(username)
+        channels = set(channels)
+        rules.require_reach(channels, own=_reach(actor))
         with transaction():
             operator_id = _add(name, display_name, role, None, actor)
             _limit(operator_id, name, channels, actor)
@@ -74,6 +76,8 @@ def invite(*, username: str, display_name: str, role: str, channels: Iterable[st
 def new_link(username: str, *, actor: Actor) -> str:
     """Another link for somebody who has not chosen a password yet; the one before is void."""
     with _somebody_else(username, actor) as operator:
+        if operator.disabled_at is not None:
+            raise Refused("这位用户已经停用，请先启用")
         if operator.password_hash is not None:
             raise Refused("这位用户已经启用，忘记密码请用“重置密码”")
         return _link(operator.id, operator.role, operator.username, actor)
@@ -84,7 +88,7 @@ def change(username: str, *, display_name: str, role: str, channels: Iterable[st
     with _somebody_else(username, actor) as operator:
         _require_role(role, actor)
         before = {"display_name": operator.display_name, "role": operator.role}
-        after = {"display_name": display_name.strip(), "role": role}
+        after = {"display_name": rules.require_display_name(display_name), "role": role}
         if before != after:
             operator.display_name, operator.role = after["display_name"], role
             db.session.flush()
@@ -119,7 +123,7 @@ def enable(username: str, *, actor: Actor) -> None:
 def unlock(username: str, *, actor: Actor) -> None:
     """解锁: after too many wrong passwords, before the half hour is over."""
     with _somebody_else(username, actor) as operator:
-        throttle.forget(sessions.lock_name(operator.username), f"proof:{operator.id}")
+        throttle.forget(queries.lock_name(operator.username), queries.proof_lock_name(operator.id))
         audit.record(actor, "operator.unlock", operator.username)
 
 
@@ -132,7 +136,7 @@ def reset_password(username: str, *, actor: Actor) -> str:
         db.session.flush()
         _require_an_administrator()
         sessions.end_sessions(operator.id, Ended.RESET)
-        throttle.forget(sessions.lock_name(operator.username))
+        throttle.forget(queries.lock_name(operator.username), queries.proof_lock_name(operator.id))
         audit.record(actor, "operator.reset_password", operator.username)
         return _link(operator.id, operator.role, operator.username, actor)
 
@@ -227,6 +231,10 @@ def _require_an_administrator() -> None:
         raise Refused("这是最后一位管理员，不能停用、降级或重置", advice="请先给另一位用户管理员角色并让其启用账号。")
 
 
+def _reach(actor: Actor | str) -> frozenset[str] | None:
+    return actor.channels if isinstance(actor, Actor) else None
+
+
 def _require_role(role: str, actor: Actor | str) -> None:
     if queries.role(role) is None:
         raise Refused("没有这个角色，请刷新页面后再试")
@@ -238,9 +246,10 @@ def _require_role(role: str, actor: Actor | str) -> None:
 def _add(name: str, display_name: str, role: str, password_hash: str | None, actor: Actor | str) -> int:
     _require_role(role, actor)
     now = clock.now() if password_hash else None
+    display_name = rules.require_display_name(display_name)
     operator = Operator(
         username=name,
-        display_name=display_name.strip(),
+        display_name=display_name,
         role=role,
         password_hash=password_hash,
         password_changed_at=now,
@@ -257,6 +266,7 @@ def _limit(operator_id: int, name: str, channels: Iterable[str], actor: Actor | 
     before, after = queries.channels_of(operator_id), set(channels)
     if before == after:
         return
+    rules.require_reach(after, own=_reach(actor))
     db.session.execute(delete(OperatorChannel).where(OperatorChannel.operator_id == operator_id))
     db.session.add_all(OperatorChannel(operator_id=operator_id, channel=code) for code in sorted(after))
     was, shall_be = {"channels": sorted(before)}, {"channels": sorted(after)}

@@ -1,6 +1,5 @@
 """Everything that can be done to roles. A change acts on the next request of whoever has the role."""
 
-import re
 from collections.abc import Iterable
 
 from sqlalchemy import delete, func, select
@@ -15,13 +14,11 @@ from app.runtime import live_events
 from app.runtime.db import db, transaction
 
 TOPIC = "operators"
-_CODE = re.compile(r"[a-z][a-z0-9-]{1,31}", re.ASCII)
 
 
 def create(*, code: str, title_zh: str, title_en: str, note: str, like: str = "", actor: Actor) -> None:
     """A new role, with the permissions of another or with none."""
-    if _CODE.fullmatch(code) is None:
-        raise Refused("角色编码须为 2 到 32 位小写字母、数字或 -，并以字母开头")
+    rules.require_role_code(code)
     with transaction():
         queries.hold_roles()
         if queries.role(code) is not None:
@@ -108,6 +105,7 @@ def _limit(code: str, channels: Iterable[str], actor: Actor) -> None:
     before, after = queries.channels_of_role(code), set(channels)
     if before == after:
         return
+    rules.require_reach(after, own=actor.channels)
     db.session.execute(delete(RoleChannel).where(RoleChannel.role == code))
     db.session.add_all(RoleChannel(role=code, channel=one) for one in sorted(after))
     db.session.flush()

@@ -77,28 +77,30 @@ def finish_sign_in(ticket: str, code: str, *, address: str, user_agent: str) -> 
     return _open(who, stored, tries, address=address, user_agent=user_agent)
 
 
-def prove(actor: Actor, secret: str) -> str:
+def prove(actor: Actor, secret: str, *, by_password: bool = False) -> str:
     """The person at the screen says again who they are: by password or, where they have one, by code. The new token."""
-    _count(f"proof:{actor.operator_id}", rules.PROOFS)
+    _count(queries.proof_lock_name(actor.operator_id), rules.PROOFS)
     operator = queries.operator(actor.operator_id)
     stored, has_code = operator.password_hash, operator.totp_since is not None
     let_go()
-    right = (has_code and second_factor.takes(actor.operator_id, secret)) or passwords.matches(stored, secret)
+    by_code = has_code and not by_password and second_factor.takes(actor.operator_id, secret)
+    right = by_code or passwords.matches(stored, secret)
     if not right:
         with transaction():
             audit.record(actor, "session.refuse-proof", actor.username)
         raise Refused("密码或验证码不正确")
     with transaction():
-        throttle.forget(f"proof:{actor.operator_id}")
+        throttle.forget(queries.proof_lock_name(actor.operator_id))
         token = _new_token(actor.session_id, verified_at=clock.now())
         audit.record(actor, "session.prove", actor.username)
     return token
 
 
-def renew(actor: Actor) -> str:
-    """A new token for the same session: what it may do has changed."""
+def renew(actor: Actor) -> str | None:
+    """A new token for the same session: what it may do has changed. One of the requests at that moment gets it."""
     with transaction():
-        return _new_token(actor.session_id)
+        wanted = update(OperatorSession).where(OperatorSession.id == actor.session_id, OperatorSession.renew.is_(True))
+        return _new_token(actor.session_id) if changed(wanted.values(renew=False)) else None
 
 
 def note_refusal(actor: Actor, permission: str) -> None:
@@ -197,14 +199,9 @@ class _Tries:
     """This try is the last one: if it fails, the name is locked."""
 
 
-def lock_name(username: str) -> str:
-    """Under which name tries to sign in as somebody are counted, whether they exist or not."""
-    return f"sign-in:name:{vault.blind_index(username.strip().lower(), purpose='sign-in name')[:32]}"
-
-
 def _count_try(username: str, address: str, *, spare_name: bool) -> _Tries:
     """Before the slow part. The last administrator's name is never locked, or a stranger could lock the house."""
-    tries = _Tries(lock_name(username), f"sign-in:address:{address[:45]}", locks=False)
+    tries = _Tries(queries.lock_name(username), f"sign-in:address:{address[:45]}", locks=False)
     locks = False if spare_name else _count(tries.name, rules.SIGN_IN_BY_NAME)
     _count(tries.address, rules.SIGN_IN_BY_ADDRESS)
     return _Tries(tries.name, tries.address, locks)
@@ -282,6 +279,7 @@ def _write_refusal(username: str | None, typed: str, *, locked: bool) -> None:
         audit.record("nobody", "session.refuse", subject)
         if locked:
             audit.record("nobody", "operator.lock", subject)
+            announce("operators", subject)
 
 
 def _actor(operator: Operator, session: OperatorSession) -> Actor:

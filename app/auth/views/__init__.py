@@ -6,7 +6,7 @@
 from flask import Flask
 
 from app.auth.permissions import PUBLIC, SIGNED_IN, Permission
-from app.auth.views import guard, pages, proof
+from app.auth.views import audit, guard, operators, pages, profile, proof, roles
 from app.auth.views.guard import security_headers
 
 __all__ = ["init", "refuse_silent_routes", "security_headers"]
@@ -17,6 +17,10 @@ def init(app: Flask) -> None:
     guard.init(app)
     app.register_blueprint(pages.bp)
     app.register_blueprint(proof.bp)
+    app.register_blueprint(operators.bp)
+    app.register_blueprint(roles.bp)
+    app.register_blueprint(profile.bp)
+    app.register_blueprint(audit.bp)
 
 
 def refuse_silent_routes(app: Flask) -> None:

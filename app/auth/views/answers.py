@@ -6,7 +6,9 @@ from flask import current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from app.auth import rules
-from app.runtime.page import is_fragment
+from app.auth.identity import language
+from app.kernel.errors import Refused
+from app.runtime.page import is_fragment, say
 
 
 def known_path(text: str) -> str | None:
@@ -29,3 +31,13 @@ def tell(status: int, *, title: str = "", message: str = "", advice: str = "") -
 
 def changes_something() -> bool:
     return request.method not in ("GET", "HEAD", "OPTIONS")
+
+
+def in_my_language(titles: tuple[str, str]) -> str:
+    """A name that the house keeps in both."""
+    return titles[rules.LANGUAGES.index(language())]
+
+
+def said(refused: Refused) -> list[str]:
+    """Why not, and what to do about it, for the head of a form that keeps what was typed."""
+    return [say(text) for text in (refused.text, refused.advice) if text]

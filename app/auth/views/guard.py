@@ -17,10 +17,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.auth import audit, rules, service
 from app.auth.identity import Actor, me_or_nobody
-from app.auth.permissions import PUBLIC, SIGNED_IN
+from app.auth.permissions import PUBLIC, Shut, shut_for
 from app.auth.views import proof
 from app.auth.views.answers import changes_something, known_path, tell
 from app.config import config
+from app.kernel.errors import Refused
 from app.runtime import vault
 from app.runtime.forms import BadForm
 
@@ -50,7 +51,7 @@ def init(app: Flask) -> None:
         WTF_CSRF_SSL_STRICT=False,  # it wants a Referer, and our own policy tells browsers to send none
     )
     _csrf.init_app(app)
-    people = LoginManager(app)
+    people = LoginManager(app, add_context_processor=False)  # an error page must not ask the database again
     people.session_protection = None
     people.request_loader(_load)
     app.before_request(_guard)
@@ -97,13 +98,18 @@ def _guard() -> ResponseReturnValue | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None:
         return None  # 404 and 405 are told by the house
+    if "\0" in request.path:
+        return tell(404)  # PostgreSQL would not even look
     declared = getattr(view, "permission", None)
     if declared != PUBLIC and g.me is None:
         return _ask_to_sign_in()
-    if declared not in (PUBLIC, SIGNED_IN) and not g.me.can(declared):
-        if not getattr(view, "passive", False):
-            service.note_refusal(g.me, str(declared))
-        return tell(403, title=_("没有权限"), message=_("您的角色不能做这件事。"))
+    match shut_for(view, g.me.permissions, g.me.channels) if g.me else None:
+        case Shut.FORBIDDEN:
+            if not getattr(view, "passive", False):
+                service.note_refusal(g.me, str(declared))
+            return tell(403, title=_("没有权限"), message=_("您的角色不能做这件事。"))
+        case Shut.PARTIAL:
+            raise Refused("这一页含全部渠道，您的账号只限部分渠道", advice="确有需要的话，请管理员放开渠道限制。")
     if not getattr(view, "csrf_exempt", False):
         _require_a_page_of_ours()
     if g.me is not None and g.me.must_renew and _is_somebodys_deed():
@@ -112,6 +118,9 @@ def _guard() -> ResponseReturnValue | None:
 
 
 def _load(_request: Request) -> Actor | None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, "permission", None) == PUBLIC and getattr(view, "passive", False):
+        return None  # asked by machines: must answer while the database is away
     token = request.cookies.get(cookie_name())
     return service.who(token, active=_is_somebodys_deed()) if token else None
 

@@ -1,0 +1,278 @@
+"""The log in words. What was ever recorded stays in these tables: records are for ever.
+
+A house test finds every action that the code records and looks for it here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.auth.audit.chain import Flaw
+from app.auth.permissions import LABELS
+from app.auth.rules import Ended
+from app.kernel.errors import Text, gettext_noop
+
+DEEDS: dict[Text, dict[str, Text]] = {
+    gettext_noop("登录"): {
+        "session.sign_in": gettext_noop("登录"),
+        "session.refuse": gettext_noop("登录被拒"),
+        "session.sign_out": gettext_noop("退出登录"),
+        "session.expire": gettext_noop("登录到期"),
+        "session.end": gettext_noop("强制下线"),
+        "session.prove": gettext_noop("再次确认身份"),
+        "session.refuse-proof": gettext_noop("确认身份失败"),
+    },
+    gettext_noop("越权"): {"access.refuse": gettext_noop("越权被拒")},
+    gettext_noop("用户"): {
+        "operator.create": gettext_noop("新建用户"),
+        "operator.change": gettext_noop("修改用户"),
+        "operator.limit": gettext_noop("限定用户的渠道"),
+        "operator.activate": gettext_noop("启用账号"),
+        "operator.disable": gettext_noop("停用用户"),
+        "operator.enable": gettext_noop("重新启用用户"),
+        "operator.lock": gettext_noop("密码错误过多，锁定"),
+        "operator.unlock": gettext_noop("解除锁定"),
+        "operator.change_password": gettext_noop("修改自己的密码"),
+        "operator.reset_password": gettext_noop("重置密码"),
+        "operator.set_time_out": gettext_noop("修改自动退出时间"),
+    },
+    gettext_noop("激活链接"): {"activation_link.create": gettext_noop("生成激活链接")},
+    gettext_noop("动态验证码"): {
+        "second_factor.enable": gettext_noop("开启动态验证码"),
+        "second_factor.disable": gettext_noop("关闭动态验证码"),
+        "second_factor.reset": gettext_noop("重置动态验证码"),
+        "second_factor.new_codes": gettext_noop("更换恢复码"),
+        "second_factor.use_recovery_code": gettext_noop("使用恢复码"),
+    },
+    gettext_noop("角色"): {
+        "role.create": gettext_noop("新建角色"),
+        "role.change": gettext_noop("修改角色"),
+        "role.grant": gettext_noop("修改授权"),
+        "role.limit": gettext_noop("限定角色的渠道"),
+        "role.remove": gettext_noop("删除角色"),
+    },
+    gettext_noop("领取"): {
+        "claim.take": gettext_noop("领取渠道账号"),
+        "claim.release": gettext_noop("释放渠道账号"),
+        "claim.finish": gettext_noop("办结渠道账号"),
+        "claim.force-release": gettext_noop("强制释放渠道账号"),
+    },
+    gettext_noop("渠道"): {
+        "channel.open": gettext_noop("新建渠道"),
+        "channel.open-account": gettext_noop("新建渠道账号"),
+        "channel.change-settings": gettext_noop("修改渠道参数"),
+        "channel.enable": gettext_noop("启用渠道账号"),
+        "channel.disable": gettext_noop("停用渠道账号"),
+        "channel.refresh": gettext_noop("刷新渠道数据"),
+    },
+    gettext_noop("银行卡"): {
+        "card.bind": gettext_noop("绑定银行卡"),
+        "card.refuse": gettext_noop("渠道拒绝绑卡"),
+        "card.retry": gettext_noop("重新绑卡"),
+        "card.reveal": gettext_noop("查看完整卡号"),
+        "card.forget": gettext_noop("删除收款人资料"),
+    },
+    gettext_noop("提现"): {
+        "withdrawal.create": gettext_noop("创建提现"),
+        "withdrawal.approve": gettext_noop("审批通过"),
+        "withdrawal.reject": gettext_noop("驳回提现"),
+        "withdrawal.cancel": gettext_noop("撤销提现"),
+        "withdrawal.ask": gettext_noop("立即查询渠道"),
+    },
+    gettext_noop("菜单"): {
+        "menu.add": gettext_noop("新建菜单项"),
+        "menu.change": gettext_noop("修改菜单项"),
+        "menu.move": gettext_noop("移动菜单项"),
+        "menu.remove": gettext_noop("删除菜单项"),
+        "menu.restore": gettext_noop("恢复默认菜单"),
+    },
+    gettext_noop("审计"): {
+        "audit.export": gettext_noop("导出审计日志"),
+        "audit.ask-verify": gettext_noop("要求核验审计链"),
+        "audit.verify": gettext_noop("核验审计链"),
+    },
+    gettext_noop("数据"): {
+        "cache.clear": gettext_noop("清除缓存"),
+        "retention.delete": gettext_noop("清理过期数据"),
+        "field-keys.rotate": gettext_noop("更换字段密钥"),
+    },
+}
+"""Every action, in groups: what stands before the dot is what the filter calls one."""
+
+_ACTIONS = {action: word for group in DEEDS.values() for action, word in group.items()}
+
+MACHINES = {
+    "worker": gettext_noop("系统"),
+    "clock": gettext_noop("系统时钟"),
+    "nobody": gettext_noop("未登录的人"),
+    "command line": gettext_noop("命令行"),
+    "retention": gettext_noop("到期清理"),
+    "demo": gettext_noop("演示数据"),
+}
+"""Who acts without being a person at a screen."""
+
+FIELDS = {
+    "account": gettext_noop("渠道账号"),
+    "adapter": gettext_noop("接口"),
+    "address": gettext_noop("来自地址"),
+    "amount": gettext_noop("金额"),
+    "approval": gettext_noop("审批摘要"),
+    "before": gettext_noop("早于"),
+    "card": gettext_noop("卡号"),
+    "channel": gettext_noop("渠道"),
+    "channels": gettext_noop("限定渠道"),
+    "count": gettext_noop("条数"),
+    "display_name": gettext_noop("姓名"),
+    "displaced": gettext_noop("顶下线的登录"),
+    "fence": gettext_noop("领取序号"),
+    "filters": gettext_noop("筛选条件"),
+    "flaw": gettext_noop("结果"),
+    "from": gettext_noop("起始日期"),
+    "given": gettext_noop("授予"),
+    "group": gettext_noop("所属分组"),
+    "hash": gettext_noop("校验值"),
+    "holder": gettext_noop("领取人"),
+    "icon": gettext_noop("图标"),
+    "like": gettext_noop("权限照抄自"),
+    "menu": gettext_noop("菜单"),
+    "message": gettext_noop("渠道说明"),
+    "name": gettext_noop("名称"),
+    "note": gettext_noop("说明"),
+    "position": gettext_noop("位置"),
+    "records": gettext_noop("完好的记录"),
+    "role": gettext_noop("角色"),
+    "rows": gettext_noop("行数"),
+    "session": gettext_noop("登录编号"),
+    "subject": gettext_noop("对象"),
+    "taken": gettext_noop("收回"),
+    "time_out_s": gettext_noop("自动退出时间"),
+    "title": gettext_noop("名称"),
+    "title_en": gettext_noop("英文名称"),
+    "title_zh": gettext_noop("中文名称"),
+    "to": gettext_noop("截止日期"),
+    "visible": gettext_noop("显示"),
+    "what": gettext_noop("做了什么"),
+    "who": gettext_noop("谁"),
+    "withdrawals": gettext_noop("提现单数"),
+}
+
+FLAWS = {
+    Flaw.MISSING: gettext_noop("第 %(seq)s 号记录缺失"),
+    Flaw.DETACHED: gettext_noop("第 %(seq)s 号记录没有接着上一条"),
+    Flaw.CHANGED: gettext_noop("第 %(seq)s 号记录被改动过"),
+    Flaw.NOT_EXPORTED: gettext_noop("第 %(seq)s 号记录与导出的链尾不符"),
+}
+WHOLE = gettext_noop("完好")
+
+_PERMISSIONS = {str(permission): word for group in LABELS.values() for permission, word in group.items()}
+_VALUES: dict[str, Mapping[str, Text]] = {
+    "given": _PERMISSIONS,
+    "taken": _PERMISSIONS,
+    "what": _ACTIONS,
+}
+_ENDINGS = {
+    Ended.IDLE: gettext_noop("太久没有操作"),
+    Ended.ABSOLUTE: gettext_noop("登录满 12 小时"),
+    Ended.DISABLED: gettext_noop("账号已停用"),
+}
+_WHICH = {
+    "audit": {"audit": gettext_noop("审计链")},
+    "activation_link": {"administrator": gettext_noop("首个管理员")},
+    "cache": {"all": gettext_noop("全部缓存")},
+    "menu": {"menu": gettext_noop("整个菜单")},
+}
+
+
+def deed(action: str) -> str:
+    """What was done, in words where there are some."""
+    return _ACTIONS.get(action, action)
+
+
+def who(actor: str, session_id: int | None, names: Mapping[str, str]) -> str:
+    """The person by name, or the machine in words. Somebody may be called like a machine: they have a session."""
+    machine = MACHINES.get(actor)
+    return machine if machine and (session_id is None or actor not in names) else names.get(actor, actor)
+
+
+def subject(action: str, text: str) -> str:
+    """What it was done to, where that is said better than by its number."""
+    kind = action.partition(".")[0]
+    if kind == "access":
+        return _PERMISSIONS.get(text, text)
+    if text.startswith("unknown:"):
+        return Text("未知用户名")
+    return _WHICH.get(kind, {}).get(text, text)
+
+
+def why(action: str, text: str) -> str:
+    """A person's own words; the clock's reason for ending a session."""
+    return _ENDINGS.get(Ended(text), text) if action == "session.expire" and text in set(Ended) else text
+
+
+def result(after: Mapping[str, Any]) -> Text:
+    """What a walk over the chain found, as its record says."""
+    flaw = after.get("flaw")
+    return flawed(Flaw(flaw[0]), flaw[1]) if flaw else WHOLE
+
+
+def flawed(flaw: Flaw, seq: int) -> Text:
+    return Text(FLAWS[flaw], seq=seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing, before and after: words of ours, of people, or none."""
+
+    label: str
+    old: tuple[str, ...] | None
+    new: tuple[str, ...] | None
+
+
+def changes(before: str | None, after: str | None, titles: Mapping[str, str] | None = None) -> list[Change]:
+    """What differs; nothing where there was nothing is no change. `titles`: the names of roles by their codes."""
+    old, new = _read(before), _read(after)
+    return [
+        Change(FIELDS.get(key, key), _said(key, old, titles or {}), _said(key, new, titles or {}))
+        for key in sorted({*old, *new}, key=lambda key: (key not in old, key))
+        if _something(old.get(key)) != _something(new.get(key)) or key == "flaw"
+    ]
+
+
+def _read(values: str | None) -> dict[str, Any]:
+    found = json.loads(values) if values else {}
+    assert isinstance(found, dict)
+    return found
+
+
+def _said(key: str, values: Mapping[str, Any], titles: Mapping[str, str]) -> tuple[str, ...] | None:
+    if key not in values:
+        return None
+    value = values[key]
+    if key == "flaw":
+        return (result(values),)
+    if key == "time_out_s":
+        return (Text("%(count)s 分钟", count=value // 60),)
+    if key == "amount":
+        return (f"¥{value}",)
+    if _something(value) is None:
+        return (Text("不限") if key == "channels" else Text("无"),)
+    if isinstance(value, bool):
+        return (Text("是" if value else "否"),)
+    if isinstance(value, dict):
+        return tuple(_pair(name, str(text)) for name, text in value.items())
+    known = {**_VALUES.get(key, {}), **(titles if key in ("role", "like") else {})}
+    return tuple(known.get(word, word) for word in map(_word, value if isinstance(value, list) else [value]))
+
+
+def _something(value: Any) -> Any:
+    return None if value in ("", [], {}) else value
+
+
+def _word(value: Any) -> str:
+    """A line of a list of things goes by its title."""
+    return str(value.get("title_zh", value) if isinstance(value, dict) else value)
+
+
+def _pair(name: str, text: str) -> Text:
+    return Text("%(label)s：%(value)s", label=FIELDS.get(name, name), value=_VALUES.get(name, {}).get(text, text))

@@ -1,0 +1,46 @@
+"""Clearing what is cached. Nothing is lost by it: whatever lay there is read from its tables when it is asked for next."""
+
+from redis.exceptions import RedisError
+
+from app.auth import audit
+from app.auth.identity import Actor
+from app.kernel.errors import NotThere, Refused
+from app.live import queries
+from app.runtime import cache
+from app.runtime.db import transaction
+
+_LONGEST_SUBJECT = 128
+
+
+def clear_key(room: str, name: str, key: str, *, actor: Actor) -> int:
+    """One key. How many there were: 1 or 0."""
+    of = queries.cached(room, name)
+    return _clear(of.prefix, only=of.prefix + key, subject=of.prefix + cache.shown(key), actor=actor)
+
+
+def clear_cache(room: str, name: str, *, actor: Actor) -> int:
+    """Every key of one cache."""
+    return _clear(queries.cached(room, name).prefix, subject=f"{room}:{name}", actor=actor)
+
+
+def clear_room(room: str, *, actor: Actor) -> int:
+    """Every cache of one room."""
+    if room not in {it.room for it in cache.declared()}:
+        raise NotThere(room)
+    return _clear(f"{room}:", subject=room, actor=actor)
+
+
+def clear_all(*, actor: Actor) -> int:
+    """Everything that is cached, and what earlier versions left."""
+    return _clear("", subject="all", actor=actor)
+
+
+def _clear(prefix: str, *, subject: str, actor: Actor, only: str | None = None) -> int:
+    # Before the transaction: nobody waits for Redis with the database in hand.
+    try:
+        count = cache.clear(prefix, only=only)
+    except RedisError:
+        raise Refused("Redis 没有答复，缓存可能没有清除", advice="缓存到期会自动失效；请稍后再试") from None
+    with transaction():
+        audit.record(actor, "cache.clear", subject[:_LONGEST_SUBJECT], after={"count": count})
+    return count

@@ -1,0 +1,25 @@
+"""Every sealed column of the house, as data (SECURITY 24, 25). A house test finds one that is missing here."""
+
+from sqlalchemy import String, cast, select
+
+from app.auth.models import Operator
+from app.cards.models import Card
+from app.channels.models import CallbackInbox, ChannelAccount, ChannelSetting
+from app.runtime.rotation import SealedColumn
+
+SEALED = (
+    SealedColumn(Operator.totp_sealed, row=cast(Operator.id, String)),
+    SealedColumn(Card.number_sealed, row=Card.reference.expression),
+    SealedColumn(
+        ChannelSetting.sealed,
+        row=select(ChannelAccount.number + "/" + cast(ChannelSetting.version, String))
+        .where(ChannelAccount.id == ChannelSetting.account_id)
+        .scalar_subquery(),
+    ),
+    SealedColumn(
+        CallbackInbox.sealed,
+        row=select(ChannelAccount.number + "/" + CallbackInbox.body_hash)
+        .where(ChannelAccount.id == CallbackInbox.account_id)
+        .scalar_subquery(),
+    ),
+)
