@@ -160,7 +160,7 @@ class AuditFilters(StrictForm):
 
     who = SearchField(_("谁"), description=_("用户名、姓名或“系统”"), render_kw={"autocomplete": "off"})
     what = SelectField(_("做了什么"), validate_choice=False)
-    subject = StringField(_("对象"), description=_("订单号、用户名、渠道账号…"), render_kw={"autocomplete": "off"})
+    subject = StringField(_("对象"), description=_("编号或用户名"), render_kw={"autocomplete": "off"})
     to = StringField(_("截止日期"), description="20261121")
     address = StringField(_("来自地址"), render_kw={"autocomplete": "off"})
 

@@ -56,6 +56,13 @@ class Day:
         assert found
         return found
 
+    def at(self, browser: Browser) -> Actor:
+        """Who is signed in there."""
+        db.session.rollback()
+        found = service.who(browser.token, active=False)
+        assert found
+        return found
+
     def browser(self) -> Browser:
         here = self.world.app.test_client()
         assert isinstance(here, Browser)
@@ -85,7 +92,7 @@ def _at_the_door(day: Day) -> None:
         assert here.sign_in("maker", PASSWORD).status_code == 303
     record = day.record()
     assert record.session_id is not None and f'"session": {record.session_id}' in str(record.after)
-    day.world.maker = service.who(here.token, active=False) or day.world.maker
+    day.world.maker = day.at(here)
     with day.leaves(day.world.maker, ("maker", "access.refuse", "audit:read"), address=DOOR):
         assert here.get("/audit/").status_code == 403
     with day.leaves("", ("nobody", "session.refuse", "checker"), address=DOOR):
@@ -195,8 +202,7 @@ def _roles(day: Day, keeper: Actor) -> None:
 def _the_log_itself(day: Day) -> None:
     here = day.browser()
     here.sign_in("keeper", PASSWORD)
-    keeper = service.who(here.token, active=False)
-    assert keeper
+    keeper = day.at(here)
     token = here.csrf("/audit/")
     with day.leaves(keeper, ("keeper", "audit.export", trail.SUBJECT), address=DOOR):
         here.post("/audit/export", data={"csrf_token": token, "what": "role"}, buffered=True)

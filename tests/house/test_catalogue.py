@@ -15,11 +15,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_babel import force_locale
-from sqlalchemy import select
+from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app.auth import service as auth
 from app.auth.identity import Actor
+from app.auth.models import AuditRecord
 from app.auth.permissions import GRANTS, PUBLIC, SIGNED_IN, Role
 from app.auth.rules import LANGUAGES
 from app.cards import service as card_service
@@ -265,17 +266,23 @@ class Story:
         """Every page there is, with what it needs; a page about one thing, for one thing of each kind."""
         kinds = {(call.interface, call.outcome): call.id for call in db.session.scalars(select(ChannelCall))}
         numbers = list(self.withdrawals.values())
+        audited = select(func.max(AuditRecord.seq)).group_by(AuditRecord.action)
         about: dict[str, list[dict[str, Any]]] = {
             "auth.activate": [{"token": "nothing"}],
             "channels.show": [{"number": number} for number in (self.account, self.other, self.free)],
             "channels.call": [{"call_id": call} for call in kinds.values()],
             "cards.show": [{"reference": reference} for reference in self.cards.values()],
             "withdrawals.show": [{"number": number} for number in numbers],
+            "live.cache_show": [{"room": "channels", "name": "health"}],
+            "live.cache_value": [{"room": "channels", "name": "health"}],
+            "audit.show": [{"seq": seq} for seq in db.session.scalars(audited)],
             "ledger.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
         }
         claims = [f"account={number}" for number in (self.account, self.other, self.free)]
         searches = {
             "live.dashboard": ["channel=nothing"],
+            "live.cache_index": ["q=nothing"],
+            "audit.index": ["who=nobody", "from=never", "what=claim", "size=100"],
             "cards.index": ["holder=nobody", f"state=refused&account={self.account}"],
             "cards.new": claims,
             "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
