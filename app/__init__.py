@@ -71,6 +71,7 @@ def create_app(config: Config) -> Flask:
     auth.init(app)
     for room in ROOMS:
         app.register_blueprint(room.bp)
+    app.register_blueprint(live.cache)
     session_started.connect(channel_service.session_started)
     session_ended.connect(channel_service.session_ended)
     scope.lent_by(channel_queries.all_channels)

@@ -21,6 +21,7 @@ from app.runtime.page import page
 from app.withdrawals import queries as withdrawals
 
 bp = Blueprint("live", __name__)
+cache = Blueprint("cache", __name__, url_prefix="/cache")
 
 
 @bp.get("/")
@@ -73,16 +74,16 @@ def readyz() -> ResponseReturnValue:
     return jsonify(ready=ready, **found), 200 if ready else 503
 
 
-@bp.get("/cache/")
+@cache.get("/")
 @needs(Permission.CACHE_READ)
-def cache_index() -> ResponseReturnValue:
+def index() -> ResponseReturnValue:
     text = request.args.get("q", "")
     return page("live/caches.html", caches=queries.caches(text), text=text, may_clear=me().can(Permission.CACHE_CLEAR))
 
 
-@bp.get("/cache/<room>/<name>")
+@cache.get("/<room>/<name>")
 @needs(Permission.CACHE_READ)
-def cache_show(room: str, name: str) -> ResponseReturnValue:
+def show(room: str, name: str) -> ResponseReturnValue:
     cached = queries.cached(room, name)
     return page(
         "live/cache.html",
@@ -93,41 +94,41 @@ def cache_show(room: str, name: str) -> ResponseReturnValue:
     )
 
 
-@bp.get("/cache/<room>/<name>/value")
+@cache.get("/<room>/<name>/value")
 @needs(Permission.CACHE_READ)
-def cache_value(room: str, name: str) -> ResponseReturnValue:
+def value(room: str, name: str) -> ResponseReturnValue:
     cached = queries.cached(room, name)
     look = queries.look(cached, request.args.get("key", ""))
     return page("live/cache_value.html", cached=cached, look=look, may_clear=me().can(Permission.CACHE_CLEAR))
 
 
-@bp.post("/cache/<room>/<name>/clear-key")
+@cache.post("/<room>/<name>/clear-key")
 @needs(Permission.CACHE_CLEAR)
-def cache_clear_key(room: str, name: str) -> ResponseReturnValue:
+def clear_key(room: str, name: str) -> ResponseReturnValue:
     form = ClearKeyForm()
     if not form.validate():
         flash(_("没有指明要清除哪个键"), "bad")
-        return redirect(url_for(".cache_show", room=room, name=name), 303)
+        return redirect(url_for(".show", room=room, name=name), 303)
     return _cleared(service.clear_key(room, name, form.key.data, actor=me()), form)
 
 
-@bp.post("/cache/<room>/<name>/clear")
+@cache.post("/<room>/<name>/clear")
 @needs(Permission.CACHE_CLEAR)
-def cache_clear(room: str, name: str) -> ResponseReturnValue:
+def clear(room: str, name: str) -> ResponseReturnValue:
     form = ClearForm()
     return _cleared(service.clear_cache(room, name, actor=me()), form)
 
 
-@bp.post("/cache/<room>/clear")
+@cache.post("/<room>/clear")
 @needs(Permission.CACHE_CLEAR)
-def cache_clear_room(room: str) -> ResponseReturnValue:
+def clear_room(room: str) -> ResponseReturnValue:
     form = ClearForm()
     return _cleared(service.clear_room(room, actor=me()), form)
 
 
-@bp.post("/cache/clear")
+@cache.post("/clear")
 @needs(Permission.CACHE_CLEAR)
-def cache_clear_all() -> ResponseReturnValue:
+def clear_all() -> ResponseReturnValue:
     form = ClearForm()
     return _cleared(service.clear_all(actor=me()), form)
 
@@ -137,7 +138,7 @@ def _cleared(count: int, form: ClearForm) -> ResponseReturnValue:
         flash(_("已清除 %(count)s 个键，再用到时会重新读取", count=f"{count:,}"), "good")
     else:
         flash(_("没有可清除的键：可能已过期，或已被清除"), "info")
-    return redirect(own_path(form.next.data or "") or url_for(".cache_index"), 303)
+    return redirect(own_path(form.next.data or "") or url_for(".index"), 303)
 
 
 def _unknown_by_account() -> list[tuple[str, Money, int, datetime, datetime | None]]:

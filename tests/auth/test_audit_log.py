@@ -231,7 +231,7 @@ def test_permissions_roles_and_minutes_are_said(app: Flask) -> None:
     assert said('{"visible": true}', '{"visible": false}') == [("显示", ("是",), ("否",))]
     assert said(None, '{"rows": 0}') == [("行数", None, ("0",))]
     assert said('{"a": 1}', '{"a": 1}') == said(None, None) == said(None, '{"displaced": []}') == []
-    assert said(None, '{"filters": {"what": "claim.take"}}')[0][2] == ("做了什么：领取渠道账号",)
+    assert said(None, '{"filters": {"what": "claim.take"}}')[0][2] == ("做了什么：领取账号",)
 
 
 def test_a_person_called_like_a_machine_is_a_person(app: Flask) -> None:
@@ -387,8 +387,8 @@ def test_what_the_filters_find_is_taken_along_and_that_is_recorded(keeper: Brows
     head, *rows = sheet_of(answer)
     assert head[:6] == ["编号", "时间", "用户名", "姓名", "做了什么", "动作"]
     assert [(row[2], row[4], row[5], row[6]) for row in rows] == [
-        ("lina", "释放渠道账号", "claim.release", "'=C2"),
-        ("lina", "领取渠道账号", "claim.take", "C1"),
+        ("lina", "释放账号", "claim.release", "'=C2"),
+        ("lina", "领取账号", "claim.take", "C1"),
     ]
     assert rows[0][1] == f"{reading.one(int(rows[0][0])).at.astimezone(clock.BUSINESS_ZONE):%Y-%m-%d %H:%M:%S}"
     assert re.fullmatch(r"attachment; filename=audit-\d{8}-\d{6}\.csv", answer.headers["Content-Disposition"])

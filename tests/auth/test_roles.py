@@ -175,9 +175,9 @@ def test_somebody_can_always_manage_people(boss: Actor) -> None:
     grant("people", {P.OPERATOR_READ, P.OPERATOR_EDIT}, actor=boss)
     roles.create(code="roles", **NAMES, actor=boss)
     grant("roles", {P.ROLE_READ, P.ROLE_EDIT}, actor=boss)
-    another("p", "people")
-    r = another("r", "roles")
-    service.disable("administrator", reason="离职", actor=enters("p"))
+    another("pp", "people")
+    r = another("rr", "roles")
+    service.disable("administrator", reason="离职", actor=enters("pp"))
     with pytest.raises(Refused, match="没有人能管理用户"):
         grant("people", {P.OPERATOR_READ}, actor=r)
     assert P.OPERATOR_EDIT in may("people")

@@ -273,15 +273,15 @@ class Story:
             "channels.call": [{"call_id": call} for call in kinds.values()],
             "cards.show": [{"reference": reference} for reference in self.cards.values()],
             "withdrawals.show": [{"number": number} for number in numbers],
-            "live.cache_show": [{"room": "channels", "name": "health"}],
-            "live.cache_value": [{"room": "channels", "name": "health"}],
+            "cache.show": [{"room": "channels", "name": "health"}],
+            "cache.value": [{"room": "channels", "name": "health"}],
             "audit.show": [{"seq": seq} for seq in db.session.scalars(audited)],
             "ledger.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
         }
         claims = [f"account={number}" for number in (self.account, self.other, self.free)]
         searches = {
             "live.dashboard": ["channel=nothing"],
-            "live.cache_index": ["q=nothing"],
+            "cache.index": ["q=nothing"],
             "audit.index": ["who=nobody", "from=never", "what=claim", "size=100"],
             "cards.index": ["holder=nobody", f"state=refused&account={self.account}"],
             "cards.new": claims,

@@ -17,6 +17,7 @@ from app.menus import service
 from app.menus.models import MenuEntry
 from app.menus.views import pages
 from app.runtime.db import db, transaction
+from tests.house.test_catalogue import CHINESE, STRANGE, Page
 from tests.menus.conftest import ANY_PAGE, Enter, Person, entry_of, menu_on, previewed, set_apart
 
 EVIL = "<b onclick='x'>&amp;\""
@@ -216,6 +217,30 @@ def test_others_do_not_edit_menus(enter: Enter, role: Role) -> None:
     for path, typed in deeds.items():
         assert person.does(path, **typed).status_code == 403
     assert person.menu() == began
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_editor_is_in_one_language(keeper: Person, language: str) -> None:
+    auth.set_language(keeper.actor, language)
+    service.add_group(title_zh="空的", title_en="Empty", actor=keeper.actor)
+    service.add_page("nothing.index", title_zh="旧页面", title_en="Old page", actor=keeper.actor)
+    with transaction():
+        db.session.execute(delete(MenuEntry).where(MenuEntry.page == "cards.index"))
+    entries = [entry_of("nothing.index").id, entry_of("ledger.index").id, entry_of("menus.index").parent_id]
+    wrong = {"group_zh": "", "group_en": "x" * 41, "page_zh": "", "page_en": "x" * 41, "page": ""}
+    answers = [
+        *(keeper.get(path) for path in ("/menus/", "/menus/?role=finance", *(f"/menus/{it}" for it in entries))),
+        keeper.does("/menus/groups", **{name: wrong[name] for name in wrong if name.startswith("group")}),
+        keeper.does("/menus/pages", **{name: wrong[name] for name in wrong if name.startswith("page")}),
+        keeper.does(f"/menus/{entries[0]}", title_zh="", title_en="x" * 41, icon="none-such", parent_id="x"),
+        keeper.does(f"/menus/{entries[1]}/remove"),
+    ]
+    assert [answer.status_code for answer in answers] == [*[200] * 5, *[422] * 3, 409]
+    for answer in answers:
+        page = Page(answer.text)
+        assert [text for text in page.said if STRANGE[language].search(text)] == [], answer.request.path
+        if language == "zh":
+            assert [text for text in page.wrong if not CHINESE.search(text)] == [], answer.request.path
 
 
 def test_what_people_call_an_entry_is_text(keeper: Person) -> None:

@@ -53,10 +53,10 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "role.remove": gettext_noop("删除角色"),
     },
     gettext_noop("领取"): {
-        "claim.take": gettext_noop("领取渠道账号"),
-        "claim.release": gettext_noop("释放渠道账号"),
-        "claim.finish": gettext_noop("办结渠道账号"),
-        "claim.force-release": gettext_noop("强制释放渠道账号"),
+        "claim.take": gettext_noop("领取账号"),
+        "claim.release": gettext_noop("释放账号"),
+        "claim.finish": gettext_noop("办结账号"),
+        "claim.force-release": gettext_noop("强制释放账号"),
     },
     gettext_noop("渠道"): {
         "channel.open": gettext_noop("新建渠道"),
@@ -74,7 +74,7 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "card.forget": gettext_noop("删除收款人资料"),
     },
     gettext_noop("提现"): {
-        "withdrawal.create": gettext_noop("创建提现"),
+        "withdrawal.create": gettext_noop("新建提现"),
         "withdrawal.approve": gettext_noop("审批通过"),
         "withdrawal.reject": gettext_noop("驳回提现"),
         "withdrawal.cancel": gettext_noop("撤销提现"),
