@@ -99,6 +99,33 @@ def test_axe_finds_nothing_grave_where_one_may_not_enter(people: People, screens
     look_over(administrator, "error_403", screens)
 
 
+def test_axe_finds_nothing_grave_on_any_page_of_the_administration(people: People, screens: Path) -> None:
+    administrator = people.sign_in("zhaomin")
+    paths = {
+        "operators": "/operators/?size=20",
+        "operators_nothing": "/operators/?q=zzz",
+        "operator": "/operators/wangfang",
+        "operator_me": "/operators/zhaomin",
+        "operator_new": "/operators/new",
+        "roles": "/roles/",
+        "role": "/roles/finance",
+        "role_mine": "/roles/administrator",
+        "role_new": "/roles/new",
+        "menus": "/menus/",
+        "menu_entry": "/menus/1",
+        "cache": "/cache/",
+        "cache_keys": "/cache/channels/health",
+        "audit": "/audit/?size=20",
+        "audit_nothing": "/audit/?who=zzz",
+        "audit_record": "/audit/1",
+        "me": "/me/",
+        "proof": "/proof",
+    }
+    for name, path in paths.items():
+        administrator.goto(path)
+        look_over(administrator, name, screens)
+
+
 def look_over(page: Page, name: str, screens: Path) -> None:
     """Widths and themes change while the page stays as it is: that is how people resize a window."""
     page.evaluate(f"window.axe || (() => {{ {AXE} }})()")

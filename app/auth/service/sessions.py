@@ -223,9 +223,9 @@ def _ticket(operator_id: int, stored: str) -> str:
 def _read_ticket(ticket: str) -> tuple[int, str]:
     who, until, mac = ([*ticket.split("."), "", ""])[:3]
     if who.isdecimal() and until.isdecimal() and int(until) > clock.now().timestamp():
-        known = queries.operator(int(who))
-        stored = known.password_hash or ""
-        if not known.disabled_at and secrets.compare_digest(mac, _ticket_mac(int(who), int(until), stored)):
+        known = db.session.get(Operator, int(who))
+        stored = (known and known.password_hash) or ""
+        if known and not known.disabled_at and secrets.compare_digest(mac, _ticket_mac(int(who), int(until), stored)):
             return int(who), stored
     raise Refused("请重新输入用户名与密码", advice="密码与验证码之间最多隔五分钟。")
 
