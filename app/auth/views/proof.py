@@ -5,6 +5,7 @@ the password or the code in it, which never reaches the view.
 """
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -63,7 +64,8 @@ def show() -> ResponseReturnValue:
 
 def _ask(problem: str = "") -> ResponseReturnValue:
     if request.headers.get("HX-Request"):
-        here = url_for("proof.show", next=known_path(request.headers.get("HX-Current-URL", "").partition("://")[2]))
+        page_around = urlsplit(request.headers.get("HX-Current-URL", ""))._replace(scheme="", netloc="").geturl()
+        here = url_for("proof.show", next=known_path(page_around))
         body, status = tell(403, title=_("请先确认身份"), message=_("这一步需要再输入一次密码或动态验证码。"))
         return body, status, {"HX-Redirect": here}
     if not changes_something():
