@@ -2,6 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app.menus.rules import ICONS, TITLE_LONGEST, Way
@@ -33,8 +34,10 @@ class GroupForm(StrictForm):
 
 class EntryForm(GroupForm):
     parent_id = SelectField(_("所属分组"), [Optional()])
-    icon = RadioField(_("图标"), [InputRequired(_("请选择图标"))], choices=list(ICONS.items()))
+    icon = RadioField(
+        _("图标"), [InputRequired(_("请选择图标"))], choices=[SelectChoice(name, word) for name, word in ICONS.items()]
+    )
 
 
 class MoveForm(StrictForm):
-    way = SelectField(choices=list(Way))
+    way = SelectField(choices=[SelectChoice(str(way)) for way in Way])

@@ -3,6 +3,7 @@
 from flask import Blueprint, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from wtforms.fields.choices import SelectChoice
 
 from app.auth import queries as auth
 from app.auth.forms import NothingForm
@@ -162,7 +163,10 @@ def _form(entry: Entry) -> GroupForm:
         return GroupForm(obj=entry)
     form = EntryForm(obj=entry)
     groups = [one for one in queries.entries() if one.is_group]
-    form.parent_id.choices = [("", _("不在分组里")), *((str(one.id), one.title(language())) for one in groups)]
+    form.parent_id.choices = [
+        SelectChoice("", _("不在分组里")),
+        *(SelectChoice(str(one.id), one.title(language())) for one in groups),
+    ]
     form.parent_id.data = str(form.parent_id.data or "")
     return form
 
@@ -171,7 +175,7 @@ def _page_form(entries: list[Entry], **given: object) -> NewPageForm:
     """For the pages that are in no entry."""
     form = NewPageForm(**given)
     taken = {entry.page for entry in entries}
-    form.page.choices = [(it.endpoint, it.url) for it in pages().values() if it.endpoint not in taken]
+    form.page.choices = [SelectChoice(it.endpoint, it.url) for it in pages().values() if it.endpoint not in taken]
     return form
 
 

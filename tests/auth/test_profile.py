@@ -42,7 +42,7 @@ def test_the_language_is_chosen_here_too(supervisor: Browser) -> None:
     assert 'lang="en"' in supervisor.get("/me/").text
 
 
-def test_a_new_password_wants_the_old_one(supervisor: Browser, new_browser: New) -> None:
+def test_a_new_password_wants_the_old_one(time: Time, supervisor: Browser, new_browser: New) -> None:
     before = supervisor.token
     for form, says in (
         ({"old": "wrong" * 4, "password": NEW}, "密码或验证码不正确"),
@@ -54,6 +54,8 @@ def test_a_new_password_wants_the_old_one(supervisor: Browser, new_browser: New)
         assert refused.status_code == 422
         assert says in refused.text
         assert PASSWORD not in refused.text and NEW not in refused.text
+        time.passes(seconds=11)
+        assert supervisor.get("/me/").status_code == 200, "whoever mistypes stays signed in"
     assert supervisor.deed("/me/password", old=PASSWORD, password=NEW).status_code == 303
     assert supervisor.token != before, "a new token"
     assert supervisor.get("/me/").status_code == 200

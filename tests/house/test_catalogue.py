@@ -276,6 +276,10 @@ class Story:
             "cache.show": [{"room": "channels", "name": "health"}],
             "cache.value": [{"room": "channels", "name": "health"}],
             "audit.show": [{"seq": seq} for seq in db.session.scalars(audited)],
+            "menus.edit": [{"entry_id": 2}, {"entry_id": 6}],
+            "operators.show": [{"username": "keeper"}, {"username": "maker"}],
+            "roles.show": [{"code": "administrator"}, {"code": "finance"}],
+            "withdrawals.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
             "ledger.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
         }
         claims = [f"account={number}" for number in (self.account, self.other, self.free)]

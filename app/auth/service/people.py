@@ -42,8 +42,8 @@ def set_time_out(actor: Actor, time_out_s: int) -> None:
 
 def change_password(actor: Actor, *, old: str, new: str) -> str:
     """The person's own new password. Their session gets a new token."""
+    password_hash = passwords.hashed(new, username=actor.username)  # refused before the token is renewed, not after
     token = sessions.prove(actor, old, by_password=True)
-    password_hash = passwords.hashed(new, username=actor.username)
     with transaction():
         _set_password(actor.operator_id, password_hash)
         audit.record(actor, "operator.change_password", actor.username)

@@ -25,8 +25,14 @@ def known_path(text: str) -> str | None:
 
 def tell(status: int, *, title: str = "", message: str = "", advice: str = "") -> tuple[str, int]:
     """An error in words: a page, or for htmx the fragment that it swaps in."""
-    template = "errors/_fragment.html" if is_fragment() else f"errors/{status}.html"
-    return render_template(template, status=status, title=title, message=message, advice=advice), status
+    words = {"title": title, "message": message, "advice": advice}
+    if not is_fragment():
+        return render_template(f"errors/{status}.html", status=status, **words), status
+    page = current_app.jinja_env.get_template(f"errors/{status}.html")
+    for name, block in (("title", "words"), ("message", "told"), ("advice", "todo")):
+        if not words[name] and block in page.blocks:
+            words[name] = "".join(page.blocks[block](page.new_context({})))
+    return render_template("errors/_fragment.html", status=status, **words), status
 
 
 def changes_something() -> bool:
