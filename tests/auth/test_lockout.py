@@ -141,7 +141,9 @@ def test_one_of_two_administrators_is_locked_like_anybody(people: dict[str, int]
 def test_an_address_has_thirty_tries_for_a_whole_office(people: dict[str, int]) -> None:
     for number in range(29):
         wrong(f"guess{number}", address="192.0.2.1")
-    assert service.sign_in("operator", PASSWORD, address="192.0.2.1", user_agent="tests"), "whoever is right, gives back"
+    assert service.sign_in("operator", PASSWORD, address="192.0.2.1", user_agent="tests"), (
+        "whoever is right, gives back"
+    )
     wrong("guess29", address="192.0.2.1")
     with pytest.raises(Refused, match="尝试的次数太多"):
         service.sign_in("operator", PASSWORD, address="192.0.2.1", user_agent="tests")

@@ -170,7 +170,9 @@ def test_whoever_is_put_out_is_out_at_once_and_lets_go_of_what_they_held(
         heard.append(reason)
 
     with signals.session_ended.connected_to(hear):
-        answer = administrator.deed(f"/operators/supervisor/{deed}", **({"reason": "离职"} if deed == "disable" else {}))
+        answer = administrator.deed(
+            f"/operators/supervisor/{deed}", **({"reason": "离职"} if deed == "disable" else {})
+        )
     assert answer.status_code == (200 if deed == "reset-password" else 303)
     db.session.rollback()
     assert channels.holder(account.id) is None, "the claim is released"
@@ -222,9 +224,7 @@ def test_only_who_is_there_can_be_sent_away(administrator: Browser) -> None:
 # -- by others only, and never all of them ------------------------------------------------------------------------------
 
 TO_SOMEBODY: dict[str, Callable[[str, Actor], object]] = {
-    "demote": lambda name, actor: service.change(
-        name, display_name=name, role=Role.OPERATOR, channels=(), actor=actor
-    ),
+    "demote": lambda name, actor: service.change(name, display_name=name, role=Role.OPERATOR, channels=(), actor=actor),
     "disable": lambda name, actor: service.disable(name, reason="试一试", actor=actor),
     "reset": lambda name, actor: service.reset_password(name, actor=actor),
 }
@@ -403,6 +403,7 @@ def test_a_region_asks_for_itself_alone(administrator: Browser) -> None:
         assert "<html" not in answer.text
 
 
+@pytest.mark.slow
 def test_five_thousand_people_are_quick(administrator: Browser) -> None:
     now = clock.now()
     many = [
@@ -463,7 +464,9 @@ def test_who_may_only_look_sees_no_buttons(administrator: Browser, new_browser: 
 
 
 def test_a_browser_is_called_as_people_call_it() -> None:
-    chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+    chrome = (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+    )
     iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 Version/19.0 Mobile Safari/604.1"
     assert rules.browser(chrome) == "Chrome · Windows"
     assert rules.browser(chrome + " Edg/140.0") == "Edge · Windows"

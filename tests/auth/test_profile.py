@@ -93,7 +93,9 @@ def test_the_last_twenty_sign_ins_with_how_each_ended(supervisor: Browser, new_b
     assert "203.0.113.9" in rows[2][1]
 
 
-def test_a_session_that_nobody_ended_yet_is_not_called_live(time: Time, people: dict[str, int], new_browser: New) -> None:
+def test_a_session_that_nobody_ended_yet_is_not_called_live(
+    time: Time, people: dict[str, int], new_browser: New
+) -> None:
     enters("operator")
     time.passes(minutes=16)
     here = new_browser()

@@ -22,6 +22,17 @@ from app.runtime.queue import Line
 from app.withdrawals.models import Withdrawal
 from tests.world import PASSWORD, World
 
+FIELDS = {
+    "force-release": {"reason": "试一试"},
+    "finish": {"note": ""},
+    "renew": {"fence": "1"},
+    "reject": {"reason": "试一试"},
+    "reveal": {"reason": "试一试"},
+    "approve": {"seen": "x"},
+}
+"""What the forms of these deeds ask for."""
+ELSEWHERE = {"renew": (403, 404, 410)}
+"""A heartbeat says only that nothing is held here, whatever the number."""
 ROOMS = ("channels", "cards", "withdrawals", "ledger", "live")
 
 
@@ -123,21 +134,16 @@ def test_nothing_of_another_channel_exists_for_whoever_is_limited(houses: Houses
     for role, person in houses.people.items():
         hidden = 0
         for method, path in houses.doors(houses.theirs):
-            form = {"fence": "1", "reason": "试一试", "note": "", "seen": "x"}
-            answer = person.get(path) if method == "GET" else _does_with_known_fields(person, path, form)
-            assert answer.status_code in (403, 404), f"{role}: {method} {path}: {answer.status_code}"
-            hidden += answer.status_code == 404
+            if path.startswith("/ledger/"):
+                assert person.get(path).status_code == 409, "the book is about all channels at once"
+                continue
+            form = FIELDS.get(path.rpartition("/")[2], {})
+            status = (person.get(path) if method == "GET" else person.does(path, **form)).status_code
+            assert status in (ELSEWHERE.get(path.rpartition("/")[2], ()) or (403, 404)), f"{role}: {path}: {status}"
+            hidden += status == 404
         assert hidden > 8, role
     db.session.rollback()
     assert _state() == before, "and nothing was done"
-
-
-def _does_with_known_fields(person: Person, path: str, form: dict[str, str]) -> TestResponse:
-    """With the fields that the page would send: none, one of them, or several; a strict form wants exactly its own."""
-    answers = [person.does(path), *(person.does(path, **{name: value}) for name, value in form.items())]
-    codes = {answer.status_code for answer in answers} - {400, 422}
-    assert codes and codes <= {403, 404}, f"{path}: {codes}"
-    return next(answer for answer in answers if answer.status_code in codes)
 
 
 def _state() -> list[object]:
@@ -193,7 +199,7 @@ def test_in_ones_own_channel_one_works_as_ever(houses: Houses) -> None:
     here, maker, checker = houses.ours, houses.people[Role.OPERATOR], houses.people[Role.SUPERVISOR]
     for method, path in houses.doors(here):
         if method == "GET":
-            assert maker.get(path).status_code in (200, 404), path
+            assert maker.get(path).status_code in (200, 404, 409), path  # one number is not of every kind
     for path in (f"/channels/{here['account']}", f"/cards/{here['card']}", f"/withdrawals/{here['paid']}"):
         assert maker.get(path).status_code == 200, path
     assert maker.get(f"/channels/calls/{here['call_id'][0]}").status_code == 200

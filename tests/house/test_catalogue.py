@@ -366,6 +366,7 @@ def _says_when_and_how_much(page: Page, number: str) -> None:
         assert f"¥{amount}" in text
 
 
+@pytest.mark.slow
 @SQLITE
 def test_every_answer_to_a_deed_is_in_one_language(story: Story) -> None:
     for language in LANGUAGES:

@@ -132,6 +132,7 @@ def app(config: Config, redis_url: str) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+@pytest.mark.slow
 def test_no_secret_is_left_anywhere(
     app: Flask, config: Config, third_party: ThirdParty, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_dead_database_is_told_to_a_signed_in_browser_too(house: Flask) -> Non
     assert asked(house, "/healthz", token)[0] == 200
 
 
+@pytest.mark.slow
 def test_a_person_is_told_in_words_that_the_database_is_dead(house: Flask) -> None:
     """SECURITY 17. The error page asks who is there; that question must not break it once more."""
     auth.create_operator(username="keeper", display_name="K", role=Role.ADMINISTRATOR, password=PASSWORD, actor="test")

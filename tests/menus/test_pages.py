@@ -52,6 +52,7 @@ def clerk(keeper: Person, enter: Enter) -> Person:
     return enter("clerk")
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(granted=GRANTS, limits=LIMITS)
 def test_so_it_is_for_any_role_that_a_house_makes(

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from app import create_app, demo, examine
 from app.auth import service as auth
 from app.auth.models import Operator
+from app.auth.permissions import Role
 from app.cards.models import Card
 from app.channels.models import ChannelAccount, DailyFigures
 from app.config import Config
@@ -38,6 +39,7 @@ def counted() -> dict[str, int]:
 WHOLE = {"operator": 6, "channel_account": 6, "daily_figures": 180, "card": 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["_account", "_history", "_a_colleague_at_work"])
 def test_an_interrupted_demo_is_finished_by_the_next_start(
     empty: Flask, config: Config, monkeypatch: pytest.MonkeyPatch, step: str
@@ -68,7 +70,7 @@ def test_an_interrupted_demo_is_finished_by_the_next_start(
 
 
 def test_in_somebody_elses_house_nothing_is_made(empty: Flask, config: Config) -> None:
-    auth.create_operator(username="boss", display_name="Boss", role=auth.Role.ADMINISTRATOR, actor="test")
+    auth.create_operator(username="boss", display_name="Boss", role=Role.ADMINISTRATOR, actor="test")
     demo.seed()
     assert counted() == {"operator": 1, "channel_account": 0, "daily_figures": 0, "card": 0}
     assert not (config.data_dir / demo.ACCOUNTS_FILE).exists()

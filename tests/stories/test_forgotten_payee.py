@@ -85,6 +85,7 @@ def said_anywhere(*words: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_payee_is_forgotten_and_the_books_stay_whole(
     world: World, command: Callable[..., tuple[int, str]], app: Flask, config: Config
 ) -> None:
