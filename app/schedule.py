@@ -5,4 +5,5 @@ from app.runtime.jobs import Every
 EVERY = (
     Every("app.channels.jobs.pull_all", every_s=30),
     Every("app.channels.jobs.pull_missed", every_s=600),
+    Every("app.auth.jobs.forget_old_tries", every_s=3600),
 )

@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import String, case, delete, select, update
+from sqlalchemy import String, case, delete, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import clock
 from app.kernel.limit import Limit
-from app.runtime.db import Model, db, in_transaction, insert, transaction
+from app.runtime.db import Model, changed, db, in_transaction, insert, transaction
 
 
 class Throttle(Model):
@@ -82,3 +82,11 @@ def give_back(name: str) -> None:
     assert in_transaction()
     less = case((Throttle.count > 0, Throttle.count - 1), else_=0)
     db.session.execute(update(Throttle).where(Throttle.name == name).values(count=less, shut_until=None))
+
+
+def sweep() -> int:
+    """Counts that no longer count are thrown away, or names that do not exist would fill the table. How many went."""
+    long_ago = clock.now() - timedelta(days=1)
+    with transaction():
+        over = or_(Throttle.shut_until.is_(None), Throttle.shut_until < clock.now())
+        return changed(delete(Throttle).where(Throttle.since < long_ago, over))

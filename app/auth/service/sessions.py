@@ -103,6 +103,11 @@ def renew(actor: Actor) -> str | None:
         return _new_token(actor.session_id) if changed(wanted.values(renew=False)) else None
 
 
+def forget_old_tries() -> None:
+    """Tries of yesterday no longer count."""
+    throttle.sweep()
+
+
 def note_refusal(actor: Actor, permission: str) -> None:
     """Somebody asked for what their role may not."""
     with transaction():
