@@ -27,6 +27,7 @@ from app.runtime.db import db
 from app.runtime.listing import Listing, listing
 
 FILTERS = ("q", "role", "standing")
+_SIGN_IN, _PROOF = "sign-in:name:", "proof:"
 
 
 def operator_named(username: str) -> Operator | None:
@@ -104,7 +105,7 @@ def channels_of_people(operator_ids: Collection[int]) -> dict[int, list[str]]:
 def locks() -> dict[int, datetime]:
     """Whose tries are used up, and until when: names are counted under fingerprints, so people are looked for one by one."""
     shut = throttle.all_shut()
-    if not shut:
+    if not any(name.startswith((_SIGN_IN, _PROOF)) for name in shut):
         return {}
     everybody = db.session.execute(select(Operator.id, Operator.username)).all()
     until = {row.id: _longest(shut, _locks_of(row.id, row.username)) for row in everybody}
@@ -119,12 +120,12 @@ def locked_until(operator: Operator) -> datetime | None:
 
 def lock_name(username: str) -> str:
     """Under which name tries to sign in as somebody are counted, whether they exist or not."""
-    return f"sign-in:name:{vault.blind_index(username.strip().lower(), purpose='sign-in name')[:32]}"
+    return f"{_SIGN_IN}{vault.blind_index(username.strip().lower(), purpose='sign-in name')[:32]}"
 
 
 def proof_lock_name(operator_id: int) -> str:
     """Under which name somebody's tries to prove who they are, are counted."""
-    return f"proof:{operator_id}"
+    return f"{_PROOF}{operator_id}"
 
 
 def recovery_codes_left(operator_id: int) -> int:

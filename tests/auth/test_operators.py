@@ -436,16 +436,15 @@ def test_five_thousand_people_are_quick(administrator: Browser) -> None:
     seconds("")
     assert max(seconds(query) for query in ("", "?q=员工49", "?standing=locked", "?size=100")) < 1
     assert names_on(administrator.get("/operators/?standing=locked").text) == ["p77"]
-    page, seen = administrator.get("/operators/?size=100&q=员工").text, 0
-    first = names_on(page)
-    assert first == [f"p{number}" for number in range(4999, 4899, -1)]
+    assert names_on(administrator.get("/operators/?size=100&q=员工").text) == [f"p{it}" for it in range(4999, 4899, -1)]
+    page, seen = administrator.get("/operators/?size=100&q=员工1").text, 0
     while True:
         seen += len(names_on(page))
         further = re.search(r'rel="next" href="([^"]+)"', page)
         if further is None:
             break
         page = administrator.get("/operators/" + further[1].replace("&amp;", "&")).text
-    assert seen == 5000
+    assert seen == 1111, "a page after the other"
 
 
 def test_who_may_only_look_sees_no_buttons(administrator: Browser, new_browser: New) -> None:
