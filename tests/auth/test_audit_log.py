@@ -428,6 +428,13 @@ def test_too_much_for_one_sheet_is_refused_before_anything_is_written(
     assert reading.last("audit.export") is None
 
 
+def test_one_person_exports_so_often_and_no_more(keeper: Browser) -> None:
+    for _ in range(trail.EXPORTS.times):
+        assert press(keeper, "/audit/export", who="nobody at all").status_code == 200
+    told = press(keeper, "/audit/export", who="nobody at all")
+    assert told.status_code == 409 and "次数太多" in told.text
+
+
 def test_an_export_asks_who_you_are(keeper: Browser, time: Time) -> None:
     time.now = clock._system() + timedelta(minutes=6)
     asked = press(keeper, "/audit/export", who="lina")

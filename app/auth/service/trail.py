@@ -7,7 +7,8 @@ from app.auth.audit import reading
 from app.auth.identity import Actor
 from app.kernel.bank_card import mask_runs
 from app.kernel.errors import Refused
-from app.runtime import jobs, live_events
+from app.kernel.limit import Limit
+from app.runtime import jobs, live_events, throttle
 from app.runtime.db import transaction
 
 AT_ONCE = 20_000
@@ -15,6 +16,8 @@ AT_ONCE = 20_000
 TOO_MANY = 1_000_000
 """More would outlast the lease of a job (`jobs.LEASE_S`), and other workers would begin again."""
 EXPORT_LIMIT = 100_000
+EXPORTS = Limit(30, within_s=3600, shut_s=3600)
+"""How often one person may take records along."""
 TOPIC, SUBJECT = "audit", "audit"
 JOB = "app.auth.jobs.verify_audit"
 
@@ -44,7 +47,11 @@ def walk(actor: Actor | str) -> audit.Walk:
 
 
 def export(asked: Mapping[str, str], *, actor: Actor) -> Iterator[reading.Page]:
-    """What the filters find at this moment, newest first, in pages. Written down before the first of them leaves."""
+    """What the filters find at this moment, newest first, in pages. Counted and written down before the first leaves."""
+    try:
+        throttle.take(f"export:{actor.operator_id}", EXPORTS)
+    except throttle.Shut as shut:
+        raise Refused("导出的次数太多，请于 %(until)s 后再试", until=shut.until) from None
     upto = audit.head()[0]
     rows = reading.count(asked, upto=upto, limit=EXPORT_LIMIT + 1)
     if rows > EXPORT_LIMIT:
