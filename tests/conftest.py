@@ -12,12 +12,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from hypothesis import settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from app import create_app
+from app.auth.service import passwords
 from app.config import Config
 from app.runtime import embedded, migrations
 from app.runtime.db import db
@@ -33,7 +35,26 @@ KEYS = {
     "secret_key": "tests-only-secret-tests-only-secret-tests",
     "field_keys": "k1:" + base64.b64encode(b"1" * 32).decode(),
 }
+REAL_HASHES = passwords._ARGON2
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A module that says `ONE_ENGINE = True` is about pages: what differs between databases is proved below them."""
+    spared = {it for it in items if it.get_closest_marker("postgres") and getattr(_module(it), "ONE_ENGINE", False)}
+    if spared:
+        config.hook.pytest_deselected(items=list(spared))
+        items[:] = [it for it in items if it not in spared]
+
+
+def _module(item: pytest.Item) -> object:
+    return getattr(item, "module", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> None:
+    """Thousands of people are made here. How dear a real hash is, has its own test."""
+    passwords._ARGON2 = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture(scope="session")

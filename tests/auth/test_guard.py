@@ -14,6 +14,8 @@ from app.config import Config
 from tests.auth.conftest import HX, PASSWORD, Browser
 from tests.conftest import KEYS
 
+ONE_ENGINE = True
+
 New = Callable[[], Browser]
 EXPIRED = "页面已过期，请刷新后重试"
 

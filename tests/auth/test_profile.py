@@ -11,6 +11,8 @@ from tests.auth.conftest import PASSWORD, Browser, Time, enters
 from tests.auth.test_operators import told
 from tests.auth.test_sign_in import live
 
+ONE_ENGINE = True
+
 New = Callable[[], Browser]
 NEW = "another horse battery"
 

@@ -18,6 +18,8 @@ from tests.auth.conftest import HX, PASSWORD, Browser, Time, enters
 from tests.auth.test_operators import told
 from tests.auth.test_second_factor import code_of
 
+ONE_ENGINE = True
+
 New = Callable[[], Browser]
 TYPED = {"amount": "1,234.50", "memo": "给“张三”<b>&amp;", "ticked": ["a", "b"]}
 

@@ -1,7 +1,7 @@
 """Who gets in, and what everybody else is told."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -18,8 +18,18 @@ from app.kernel import clock
 from app.kernel.errors import Refused
 from app.runtime.db import db, transaction
 from tests.auth.conftest import HX, PASSWORD, STREAM, Browser, Time
+from tests.conftest import REAL_HASHES
 
 New = Callable[[], Browser]
+
+
+@pytest.fixture(autouse=True)
+def real_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hashes as dear as in production; everywhere else the tests have cheap ones."""
+    monkeypatch.setattr(passwords, "_ARGON2", REAL_HASHES)
+    passwords._nobodys_hash.cache_clear()
+    yield
+    passwords._nobodys_hash.cache_clear()
 
 
 def sign_in(username: str = "operator", password: str = PASSWORD) -> tuple[str, object]:

@@ -12,6 +12,8 @@ from flask import Flask
 from app.auth.permissions import PUBLIC, Role
 from tests.house.test_routes import Visitor, _declared, _doors, _visit_as
 
+ONE_ENGINE = True
+
 GOLDEN = Path(__file__).with_name("access-matrix.csv")
 FOUND = Path(__file__).parents[2] / "test-results" / "access-matrix.csv"
 NOBODY = "nobody"

@@ -13,6 +13,8 @@ from app.auth import service, views
 from app.auth.identity import Actor
 from app.auth.permissions import GRANTS, PUBLIC, SIGNED_IN, Role
 
+ONE_ENGINE = True
+
 ANYTHING: dict[str, Any] = {"int": 1, "IntegerConverter": 1, "FloatConverter": 1.0}
 
 

@@ -12,6 +12,8 @@ from app.auth.permissions import Role
 from app.runtime.db import db
 from tests.ledger.world import CA1, CA2, burglar, held, open_with, returned, settled
 
+ONE_ENGINE = True
+
 PASSWORD = "correct horse battery staple"
 
 

@@ -27,6 +27,8 @@ from app.runtime.db import Model, db, transaction
 from app.withdrawals import service
 from tests.world import CARD, PASSWORD, World
 
+ONE_ENGINE = True
+
 MANY = 5_000
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 CACHES = ["channels:health:", "channels:trend:", "withdrawals:counts:", "withdrawals:totals:"]

@@ -20,6 +20,8 @@ from app.runtime.db import db, transaction
 from tests.house.test_catalogue import CHINESE, STRANGE, Page
 from tests.menus.conftest import ANY_PAGE, Enter, Person, entry_of, menu_on, previewed, set_apart
 
+ONE_ENGINE = True
+
 EVIL = "<b onclick='x'>&amp;\""
 GRANTS = st.frozensets(st.sampled_from(Permission))
 CLERK = {"title_zh": "文员", "title_en": "Clerk", "note": ""}

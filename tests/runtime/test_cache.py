@@ -25,6 +25,8 @@ from app.runtime.cache import Cached
 from app.runtime.db import db, transaction
 from tests.world import CARD
 
+ONE_ENGINE = True
+
 MANY = 5_000
 
 
