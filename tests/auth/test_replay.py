@@ -15,6 +15,7 @@ from tests.auth.test_second_factor import code_of
 from tests.auth.test_sign_in import live
 from tests.house.test_routes import _declared, _doors
 
+pytestmark = pytest.mark.slow
 ONE_ENGINE = True
 
 New = Callable[[], Browser]

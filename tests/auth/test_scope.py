@@ -22,6 +22,8 @@ from app.runtime.queue import Line
 from app.withdrawals.models import Withdrawal
 from tests.world import PASSWORD, World
 
+pytestmark = pytest.mark.slow
+
 FIELDS = {
     "force-release": {"reason": "试一试"},
     "finish": {"note": ""},

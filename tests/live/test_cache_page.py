@@ -27,6 +27,7 @@ from app.runtime.db import Model, db, transaction
 from app.withdrawals import service
 from tests.world import CARD, PASSWORD, World
 
+pytestmark = pytest.mark.slow
 ONE_ENGINE = True
 
 MANY = 5_000

@@ -20,6 +20,7 @@ from app.runtime.db import db, transaction
 from tests.house.test_catalogue import CHINESE, STRANGE, Page
 from tests.menus.conftest import ANY_PAGE, Enter, Person, entry_of, menu_on, previewed, set_apart
 
+pytestmark = pytest.mark.slow
 ONE_ENGINE = True
 
 EVIL = "<b onclick='x'>&amp;\""

@@ -24,6 +24,8 @@ from app.runtime.db import db
 from app.withdrawals import queries
 from tests.world import CARD, PASSWORD, World
 
+pytestmark = pytest.mark.slow
+
 OTHER_CARD, MISTYPED_CARD = "6217001210024455220", "6217001210024455221"
 WRITTEN = ("card", "withdrawal", "withdrawal_event", "transfer", "claim")
 BAD_FORM, EXPIRED, NOT_ALLOWED, NO_PAGE = "提交的内容与页面不符", "页面已过期", "没有权限", "没有这一页"
