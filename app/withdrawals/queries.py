@@ -1,9 +1,8 @@
 """Reading withdrawals. Nothing here writes."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
@@ -11,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, se
 from app.auth import identity
 from app.channels import queries as channels
 from app.channels.rules import INTERFACES, OUTCOMES, told
+from app.kernel import clock
 from app.kernel.errors import Malformed, NotThere, Text
 from app.kernel.money import Money
 from app.ledger import queries as ledger
@@ -25,7 +25,6 @@ from app.withdrawals.states import ASK, SUBMIT, VERBS, WITHDRAWAL, State
 from app.withdrawals.tallies import Totals as Totals
 
 OUT = (State.SENDING, State.PENDING)
-_DATE = re.compile(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 FILTERS = ("q", "sealed_card", "state", "account", "from", "to", "least", "most")
 
 
@@ -275,9 +274,9 @@ def _filtered(statement: Select[*tuple[Any, ...]], asked: Mapping[str, str]) -> 
     elif asked.get("state") in WITHDRAWAL.states:
         statement = statement.where(Withdrawal.state == asked["state"])
     if asked.get("from"):
-        statement = statement.where(Withdrawal.business_day >= _day(asked["from"]))
+        statement = statement.where(Withdrawal.business_day >= clock.parse_day(asked["from"]))
     if asked.get("to"):
-        statement = statement.where(Withdrawal.business_day <= _day(asked["to"]))
+        statement = statement.where(Withdrawal.business_day <= clock.parse_day(asked["to"]))
     if asked.get("least"):
         statement = statement.where(Withdrawal.amount >= Money.parse(asked["least"].strip()))
     if asked.get("most"):
@@ -296,16 +295,6 @@ def _named(text: str) -> ColumnElement[bool]:
         Withdrawal.holder == text,
         *([Withdrawal.card_masked.endswith(text)] if last_four else []),
     )
-
-
-def _day(text: str) -> date:
-    """YYYYMMDD or YYYY-MM-DD. (Left to itself, strptime reads 202611 as the first of January.)"""
-    try:
-        if _DATE.fullmatch(text.strip()) is None:
-            raise ValueError
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise Malformed("“%(text)s”不是日期，请写成 20261121 或 2026-11-21", text=text[:20]) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

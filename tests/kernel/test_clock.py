@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from app.kernel import clock
+from app.kernel.errors import Malformed
 
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
 
@@ -68,3 +69,16 @@ def test_time_is_replaced_and_given_back_also_after_a_fault() -> None:
             raise ZeroDivisionError
         assert clock.now() == first
     assert not clock.is_replaced()
+
+
+@pytest.mark.parametrize("text", ["20261121", "2026-11-21", " 20261121 "])
+def test_a_day_is_read_in_both_spellings(text: str) -> None:
+    assert clock.parse_day(text) == date(2026, 11, 21)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "202611", "2026-1-1", "20261131", "２０２６１１２１", "00010101", "99991231", "2026/11/21"]
+)
+def test_what_is_no_day_is_refused(text: str) -> None:
+    with pytest.raises(Malformed, match="不是日期"):
+        clock.parse_day(text)

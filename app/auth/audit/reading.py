@@ -1,9 +1,8 @@
 """Finding records. Nothing here writes."""
 
-import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, or_, select
@@ -20,7 +19,6 @@ FILTERS = ("who", "what", "subject", "from", "to", "address")
 DISORDER = timedelta(hours=3)
 """How far the times of two records may stand against their numbers: clocks are set back, slow commands commit late."""
 _ROWS_AT_ONCE = 1000
-_DATE = re.compile(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 Page = tuple[Sequence[Row[*tuple[Any, ...]]], dict[str, str]]
 """Some records, and what the people in them are called."""
 _R = AuditRecord
@@ -91,10 +89,10 @@ def _conditions(asked: Mapping[str, str]) -> list[ColumnElement[bool]]:
     if given["address"]:
         found.append(_R.address == given["address"])
     if given["from"]:
-        start, _ = _bounds(given["from"])
+        start, _ = clock.day_bounds(clock.parse_day(given["from"]))
         found += [_R.at >= start, _R.seq >= _first_at(start - DISORDER)]
     if given["to"]:
-        _, end = _bounds(given["to"])
+        _, end = clock.day_bounds(clock.parse_day(given["to"]))
         found += [_R.at < end, _R.seq < _first_at(end + DISORDER)]
     return found
 
@@ -123,12 +121,3 @@ def _at(seq: int) -> datetime:
     found = db.session.scalar(select(_R.at).where(_R.seq >= seq).order_by(_R.seq).limit(1))
     assert found is not None
     return found
-
-
-def _bounds(text: str) -> tuple[datetime, datetime]:
-    try:
-        if _DATE.fullmatch(text) is None:
-            raise ValueError
-        return clock.day_bounds(date.fromisoformat(text))
-    except (ValueError, OverflowError):
-        raise Malformed("“%(text)s”不是日期，请写成 20261121 或 2026-11-21", text=text[:20]) from None
