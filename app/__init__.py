@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 TOP = Path(__file__).resolve().parent.parent
 WORK = (auth_jobs, card_jobs, channel_jobs, collection_jobs, withdrawal_jobs)
 """The workers' doors, imported here so that a worker has everything before it forks."""
-ROOMS = (live, channels, callbacks, cards, withdrawals, ledger, menus)
+ROOMS = (live, channels, callbacks, withdrawals, ledger, menus)
 LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 
 
@@ -71,7 +71,8 @@ def create_app(config: Config) -> Flask:
     auth.init(app)
     for room in ROOMS:
         app.register_blueprint(room.bp)
-    app.register_blueprint(live.cache)
+    for blueprint in (live.cache, *cards.BLUEPRINTS):
+        app.register_blueprint(blueprint)
     session_started.connect(channel_service.session_started)
     session_ended.connect(channel_service.session_ended)
     scope.lent_by(channel_queries.all_channels)

@@ -6,4 +6,5 @@ EVERY = (
     Every("app.channels.jobs.pull_all", every_s=30),
     Every("app.channels.jobs.pull_missed", every_s=600),
     Every("app.auth.jobs.forget_old_tries", every_s=3600),
+    Every("app.cards.jobs.erase_old_uploads", every_s=3600),
 )

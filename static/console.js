@@ -136,6 +136,9 @@
   window.addEventListener("pageshow", () => all("form[aria-busy]").forEach(wake));
   document.addEventListener("htmx:error", (e) => { if (e.detail.ctx && e.detail.ctx.sourceElement?.matches?.("form")) toast(text("Unreachable"), "bad"); });
 
+  /* ---- a chosen file is sent at once; without this, the button beside it does ---- */
+  on("change", "[data-submit-on-choice]", (input) => { if (input.files.length) input.form.requestSubmit(); });
+
   /* ---- the live stream: what #connection shows, and what hx-sse leaves to us ----
      hx-sse reconnects a stream that was open; it gives up when the first request fails, and it goes on for ever on a 401.
      Comments are not events, so the server sends `event: tick` now and then: silence longer than SILENCE is a dead line. */

@@ -1,39 +1,259 @@
-"""Shape and syntax of a card to bind."""
+"""Shape and syntax of cards to bind, of their templates, and of what is decided about a sheet."""
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Self
+
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import HiddenField, SearchField, SelectField, StringField
+from flask_wtf.file import FileField
+from wtforms import BooleanField, Field, HiddenField, IntegerField, SearchField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, Optional, Regexp
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp
 
+from app.cards import rules
 from app.cards.states import LABELS
-from app.runtime.fields import CardNumberField
+from app.kernel.columns import CORPORATE, KINDS, PRIVATE, Cell, Column, Judge, Kind
+from app.kernel.errors import Text
 from app.runtime.forms import StrictForm
+from app.runtime.page import say
 
 
 class BindForm(StrictForm):
+    """The fields that every binding form has; `bind_form` adds the template's columns."""
+
     account = HiddenField(validators=[InputRequired()])
     fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}\Z")])
     form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
-    number = CardNumberField(
-        _("银行卡号"),
-        validators=[InputRequired(_("请输入银行卡号"))],
-        render_kw={"inputmode": "numeric", "autocomplete": "off"},
+    template = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
+    sure = BooleanField(_("已核对，仍按填写的提交"))
+
+    columns: tuple[Column, ...] = ()
+    warnings: Sequence[tuple[str, Text]] = ()
+    """Title of the column and what is odd about it: shown once, submitted when the person is sure."""
+    texts: Mapping[str, str] = MappingProxyType({})
+    """What was filled in, as it will be used."""
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """The fields' own rules, then the judge that reads sheets. In a form it may repair what is a matter of spelling."""
+        if not super().validate(extra_validators):
+            return False
+        typed: list[Cell] = [self[f"c_{column.key}"].data or None for column in self.columns]
+        verdict = Judge(self.columns).judge(typed)
+        self.texts = {column.key: str(cell or "").strip() for column, cell in zip(self.columns, typed, strict=True)}
+        for fault in verdict.faults:
+            self._blame(fault.key, say(fault.text))
+        for fix in verdict.fixes:
+            codes = set(fix.pattern.partition(":")[2].split("+"))
+            if codes <= _SPELLING:
+                self.texts |= fix.cells
+            elif fix.needed:
+                for key, text in fix.cells.items():
+                    self._blame(key, gettext("是不是应为“%(text)s”？请核对后重新填写", text=text))
+        titles = {column.key: column.title for column in self.columns}
+        self.warnings = [(titles[warning.key], warning.text) for warning in verdict.warnings]
+        return not self.errors and (not self.warnings or bool(self.sure.data))
+
+    def _blame(self, key: str, sentence: str) -> None:
+        field = self[f"c_{key}"]
+        field.errors = [*field.errors, sentence]
+
+    def of_template(self) -> Iterator[Field]:
+        """The template's fields, in its order."""
+        return (self[f"c_{column.key}"] for column in self.columns)
+
+
+_SPELLING = frozenset(
+    {"quote", "invisible", "space", "separator", "width", "digits", "case", "prefix", "choice", "date", "amount"}
+)
+"""Repairs that change how something is written, not what it says."""
+
+
+def bind_form(columns: Sequence[Column]) -> type[BindForm]:
+    """The form of one template: a field for each column, named `c_<key>`."""
+    fields: dict[str, Any] = {"columns": tuple(columns)}
+    for column in columns:
+        choices = {Kind.ACCOUNT_TYPE: (PRIVATE, CORPORATE), Kind.CHOICE: column.choices}.get(column.kind)
+        validators: list[Any] = [Optional()]
+        if column.required:
+            validators = [InputRequired(_("必填，没有填"))]
+        look = dict(_LOOKS.get(column.kind, {"autocomplete": "off"}))
+        hint = column.note or (gettext("例如 %(example)s", example=column.example) if column.example else "")
+        if choices is None:
+            field = StringField(column.title, validators, description=hint, render_kw=look)
+        else:
+            options = [SelectChoice(text, text) for text in choices]
+            if not column.required:
+                options.insert(0, SelectChoice("", "—"))
+            field = SelectField(column.title, validators, choices=options, description=hint)
+        fields[f"c_{column.key}"] = field
+    return type("TemplateBindForm", (BindForm,), fields)
+
+
+_LOOKS: dict[Kind, dict[str, str]] = {
+    Kind.CARD: {"inputmode": "numeric", "autocomplete": "off", "maxlength": "40"},
+    Kind.PHONE: {"inputmode": "tel", "autocomplete": "off", "maxlength": "20"},
+    Kind.CNAPS: {"inputmode": "numeric", "autocomplete": "off", "maxlength": "20"},
+    Kind.AMOUNT: {"inputmode": "decimal", "autocomplete": "off", "maxlength": "20"},
+}
+
+
+class AccountForm(StrictForm):
+    account = HiddenField(validators=[InputRequired(), Length(max=32)])
+
+
+class HeldForm(StrictForm):
+    """A deed that only the holder of the account's claim may do."""
+
+    fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}\Z")])
+
+
+class UnbindForm(HeldForm):
+    reason = StringField(_("删除原因"), validators=[InputRequired(_("请写明删除的原因")), Length(min=2, max=200)])
+
+
+class UploadForm(HeldForm):
+    account = HiddenField(validators=[InputRequired()])
+    form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
+    file = FileField(_("表格文件"), validators=[InputRequired(_("请选择要上传的表格"))])
+
+
+class PatternForm(HeldForm):
+    pattern = HiddenField(validators=[InputRequired(), Length(max=200)])
+
+
+class ConfirmForm(HeldForm):
+    seen = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,7}\Z")])
+
+
+class RunForm(HeldForm):
+    row = HiddenField(validators=[Optional(), Regexp(r"[0-9]{1,8}\Z")])
+
+
+def mapping_form(columns: Sequence[Column], header: Sequence[str]) -> type[HeldForm]:
+    """Which column of the file is which of the template: one choice for each."""
+    none = SelectChoice("", _("（文件里没有）"))
+    options = [SelectChoice(str(place), f"{letters(place)} · {title or '—'}") for place, title in enumerate(header)]
+    fields: dict[str, Any] = {}
+    for column in columns:
+        validators: list[Any] = [Optional()]
+        if column.required:
+            validators = [InputRequired(_("必须指定"))]
+        fields[f"c_{column.key}"] = SelectField(column.title, validators, choices=[none, *options])
+    return type("MappingForm", (HeldForm,), fields)
+
+
+def letters(place: int) -> str:
+    """The name of a column as spreadsheets write it: 0 → A, 26 → AA."""
+    found = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        found = chr(65 + rest) + found
+    return found
+
+
+# Templates
+
+
+class DraftForm(StrictForm):
+    """Something done to a draft; `edition` is the one that was seen."""
+
+    edition = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
+
+
+class LikeForm(StrictForm):
+    like = SelectField(_("复制自"), validators=[Optional()])
+
+
+class ActivateForm(DraftForm):
+    note = StringField(_("说明"), validators=[InputRequired(_("请写明改了什么、为什么")), Length(min=2, max=200)])
+
+
+class StepForm(DraftForm):
+    key = HiddenField(validators=[InputRequired(), Length(max=30)])
+    step = HiddenField(validators=[Optional(), AnyOf(("-1", "1"))])
+
+
+def _stripped(text: str | None) -> str | None:
+    return text and text.strip()
+
+
+class ColumnForm(DraftForm):
+    title = StringField(
+        _("列名"),
+        validators=[InputRequired(_("请填写列名")), Length(max=rules.MOST["title"])],
+        filters=[_stripped],
+        description=_("表头里写的名字，也是表单里的名字"),
     )
-    holder = StringField(
-        _("开户人"),
-        validators=[InputRequired(_("请输入开户人姓名")), Length(min=2, max=60)],
-        filters=[lambda it: it and it.strip()],
+    key = StringField(
+        _("键"),
+        validators=[InputRequired(_("请填写键")), Length(max=rules.MOST["key"])],
+        filters=[_stripped],
+        description=_("渠道接口用它取值；小写字母、数字、下划线"),
+        render_kw={"list": "known-keys", "autocomplete": "off", "spellcheck": "false"},
     )
-    bank = StringField(
-        _("开户行"),
-        validators=[InputRequired(_("请输入开户银行")), Length(min=2, max=60)],
-        filters=[lambda it: it and it.strip()],
+    kind = SelectField(_("类型"), choices=[SelectChoice(str(kind), label) for kind, label in KINDS.items()])
+    required = BooleanField(_("必填"))
+    aliases = StringField(
+        _("别名"),
+        validators=[Optional(), Length(max=200)],
+        description=_("别人的表里可能怎么写，用顿号或逗号隔开"),
     )
-    phone = StringField(
-        _("银行预留手机号"),
-        validators=[Optional(), Regexp(r"1[0-9]{10}\Z", message=_("手机号应为 1 开头的 11 位数字"))],
-        render_kw={"inputmode": "tel"},
+    choices = StringField(
+        _("可选项"),
+        validators=[Optional(), Length(max=600)],
+        description=_("用顿号或逗号隔开；类型为“选项”时必填"),
     )
+    pattern = StringField(
+        _("格式"),
+        validators=[Optional(), Length(max=rules.MOST["pattern"])],
+        description=_("正则表达式，须整格符合，例如 [0-9]{6}"),
+        render_kw={"autocomplete": "off", "spellcheck": "false"},
+    )
+    shortest = IntegerField(_("最短"), validators=[Optional(), NumberRange(0, 200)], render_kw={"inputmode": "numeric"})
+    longest = IntegerField(_("最长"), validators=[Optional(), NumberRange(0, 200)], render_kw={"inputmode": "numeric"})
+    example = StringField(_("示例"), validators=[Optional(), Length(max=rules.MOST["example"])], filters=[_stripped])
+    note = StringField(_("填写说明"), validators=[Optional(), Length(max=rules.MOST["note"])], filters=[_stripped])
+
+    @classmethod
+    def of(cls, column: Column, edition: int) -> Self:
+        return cls(
+            formdata=None,
+            edition=str(edition),
+            title=column.title,
+            key=column.key,
+            kind=str(column.kind),
+            required=column.required,
+            aliases="、".join(column.aliases),
+            choices="、".join(column.choices),
+            pattern=column.pattern,
+            shortest=column.shortest or None,
+            longest=column.longest or None,
+            example=column.example,
+            note=column.note,
+        )
+
+    def column(self) -> Column:
+        return Column(
+            key=str(self.key.data),
+            title=str(self.title.data),
+            kind=Kind(self.kind.data),
+            required=bool(self.required.data),
+            aliases=_listed(self.aliases.data, rules.MOST["alias"]),
+            choices=_listed(self.choices.data, rules.MOST["choice"]),
+            pattern=self.pattern.data or "",
+            shortest=self.shortest.data or 0,
+            longest=self.longest.data or 0,
+            example=self.example.data or "",
+            note=self.note.data or "",
+        )
+
+
+def _listed(text: str | None, longest: int) -> tuple[str, ...]:
+    words = (word.strip()[:longest] for word in re.split(r"[、,，;；\n]", text or ""))
+    return tuple(dict.fromkeys(word for word in words if word))
 
 
 class CardFilters(StrictForm):

@@ -6,7 +6,7 @@ has not failed.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -33,6 +33,10 @@ class Interface(StrEnum):
     QUERY = "query"
     FIGURES = "figures"
     BIND_CARD = "bind_card"
+    BIND_CARDS = "bind_cards"
+    LIST_CARDS = "list_cards"
+    UNBIND_CARD = "unbind_card"
+    SETTLE = "settle"
     CALLBACK = "callback"
 
 
@@ -61,6 +65,7 @@ class Order:
     holder: str
     bank: str
     made_at: datetime
+    kind: str = "payout"  # or "settlement": our own money to our own card; the same number rules, never paid twice
 
     def __repr__(self) -> str:
         return f"Order({self.number}, {self.amount})"
@@ -75,9 +80,28 @@ class CardToBind:
     holder: str
     bank: str
     phone: str = ""
+    account_type: str = "private"  # 对私; or "corporate" 对公, whose number is not a PAN
+    details: Mapping[str, str] = field(default_factory=dict)
+    """Other columns of the channel's template, by key: id_number, branch, cnaps, province, city … All of it private."""
 
     def __repr__(self) -> str:
         return f"CardToBind({self.reference})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardToUnbind:
+    """One card as the channel is asked to let it go: by its own name for it, else by the reference it was bound under.
+
+    `card_number`, `holder`: what is known of it here, "" for a card that only the channel knows.
+    """
+
+    reference: str
+    channel_card: str
+    card_number: str = ""
+    holder: str = ""
+
+    def __repr__(self) -> str:
+        return f"CardToUnbind({self.reference or self.channel_card})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +130,61 @@ class BindSeen(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindObservation:
+    """PENDING and `signed`: the channel said that it looks at the card. PENDING and not signed: nothing was proved."""
+
     seen: BindSeen
     signed: bool = False
     channel_card: str = ""
     message: str = ""
+
+
+class UnbindSeen(StrEnum):
+    """What a channel says about a card we asked it to let go. GONE too when it knows no such card."""
+
+    GONE = "gone"
+    REFUSED = "refused"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnbindObservation:
+    """`signed` as in BindObservation."""
+
+    seen: UnbindSeen
+    signed: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedCard:
+    """One card that the channel says is ours. `reference`: under which it was bound, "" if the channel does not say."""
+
+    channel_card: str
+    reference: str
+    number_masked: str
+    holder: str
+    bank: str
+    state: BindSeen
+
+    def __repr__(self) -> str:
+        return f"ListedCard({self.reference or self.channel_card}, {self.state})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardPage:
+    cards: Sequence[ListedCard]
+    next: str  # where the next page begins; "": this was the last one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What one may ask a channel to do with cards and money beside paying. `cards_at_once`: 0 where none are bound."""
+
+    binds: bool
+    cards_at_once: int
+    lists: bool
+    unbinds: bool
+    settles: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +301,47 @@ class BindsCards(ABC):
 
     @abstractmethod
     def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation: ...
+
+
+class BindsManyCards(ABC):
+    """The channel takes many cards in one request, each de-duplicated by its reference: a batch sent again is harmless."""
+
+    cards_at_once: ClassVar[int]
+
+    @abstractmethod
+    def write_bind_many(self, batch: str, cards: Sequence[CardToBind]) -> Request: ...
+
+    @abstractmethod
+    def read_bind_many(self, cards: Sequence[CardToBind], reply: Reply) -> Mapping[str, BindObservation]:
+        """By reference. A card that the answer does not speak of is not in it."""
+
+
+class ListsCards(ABC):
+    """The channel tells which cards are bound, page by page, with masked numbers."""
+
+    @abstractmethod
+    def write_list(self, after: str) -> Request:
+        """`after`: "" for the first page, else the `next` of the page before."""
+
+    @abstractmethod
+    def read_list(self, after: str, reply: Reply) -> CardPage: ...
+
+
+class UnbindsCards(ABC):
+    """The channel lets a card go."""
+
+    @abstractmethod
+    def write_unbind(self, card: CardToUnbind) -> Request: ...
+
+    @abstractmethod
+    def read_unbind(self, card: CardToUnbind, reply: Reply) -> UnbindObservation: ...
+
+
+class Settles(ABC):
+    """The channel pays what may be settled to a card of our own. Answer, query and callback are those of a submit."""
+
+    @abstractmethod
+    def write_settle(self, order: Order) -> Request: ...
 
 
 class ReadsFigures(ABC):

@@ -5,20 +5,17 @@ proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signa
 """
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
-from html import escape
 from typing import TypeVar
-from urllib.parse import quote, quote_plus
 
 from sqlalchemy import ColumnElement, String, Update, case, cast, exists, or_, select, update
 
-from app.channels import queries
+from app.channels import queries, rules
 from app.channels.adapters import ADAPTERS
 from app.channels.contract import (
     Adapter,
@@ -26,9 +23,13 @@ from app.channels.contract import (
     BindObservation,
     BindsCards,
     BindSeen,
+    BindsManyCards,
+    CardPage,
     CardToBind,
+    CardToUnbind,
     Figures,
     Interface,
+    ListsCards,
     Observation,
     Order,
     RawCallback,
@@ -36,10 +37,14 @@ from app.channels.contract import (
     Reply,
     Request,
     Seen,
+    Settles,
+    UnbindObservation,
+    UnbindsCards,
+    UnbindSeen,
     Unreadable,
 )
 from app.channels.models import CallbackInbox, ChannelCall, ChannelSetting
-from app.channels.rules import DROPPED
+from app.channels.rules import DROPPED, Cover
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.errors import gettext_noop
@@ -48,9 +53,7 @@ from app.runtime.db import db, in_transaction, insert, let_go, transaction
 from app.runtime.jobs import Job
 
 READ_CALLBACK = "app.withdrawals.jobs.read_callback"
-_LONGEST_TEXT = 8000
 _AT_ONCE = 500
-_HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=\\u)[0-9A-Fa-f]{4}")
 T = TypeVar("T")
 
 
@@ -63,7 +66,7 @@ class Call:
 
 
 class NoAnswer(Exception):
-    """A question about figures was not answered. The reason is for people."""
+    """A question about figures or cards was not answered. The reason is for people."""
 
 
 def announce(interface: Interface, *, account_id: int, setting_id: int, subject: str) -> Call:
@@ -81,7 +84,10 @@ def announce(interface: Interface, *, account_id: int, setting_id: int, subject:
 def submit(call: Call, order: Order) -> Observation:
     """Hand the order to its channel. NOT_SENT only when not a byte left us."""
     adapter = _adapter(call.setting_id)
-    return _ask_about_order(call, order, adapter.write_submit, adapter.read_submit)
+    write = adapter.write_submit
+    if order.kind == "settlement" and isinstance(adapter, Settles):
+        write = adapter.write_settle
+    return _ask_about_order(call, order, write, adapter.read_submit)
 
 
 def query(call: Call, order: Order) -> Observation:
@@ -98,15 +104,74 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, BindsCards):
         return BindObservation(seen=BindSeen.BOUND)  # a channel without a binding interface
-    private = _private(adapter, card.card_number, card.holder, card.phone)
+    cover = Cover(_private(adapter) | rules.of_card(card))
     request = adapter.write_bind(card)
     try:
         answer = _exchange(
-            call, adapter, request, lambda reply: adapter.read_bind(card, reply), private, lambda it: it.message
+            call, adapter, request, lambda reply: adapter.read_bind(card, reply), cover, lambda it: it.message
         )
     except (http.NotSent, http.Unanswered, Unreadable):
         return BindObservation(seen=BindSeen.PENDING)
-    return replace(answer, message=_shown(answer.message, private))
+    return replace(answer, message=cover.over(answer.message))
+
+
+def bind_cards(call: Call, batch: str, cards: Sequence[CardToBind]) -> Mapping[str, BindObservation]:
+    """Ask the channel to bind many cards at once. Each reference has its answer: PENDING, not signed, if nothing is proved."""
+    adapter = _adapter(call.setting_id)
+    assert isinstance(adapter, BindsManyCards), "ask `abilities` first"
+    assert 0 < len({card.reference for card in cards}) == len(cards) <= adapter.cards_at_once
+    private = _private(adapter)
+    for card in cards:
+        private |= rules.of_card(card)
+    cover = Cover(private)
+    request = adapter.write_bind_many(batch, cards)
+    try:
+        told = _exchange(
+            call, adapter, request, lambda reply: adapter.read_bind_many(cards, reply), cover, _all_messages
+        )
+    except (http.NotSent, http.Unanswered, Unreadable):
+        told = {}
+    unknown = BindObservation(seen=BindSeen.PENDING)
+    answers = {card.reference: told.get(card.reference, unknown) for card in cards}
+    return {reference: replace(it, message=cover.over(it.message)) for reference, it in answers.items()}
+
+
+def list_cards(call: Call, after: str) -> CardPage:
+    """One page of the cards that the channel says are bound, or NoAnswer. `after`: "" or the `next` of the page before."""
+    adapter = _adapter(call.setting_id)
+    if not isinstance(adapter, ListsCards):
+        raise NoAnswer(gettext_noop("该渠道没有查询已绑卡的接口"))
+    request, private = adapter.write_list(after), _private(adapter)
+
+    def read(reply: Reply) -> CardPage:
+        page = adapter.read_list(after, reply)
+        for card in page.cards:
+            private.update({card.number_masked: rules.masked_again(card.number_masked)} | rules.of_names(card.holder))
+        return page
+
+    try:
+        # Only a page that was read tells whom it names: any other is not kept.
+        page = _exchange(call, adapter, request, read, Cover(private), lambda _: "", keeps_unread=False)
+    except (http.NotSent, http.Unanswered, Unreadable) as problem:
+        raise NoAnswer(str(problem)) from problem
+    return replace(
+        page, cards=[replace(card, number_masked=rules.masked_again(card.number_masked)) for card in page.cards]
+    )
+
+
+def unbind_card(call: Call, card: CardToUnbind) -> UnbindObservation:
+    """Ask the channel to let a card go. PENDING when it is not known whether it did; asking again is harmless."""
+    adapter = _adapter(call.setting_id)
+    assert isinstance(adapter, UnbindsCards), "ask `abilities` first"
+    cover = Cover(_private(adapter, card.card_number, card.holder))
+    request = adapter.write_unbind(card)
+    try:
+        answer = _exchange(
+            call, adapter, request, lambda reply: adapter.read_unbind(card, reply), cover, lambda it: it.message
+        )
+    except (http.NotSent, http.Unanswered, Unreadable):
+        return UnbindObservation(seen=UnbindSeen.PENDING)
+    return replace(answer, message=cover.over(answer.message))
 
 
 def figures(call: Call, day: date) -> Figures:
@@ -114,9 +179,9 @@ def figures(call: Call, day: date) -> Figures:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, ReadsFigures):
         raise NoAnswer(gettext_noop("该渠道没有余额与汇总接口"))
-    request, private = adapter.write_figures(day), _private(adapter)
+    request, cover = adapter.write_figures(day), Cover(_private(adapter))
     try:
-        return _exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), private, lambda _: "")
+        return _exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: "")
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
 
@@ -223,17 +288,17 @@ def _ask_about_order(
     read: Callable[[Order, Reply], Observation],
 ) -> Observation:
     adapter = _adapter(call.setting_id)
-    private = _private(adapter, order.card_number, order.holder)
+    cover = Cover(_private(adapter, order.card_number, order.holder))
     try:
         seen = _exchange(
             call,
             adapter,
             write(order),
             lambda reply: read(order, reply),
-            private,
+            cover,
             lambda seen: f"{seen.seen}|{seen.word}|{seen.message}",
         )
-        return replace(seen, word=_shown(seen.word, private), message=_shown(seen.message, private))
+        return replace(seen, word=cover.over(seen.word), message=cover.over(seen.message))
     except http.NotSent:
         return Observation(seen=Seen.NOT_SENT)  # why is in the call log: `message` is what the channel says
     except (http.Unanswered, Unreadable):
@@ -245,8 +310,10 @@ def _exchange(
     adapter: Adapter,
     request: Request,
     read: Callable[[Reply], T],
-    private: Mapping[str, str],
+    cover: Cover,
     told: Callable[[T], str],
+    *,
+    keeps_unread: bool = True,
 ) -> T:
     """Send, read, and complete the call's row whatever happens. Raises what http and the adapter raise."""
     let_go()
@@ -264,7 +331,7 @@ def _exchange(
         record["http_status"] = answer.status
         result = read(reply)
         record["outcome"] = "ok"
-        seen, _, rest = _shown(told(result), private).partition("|")
+        seen, _, rest = cover.over(told(result)).partition("|")
         word, _, message = rest.partition("|")
         record |= {"seen": seen[:20] if rest else "", "word": word[:60], "message": (message or seen)[:300]}
         return result
@@ -276,14 +343,15 @@ def _exchange(
         raise
     except Unreadable as problem:
         outcome = "bad_signature" if isinstance(problem, BadSignature) else "unreadable"
-        record |= {"outcome": outcome, "message": _shown(problem.reason, private)[:300]}
+        record |= {"outcome": outcome, "message": cover.over(problem.reason)[:300]}
         raise
     finally:
+        kept = reply if keeps_unread or record["outcome"] == "ok" else None
+        record["duration_ms"] = int((time.monotonic() - started) * 1000)
         record |= {
-            "duration_ms": int((time.monotonic() - started) * 1000),
-            "request": _shown(f"{request.method} {request.path}\n\n{_text(request.body)}", private),
-            "signed_text": _shown(request.signed_text, private),
-            "reply": _shown(_text(reply.body), private) if reply else "",
+            "request": cover.over(f"{request.method} {request.path}\n\n{_text(request.body)}"),
+            "signed_text": cover.over(request.signed_text),
+            "reply": cover.over(_text(kept.body)) if kept else "",
         }
         with transaction():
             db.session.execute(update(ChannelCall).where(ChannelCall.id == call.id).values(**record))
@@ -293,30 +361,15 @@ def _text(body: bytes) -> str:
     return body.decode(errors="backslashreplace")
 
 
-def _private(adapter: Adapter, card_number: str = "", *names: str) -> Mapping[str, str]:
+def _all_messages(told: Mapping[str, BindObservation]) -> str:
+    """What the channel said about a batch, each sentence once."""
+    return "；".join(dict.fromkeys(it.message.replace("|", "/") for it in told.values() if it.message))
+
+
+def _private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
     """What must not be shown of this call, and what stands in its place."""
     secrets = [adapter.given[setting.name] for setting in adapter.settings if setting.secret]
-    covers = {card_number: mask(card_number)} | {name: name[:1] + "**" for name in names}
-    return {value: cover for value, cover in (covers | dict.fromkeys(secrets, "******")).items() if value}
-
-
-def _shown(text: str, private: Mapping[str, str]) -> str:
-    """A text fit for people and for the database: cards masked, secrets and names out, however they are written."""
-    text = text.replace("\0", "\N{SYMBOL FOR NULL}")  # PostgreSQL cannot hold it
-    for value, cover in private.items():
-        for spelling in _spellings(value):
-            text = text.replace(spelling, cover)
-    # Somewhat more than is kept: a card that the end cuts in two is still found.
-    return mask_runs(text[: _LONGEST_TEXT + 100])[:_LONGEST_TEXT]
-
-
-def _spellings(value: str) -> set[str]:
-    """As JSON, a form, a URL or XML may write it, in both cases of their hexadecimal digits."""
-    written: set[str] = set()
-    for it in (value, value.replace("&", "＆")):  # so some adapters write it where "&" parts the fields
-        written |= {it, json.dumps(it)[1:-1], json.dumps(it, ensure_ascii=False)[1:-1], escape(it)}
-        written |= {quote(it, safe=""), quote_plus(it), quote(it)}
-    return written | {_HEXADECIMAL.sub(lambda found: found[0].swapcase(), one) for one in written}
+    return {card_number: mask(card_number)} | rules.of_names(*names) | dict.fromkeys(secrets, rules.HIDDEN)
 
 
 def _adapter(setting_id: int) -> Adapter:

@@ -34,6 +34,7 @@ class ChannelAccount(Model):
     __table_args__ = (
         CheckConstraint("fee_fixed_minor >= 0 AND fee_rate_ppm >= 0", name="fee_not_negative"),
         CheckConstraint("single_limit_minor > 0", name="single_limit_positive"),
+        CheckConstraint("bind_per_s > 0", name="bind_rate_positive"),
         UniqueConstraint("channel_id", "merchant_no"),
     )
 
@@ -47,6 +48,8 @@ class ChannelAccount(Model):
     single_limit: Mapped[Money] = mapped_column("single_limit_minor")
     fee_fixed: Mapped[Money] = mapped_column("fee_fixed_minor", default=ZERO)
     fee_rate_ppm: Mapped[int] = mapped_column(default=0)
+    bind_per_s: Mapped[int] = mapped_column(default=20)
+    """How many cards a second this account may ask to bind, one by one."""
     figures_failed_at: Mapped[datetime | None]
     figures_failure: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

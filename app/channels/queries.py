@@ -31,6 +31,7 @@ class Account:
     """A channel account with its channel, as a plain value."""
 
     id: int
+    channel_id: int
     number: str
     name: str
     merchant_no: str
@@ -44,6 +45,7 @@ class Account:
     fee_rate_ppm: int
     query_waits_s: str
     resend_window_s: int
+    bind_per_s: int
     figures_failed_at: datetime | None
     figures_failure: str
 
@@ -82,6 +84,22 @@ def account(number: str) -> Account:
 def find(code: str) -> Channel | None:
     """A channel by its code."""
     return db.session.scalars(select(Channel).where(Channel.code == code)).one_or_none()
+
+
+def channel(code: str) -> Channel:
+    """By its code; NotThere otherwise, and for whom it is foreign."""
+    codes = identity.channels()
+    found = find(code) if "\0" not in code and (codes is None or code in codes) else None
+    if found is None:
+        raise NotThere(code)
+    return found
+
+
+def channels() -> Sequence[Channel]:
+    """Every channel that the person at the screen may see, by name."""
+    codes = identity.channels()
+    found = select(Channel).order_by(Channel.name)
+    return db.session.scalars(found if codes is None else found.where(Channel.code.in_(codes))).all()
 
 
 def account_by_id(account_id: int) -> Account:
@@ -254,6 +272,7 @@ def problems() -> list[str]:
 def _accounts() -> Select[*tuple[Any, ...]]:
     found = select(
         ChannelAccount.id,
+        ChannelAccount.channel_id,
         ChannelAccount.number,
         ChannelAccount.name,
         ChannelAccount.merchant_no,
@@ -267,6 +286,7 @@ def _accounts() -> Select[*tuple[Any, ...]]:
         ChannelAccount.fee_rate_ppm,
         Channel.query_waits_s,
         Channel.resend_window_s,
+        ChannelAccount.bind_per_s,
         ChannelAccount.figures_failed_at,
         ChannelAccount.figures_failure,
     )

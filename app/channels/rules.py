@@ -1,10 +1,20 @@
 """What is allowed and how long things last, as plain functions of plain values."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import cached_property
+from html import escape
+from urllib.parse import quote, quote_plus
 
+from app.channels.contract import CardToBind
+from app.kernel.bank_card import mask, mask_runs, normalise
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import Money
+
+_HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=\\u)[0-9A-Fa-f]{4}|(?<=%5Cu)[0-9A-Fa-f]{4}")
+_HEAD, _TAIL = re.compile("[0-9]+"), re.compile("[0-9]{4}$")
 
 LEASE_S = 600
 """A claim lives ten minutes from the last sign of its holder's page."""
@@ -16,6 +26,11 @@ LOOK_BACK_DAYS = 30
 
 KEEP_SESSIONS_DAYS = 365
 """How long it is known of a session that it was, and from which browser."""
+LONGEST_TEXT = 8000
+"""So much is kept of what was said in a call."""
+_LOOKED_AT = LONGEST_TEXT + 100
+"""Somewhat more than is kept: a card that the end cuts in two is still found."""
+HIDDEN = "******"
 DROPPED = gettext_noop("（已按保存期限或个人信息要求删除）")
 """What stands where the words of a call were."""
 
@@ -43,6 +58,10 @@ INTERFACES = {
     "query": gettext_noop("查询结果"),
     "figures": gettext_noop("余额与汇总"),
     "bind_card": gettext_noop("绑定银行卡"),
+    "bind_cards": gettext_noop("批量绑卡"),
+    "list_cards": gettext_noop("查询已绑卡"),
+    "unbind_card": gettext_noop("解绑银行卡"),
+    "settle": gettext_noop("提交结算"),
     "callback": gettext_noop("回调"),
 }
 
@@ -61,6 +80,18 @@ def reason(text: str) -> str:
     """A sentence of ours as it was written down (see Unreadable), for the reader's language."""
     what, colon, detail = text.partition("：")
     return Text("%(what)s：%(detail)s", what=Text(what), detail=detail) if colon else Text(what)
+
+
+def masked_again(text: str) -> str:
+    """A number that a channel says is masked, in our own form: whatever it sends, no more than first six and last four."""
+    number = normalise(text)
+    if not number or (number.isascii() and number.isdigit()):
+        return mask(number)
+    head, tail = _HEAD.match(number), _TAIL.search(number)
+    last = tail[0] if tail else ""
+    if head is None or len(head[0]) < 6 or len(number) < 12:
+        return f"**** {last}"
+    return f"{head[0][:4]} {head[0][4:6]}** **** {last}"
 
 
 def fee(amount: Money, *, fixed: Money, rate_ppm: int) -> Money:
@@ -87,3 +118,80 @@ def wait_after(schedule: tuple[int, ...], asked: int) -> int:
 def require_enabled(*, channel: bool, account: bool, name: str) -> None:
     if not (channel and account):
         raise Refused("渠道账号“%(name)s”已停用，不能办理业务", name=name, advice="请联系管理员启用，或换一个渠道账号")
+
+
+def of_card(card: CardToBind) -> dict[str, str]:
+    """What is private of a card, and what stands in its place."""
+    return of_names(*card.details.values(), card.phone, card.holder) | {card.card_number: mask(card.card_number)}
+
+
+def of_names(*names: str) -> dict[str, str]:
+    return {name: f"{name[:1] if len(name) > 1 else ''}**" for name in names}
+
+
+class Cover:
+    """Makes texts fit for people and for the database: cards masked, secrets and names out, however they are written.
+
+    A batch has thousands of values and a long text: each place of it is looked up once, by the lengths that a value with
+    these first two letters may have. Prepared when it is first needed, from what is private by then.
+    """
+
+    def __init__(self, private: Mapping[str, str]) -> None:
+        self._private = private
+
+    @cached_property
+    def _covers(self) -> Mapping[str, str]:
+        return {it: cover for value, cover in self._private.items() if value for it in _spellings(value)}
+
+    @cached_property
+    def _lengths(self) -> Mapping[str, Sequence[int]]:
+        found: dict[str, set[int]] = {}
+        for spelling in self._covers:
+            found.setdefault(spelling[:2], set()).add(len(spelling))
+        # One letter alone may be a value too.
+        return {start: sorted(them | found.get(start[:1], set()), reverse=True) for start, them in found.items()}
+
+    def over(self, text: str) -> str:
+        text = text.replace("\0", "\N{SYMBOL FOR NULL}")  # PostgreSQL cannot hold it
+        shown, at = "", 0
+        for start, end, cover in self._found(text):
+            shown, at = f"{shown}{text[at:start]}{cover}", end
+        shown += text[at : at + _LOOKED_AT]
+        return mask_runs(shown[:_LOOKED_AT])[:LONGEST_TEXT]
+
+    def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where values stand, and their covers, until enough is looked at. Values that overlap are covered as one."""
+        lengths, covers = self._lengths.get, self._covers.get
+        start, end, cover, size = 0, 0, "", 0  # the last span, and how long the text to its end is with its cover
+        for at in range(len(text)):
+            if size + at - end > _LOOKED_AT:
+                break
+            for length in lengths(text[at : at + 2]) or lengths(text[at]) or ():
+                found = covers(text[at : at + length])
+                if found is None:
+                    continue
+                if at >= end:
+                    if end:
+                        yield start, end, cover
+                    size += at - end + len(found)
+                    start, end, cover = at, at + length, found
+                elif at + length > end:
+                    size += len(HIDDEN) - len(cover)
+                    end, cover = at + length, HIDDEN
+                break
+        if end:
+            yield start, end, cover
+
+
+def _spellings(value: str) -> set[str]:
+    """As JSON, a form, a URL or XML may write it, in both cases of their hexadecimal digits; long numbers also in fours."""
+    if value.isascii() and value.isalnum():
+        fours = [value[at : at + 4] for at in range(0, len(value), 4)]
+        return {value, " ".join(fours), "-".join(fours)} if value.isdigit() and len(value) >= 8 else {value}
+    written: set[str] = set()
+    for it in {value, value.replace("&", "＆")}:  # so some adapters write it where "&" parts the fields
+        written |= {it, json.dumps(it)[1:-1], json.dumps(it, ensure_ascii=False)[1:-1], escape(it)}
+        written |= {quote(it, safe=""), quote_plus(it), quote(it)}
+        in_json = json.dumps(it)[1:-1].replace("&", "＆")
+        written |= {in_json, quote_plus(in_json), quote_plus(json.dumps(it)[1:-1])}
+    return written | {_HEXADECIMAL.sub(lambda found: found[0].swapcase(), one) for one in written}

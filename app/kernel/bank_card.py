@@ -5,12 +5,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Self
 
-from stdnum import luhn
-
 from app.kernel.errors import Malformed
 
 # ISO/IEC 7812: 12 to 19 digits; mainland cards are 16, 17 or 19.
 _DIGITS = re.compile(r"[0-9]{12,19}", re.ASCII)
+_CORPORATE = re.compile(r"[0-9]{6,32}", re.ASCII)
 # Separators that people and other programs put between digits: blanks of all widths, zero-width marks, dashes.
 _SEPARATORS = re.compile(r"[\s\u00a0\u200b-\u200f\u2060\ufeff\u3000-]+")
 # In free text: groups of digits (half- or full-width) with up to three of those marks between them, on one line.
@@ -20,7 +19,7 @@ _CHAIN = re.compile(f"{_GROUP.pattern}(?:[ \t\u00a0\u2000-\u200f\u2060\u3000\ufe
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BankCard:
-    """The number of a private (对私) card that passed Luhn. Its repr is masked: it cannot leak into a log."""
+    """The number of a private (对私) card that passed Luhn, or of a company's account. Its repr is masked, for logs."""
 
     number: str
 
@@ -32,8 +31,16 @@ class BankCard:
             raise Malformed("卡号只能是数字（可以有空格）")
         if _DIGITS.fullmatch(number) is None:
             raise Malformed("卡号应为 12 到 19 位数字，现在是 %(count)d 位", count=len(number))
-        if not luhn.is_valid(number):
+        if not passes_luhn(number):
             raise Malformed("卡号校验不通过（Luhn）：可能有一位输错了，请核对")
+        return cls(number)
+
+    @classmethod
+    def parse_corporate(cls, text: str) -> Self:
+        """The number of a company's account (对公账户): no card, so without Luhn, and of any length banks use."""
+        number = normalise(text)
+        if _CORPORATE.fullmatch(number) is None:
+            raise Malformed("对公账号应为 6 到 32 位数字")
         return cls(number)
 
     @property
@@ -48,6 +55,16 @@ class BankCard:
         return f"BankCard({self.masked})"
 
     __str__ = __repr__
+
+
+_AS_IS = bytes(int(chr(code)) if chr(code) in "0123456789" else 0 for code in range(256))
+_DOUBLED = bytes(sum(divmod(2 * int(chr(code)), 10)) if chr(code) in "0123456789" else 0 for code in range(256))
+
+
+def passes_luhn(digits: str) -> bool:
+    """ISO/IEC 7812-1, Annex B, over ASCII digits. As `stdnum.luhn` says, in a tenth of its time: sheets have 100,000 rows."""
+    raw = digits.encode()
+    return (sum(raw[-1::-2].translate(_AS_IS)) + sum(raw[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 def normalise(text: str) -> str:
@@ -88,7 +105,7 @@ def _cards_in(text: str) -> list[tuple[int, int]]:
                 digits += normalise(last.group())
                 if len(digits) > 19:
                     break
-                if len(digits) >= 12 and luhn.is_valid(digits):
+                if len(digits) >= 12 and passes_luhn(digits):
                     if found and group.start() < found[-1][1]:
                         found[-1] = found[-1][0], max(found[-1][1], last.end())
                     else:

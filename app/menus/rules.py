@@ -37,6 +37,8 @@ DEFAULTS = (
     Default("live.dashboard", gettext_noop("渠道看板"), "Channel board", "layout-dashboard", "d"),
     Default("withdrawals.index", gettext_noop("提现"), "Withdrawals", "send", "w"),
     Default("cards.index", gettext_noop("银行卡"), "Bank cards", "credit-card", "c"),
+    Default("card_uploads.index", gettext_noop("批量绑卡"), "Bulk binding", "upload", "b"),
+    Default("card_templates.index", gettext_noop("绑定模版"), "Binding templates", "file-spreadsheet", "t"),
     Default("channels.index", gettext_noop("渠道管理"), "Channels", "plug-connected", "p"),
     Default("ledger.index", gettext_noop("资金账本"), "Ledger", "books", "l"),
     Default(

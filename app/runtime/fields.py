@@ -4,7 +4,6 @@ from typing import Any
 
 from wtforms import StringField
 
-from app.kernel.bank_card import BankCard
 from app.kernel.errors import Malformed
 from app.kernel.money import Money
 from app.runtime.page import say
@@ -25,19 +24,3 @@ class MoneyField(StringField):  # type: ignore[misc]
     def _value(self) -> str:
         typed: str = getattr(self, "typed", "")
         return typed or (self.data.yuan if self.data is not None else "")
-
-
-class CardNumberField(StringField):  # type: ignore[misc]
-    """A private bank card's number; `data` is a BankCard or None."""
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        self.typed = str(valuelist[0]).strip() if valuelist else ""
-        self.data = None
-        if self.typed:
-            try:
-                self.data = BankCard.parse(self.typed)
-            except Malformed as problem:
-                raise ValueError(say(problem.text)) from None
-
-    def _value(self) -> str:
-        return getattr(self, "typed", "")

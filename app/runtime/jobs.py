@@ -3,11 +3,12 @@ conditional UPDATE and a growing fence. Duplicated, lost and late nudges are har
 """
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from flask import current_app
@@ -19,12 +20,15 @@ from app.kernel import clock
 from app.runtime import queue
 from app.runtime.db import Key, Model, after_commit, changed, db, in_transaction, insert, lease_now, transaction
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 LEASE_S = 120
 """How long a claimed row is left alone: longer than any single job may take (HTTP total time-out is 30 s)."""
 LONGEST_BACKOFF_S = 300
 ROWS_A_DRAIN = 200
+LONGEST_DRAIN_S = 240
+"""After so long a drain takes no more rows, well within RQ's time-out of ten minutes; another nudge goes on."""
 BEAT_EVERY_S = 5.0
 LOOK_AGAIN_S = 0.25
 
@@ -144,21 +148,23 @@ def drain(line: str) -> int:
     """Do what is due on this line, up to 200 rows, many at a time. The RQ job, and the tests' way to let work happen."""
     queue.nudge_taken(line)
     beat(f"worker:{line}")
+    begun = time.monotonic()
     with ThreadPoolExecutor(max_workers=config().worker_threads, thread_name_prefix=line) as pool:
-        done = _work_off(line, pool)
-    if done >= ROWS_A_DRAIN:
+        done = _work_off(line, pool, until=begun + LONGEST_DRAIN_S)
+    if done >= ROWS_A_DRAIN or time.monotonic() - begun >= LONGEST_DRAIN_S:
         queue.nudge(line)
     return done
 
 
-def _work_off(line: str, pool: ThreadPoolExecutor) -> int:
+def _work_off(line: str, pool: ThreadPoolExecutor, *, until: float) -> int:
     """A row that waits for a slow channel keeps its own thread; the others take the next rows that are due."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    run_inside = inside(run)
     taken, running, beaten = 0, set[Future[None]](), time.monotonic()
     while True:
-        claimed = claim(line, limit=min(config().worker_threads - len(running), ROWS_A_DRAIN - taken))
+        limit = min(config().worker_threads - len(running), ROWS_A_DRAIN - taken)
+        claimed = claim(line, limit=limit) if time.monotonic() < until else []
         taken += len(claimed)
-        running |= {pool.submit(_run_in, app, job) for job in claimed}
+        running |= {pool.submit(run_inside, job) for job in claimed}
         if not running:
             return taken
         finished, running = wait(running, timeout=LOOK_AGAIN_S)
@@ -249,9 +255,15 @@ def _just_now(now: datetime, every_s: float) -> tuple[datetime, datetime]:
     return now - period + timedelta(microseconds=1), now + period
 
 
-def _run_in(app: Any, job: Claimed) -> None:
-    with app.app_context():
-        run(job)
+def inside(call: Callable[..., T]) -> Callable[..., T]:
+    """The same call for a thread of a job's own: it runs inside the application, with a session of its own."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def run_inside(*arguments: Any) -> T:
+        with app.app_context():
+            return call(*arguments)
+
+    return run_inside
 
 
 def _finish(job: Claimed) -> None:

@@ -12,7 +12,7 @@ from app.kernel import clock
 from app.kernel.errors import Text
 
 
-def page(template: str, status: int = 200, **context: Any) -> Response:
+def page(template: str, status: int = 200, /, **context: Any) -> Response:
     """Render the whole page, or only the region HTMX is about to replace. A history restore always gets the page."""
     source = current_app.jinja_env.get_template(template)
     region = _region()

@@ -23,6 +23,8 @@ class Line(StrEnum):
     """The queues. Each worker process listens on exactly one."""
 
     CHANNEL = "channel"
+    SHEETS = "sheets"
+    """What works on many rows for long: it must not keep a withdrawal waiting."""
 
 
 def init(app: Flask, url: str) -> None:

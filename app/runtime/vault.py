@@ -6,8 +6,10 @@ another row does not open. Every other purpose has a key of its own, derived fro
 
 import hmac
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
+from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -53,6 +55,12 @@ def blind_index(value: str, *, purpose: str) -> str:
     return hmac.new(key_for(f"blind index: {purpose}"), value.encode(), sha256).hexdigest()
 
 
+def blind_indexer(purpose: str) -> Callable[[str], bytes]:
+    """`blind_index` for a hundred thousand values: as 32 bytes, the key derived once."""
+    key = key_for(f"blind index: {purpose}")
+    return lambda value: hmac.digest(key, value.encode(), "sha256")
+
+
 def fingerprint(secret: str) -> str:
     """What a page may show of a key: enough to compare, nothing to use."""
     return blind_index(secret, purpose="fingerprint")[:12]
@@ -77,3 +85,34 @@ def _derive(secret: str, purpose: str) -> bytes:
 
 def _place(table: str, column: str, row: str) -> bytes:
     return f"{table}|{column}|{row}".encode()
+
+
+class DataKey:
+    """A key for the bytes of one thing, which is itself kept sealed: forget it, and nobody can read them any more."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher, self._key = AESGCM(key), key
+
+    @classmethod
+    def new(cls) -> Self:
+        return cls(os.urandom(32))
+
+    @classmethod
+    def opened(cls, sealed: str, *, table: str, column: str, row: str) -> Self:
+        """The key that was sealed here, or Sealed."""
+        return cls(bytes.fromhex(unseal(sealed, table=table, column=column, row=row)))
+
+    def sealed(self, *, table: str, column: str, row: str) -> str:
+        return seal(self._key.hex(), table=table, column=column, row=row)
+
+    def seal(self, plain: bytes, *, place: str) -> bytes:
+        """nonce + ciphertext, bound to its place: moved elsewhere it does not open."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, plain, place.encode())
+
+    def unseal(self, raw: bytes, *, place: str) -> bytes:
+        """The plain bytes, or Sealed."""
+        try:
+            return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], place.encode())
+        except InvalidTag:
+            raise Sealed(f"{place} does not open") from None

@@ -101,6 +101,19 @@ def list_payouts() -> Response:
     return jsonify(payouts=rows)
 
 
+@control.get("/control/cards")
+def list_cards() -> Response:
+    with house().store.reading() as tx:
+        rows = reports.cards(
+            tx,
+            manner=request.args.get("manner", ""),
+            merchant_no=request.args.get("merchant", ""),
+            after_id=request.args.get("after_id", 0, int),
+            limit=request.args.get("limit", 1000, int),
+        )
+    return jsonify(cards=rows)
+
+
 @control.post("/control/payouts/<int:payout_id>/<verb>")
 def decide(payout_id: int, verb: str) -> Response:
     if verb not in DECISIONS:

@@ -10,11 +10,22 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from app.sandbox import cards, merchants, payouts, switches
-from app.sandbox.cards import CardToBind
+from app.sandbox.cards import BindMany, CardToBind, ListCards, Unbind
 from app.sandbox.faults import NORMAL, Fault, Say
 from app.sandbox.house import house
 from app.sandbox.manners import MANNERS
-from app.sandbox.manners.manner import Asked, AskFigures, Incoming, Manner, Outgoing, Query, Rejected, Voice
+from app.sandbox.manners.manner import (
+    Asked,
+    AskFigures,
+    BindsMany,
+    Incoming,
+    KeepsCards,
+    Manner,
+    Outgoing,
+    Query,
+    Rejected,
+    Voice,
+)
 from app.sandbox.merchants import Merchant
 from app.sandbox.payouts import Payout, Submit
 from app.sandbox.states import State
@@ -89,13 +100,43 @@ def _answer(tx: sqlite3.Connection, case: Case) -> tuple[Outgoing, Fault]:
         case Query(order_no=order_no):
             payout = None if fault.hidden_queries else payouts.look(tx, case.merchant, order_no)
             return _payout(case, payout, fault, order_no=order_no), fault
-        case CardToBind():
-            card = cards.bind(tx, case.merchant, case.asked)
-            outgoing = case.manner.card(voice, card)
         case AskFigures(day=day):
             account = merchants.account_on(tx, case.merchant, day)
             outgoing = case.manner.figures(voice, account) if account else case.manner.problem(voice, "no_day")
+        case _:
+            # Nothing was taken in, and the fault sees to it that no proper answer leaves.
+            outgoing = _cards(tx, case, voice, fault) if fault.taken else case.manner.problem(voice, "busy")
     return case.manner.problem(voice, "busy") if fault.say is Say.BUSY else outgoing, fault
+
+
+def _cards(tx: sqlite3.Connection, case: Case, voice: Voice, fault: Fault) -> Outgoing:
+    """What is asked about cards; all of a batch in this one transaction."""
+    manner, merchant, asked = case.manner, case.merchant, case.asked
+    of_another = fault.say is Say.OF_ANOTHER
+    match asked:
+        case CardToBind():
+            card = cards.bind(tx, merchant, asked)
+            return manner.card(voice, replace(card, reference=_another(card.reference)) if of_another else card)
+        case BindMany():
+            assert isinstance(manner, BindsMany)
+            told = cards.bind_many(tx, merchant, asked)
+            if of_another and told:
+                told[0] = replace(told[0], reference=_another(told[0].reference))
+            return manner.cards(voice, asked.batch, told)
+        case ListCards():
+            assert isinstance(manner, KeepsCards)
+            page = cards.page(tx, merchant, asked, size=manner.page_size)
+            if page is None:
+                return manner.problem(voice, "malformed")
+            return manner.card_page(voice, replace(page, after=_another(page.after)) if of_another else page)
+        case Unbind():
+            assert isinstance(manner, KeepsCards)
+            unbound = cards.unbind(tx, merchant, asked)
+            if of_another:
+                other = replace(asked, token=_another(asked.token), reference=_another(asked.reference))
+                unbound = replace(unbound, asked=other)
+            return manner.unbound(voice, unbound)
+    raise AssertionError(asked)
 
 
 def _submit(tx: sqlite3.Connection, case: Case, asked: Submit, forced: Fault | None) -> tuple[Outgoing, Fault]:
@@ -123,10 +164,14 @@ def _payout(case: Case, payout: Payout | None, fault: Fault, *, order_no: str) -
     if fault.say is Say.BUSY:
         return case.manner.problem(case.voice(fault), "busy", order_no=order_no)
     if fault.say is Say.OF_ANOTHER:
-        payout = replace(payout, order_no=f"{payout.order_no[:-1]}{'0' if payout.order_no[-1] != '0' else '1'}")
+        payout = replace(payout, order_no=_another(payout.order_no))
     if fault.say is Say.AFTER_CALLBACK:  # the answer was written before the callback, and travels longer
         payout = replace(payout, state=State.PROCESSING)
     return case.manner.payout(case.voice(fault), payout)
+
+
+def _another(number: str) -> str:
+    return f"{number[:-1]}{'1' if number.endswith('0') else '0'}"
 
 
 def _shut(manner: Manner) -> Response | None:

@@ -30,6 +30,7 @@ class Submit:
     card_number: str
     holder: str
     bank: str
+    kind: str = "payout"  # or "settlement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Payout:
     channel_no: str
     amount_minor: int
     fee_minor: int
+    kind: str
     state: State
     reason: str
     hidden_queries: int
@@ -64,7 +66,7 @@ def take(
     known = latest(tx, merchant, asked.order_no)
     # A known number is looked at before anything is checked: the answer to a re-send is the first one's state.
     if known is not None and (deduplicates or known.state is State.REFUSED):
-        same = known.amount_minor == asked.amount_minor
+        same = (known.amount_minor, known.kind) == (asked.amount_minor, asked.kind)
         return Taken(payout=known if same else None, fault=forced or NORMAL, problem="" if same else "different")
     if not fault.taken:
         return Taken(payout=None, fault=fault)
@@ -164,16 +166,24 @@ def _count_submit(tx: sqlite3.Connection, merchant: Merchant, order_no: str) -> 
 
 def _refusal(tx: sqlite3.Connection, merchant: Merchant, asked: Submit) -> str:
     """Why a payout is refused without anybody's wishing so, or ""."""
-    if not (asked.card_number.isascii() and asked.card_number.isdigit() and 12 <= len(asked.card_number) <= 19):
+    known = tx.execute(
+        """
+        SELECT holder, state, account_type FROM cards WHERE merchant_id = ? AND card_number = ?
+        ORDER BY state = 'bound' DESC, state = 'unbound' DESC, id
+        """,
+        (merchant.id, asked.card_number),
+    ).fetchone()
+    corporate = known is not None and known["account_type"] == "corporate"  # such a number has any length
+    if not corporate and not (asked.card_number.isascii() and asked.card_number.isdigit()):
         return "card"
+    if not corporate and not 12 <= len(asked.card_number) <= 19:
+        return "card"
+    if known is not None and known["state"] == "unbound":
+        return "card_not_bound"
     if merchant.needs_bound_cards:
-        bound = tx.execute(
-            "SELECT holder FROM cards WHERE merchant_id = ? AND card_number = ? AND state = 'bound'",
-            (merchant.id, asked.card_number),
-        ).fetchone()
-        if bound is None:
+        if known is None or known["state"] != "bound":
             return "card_not_bound"
-        if bound["holder"] != asked.holder:
+        if known["holder"] != asked.holder:
             return "name"
     enough = asked.amount_minor + merchant.payout_fee_minor <= merchant.account().settleable_minor
     return "" if enough else "balance"
@@ -192,9 +202,9 @@ def _insert(
     state = State.REFUSED if refusal else State.PROCESSING
     payout_id = tx.execute(
         """
-        INSERT INTO payouts (merchant_id, order_no, copy, channel_no, amount_minor, fee_minor, card_number, holder, bank,
-            fault, state, reason, hidden_queries, accepted_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO payouts (merchant_id, order_no, copy, channel_no, amount_minor, fee_minor, kind, card_number, holder,
+            bank, fault, state, reason, hidden_queries, accepted_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
             merchant.id,
@@ -203,6 +213,7 @@ def _insert(
             numbers.new_number(merchant.manner[0].upper()),
             asked.amount_minor,
             merchant.payout_fee_minor,
+            asked.kind,
             asked.card_number,
             asked.holder,
             asked.bank,
@@ -250,6 +261,7 @@ def _payout(row: sqlite3.Row) -> Payout:
         channel_no=row["channel_no"],
         amount_minor=row["amount_minor"],
         fee_minor=row["fee_minor"],
+        kind=row["kind"],
         state=State(row["state"]),
         reason=row["reason"],
         hidden_queries=row["hidden_queries"],

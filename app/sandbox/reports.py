@@ -1,5 +1,6 @@
 """What this side says it was asked and paid: for the page, for the tests, and to be counted against the console's ledger."""
 
+import json
 import sqlite3
 from datetime import datetime
 
@@ -91,6 +92,7 @@ def payouts(
             "copy": row["copy"],
             "channel_no": row["channel_no"],
             "amount_minor": row["amount_minor"],
+            "kind": row["kind"],
             "card": mask(row["card_number"]),
             "fault": row["fault"],
             "state": row["state"],
@@ -104,6 +106,36 @@ def payouts(
             "failed_at": _iso(row["failed_at"]),
             "returned_at": _iso(row["returned_at"]),
             "callbacks": _callbacks(tx, row["id"]),
+        }
+        for row in rows
+    ]
+
+
+def cards(
+    tx: sqlite3.Connection, *, manner: str = "", merchant_no: str = "", after_id: int = 0, limit: int = 1000
+) -> list[dict[str, object]]:
+    """Bindings with what became of them, numbers masked; of the details only which there are. Page on with the last id."""
+    rows = tx.execute(
+        """
+        SELECT cards.*, manner, merchant_no FROM cards JOIN merchants ON merchants.id = merchant_id
+        WHERE cards.id > :after AND :manner IN ('', manner) AND :merchant_no IN ('', merchant_no)
+        ORDER BY cards.id LIMIT :limit
+        """,
+        {"after": after_id, "manner": manner, "merchant_no": merchant_no, "limit": min(limit, LARGEST_PAGE)},
+    ).fetchall()
+    return [
+        {
+            "id": row["id"],
+            "manner": row["manner"],
+            "merchant_no": row["merchant_no"],
+            "reference": row["reference"],
+            "card_id": row["token"],
+            "card": mask(row["card_number"]),
+            "account_type": row["account_type"],
+            "details": sorted(json.loads(row["details"])),
+            "state": row["state"],
+            "reason": row["reason"],
+            "times_asked": row["asked"],
         }
         for row in rows
     ]

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS payouts (
     card_number TEXT NOT NULL, holder TEXT NOT NULL, bank TEXT NOT NULL,
     fault TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
     queries INTEGER NOT NULL DEFAULT 0, hidden_queries INTEGER NOT NULL DEFAULT 0,
+    kind TEXT NOT NULL DEFAULT 'payout',
     accepted_at REAL, paid_at REAL, failed_at REAL, returned_at REAL,
     UNIQUE (merchant_id, order_no, copy)
 );
@@ -50,15 +51,25 @@ CREATE TABLE IF NOT EXISTS cards (
     id INTEGER PRIMARY KEY, merchant_id INTEGER NOT NULL REFERENCES merchants,
     reference TEXT NOT NULL, card_number TEXT NOT NULL, holder TEXT NOT NULL, bank TEXT NOT NULL, phone TEXT NOT NULL,
     token TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, asked INTEGER NOT NULL DEFAULT 1,
+    account_type TEXT NOT NULL DEFAULT 'private', details TEXT NOT NULL DEFAULT '{}',
+    unbind_asked INTEGER NOT NULL DEFAULT 0,
     UNIQUE (merchant_id, reference)
 );
 CREATE INDEX IF NOT EXISTS cards_by_number ON cards (merchant_id, card_number);
+CREATE INDEX IF NOT EXISTS cards_by_token ON cards (merchant_id, token);
 CREATE TABLE IF NOT EXISTS forced (
     id INTEGER PRIMARY KEY, merchant_id INTEGER NOT NULL REFERENCES merchants,
     interface TEXT NOT NULL, fault TEXT NOT NULL, times INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS switches (manner TEXT PRIMARY KEY, mode TEXT NOT NULL) WITHOUT ROWID;
 """
+# Columns that a file written by an older program lacks.
+SINCE = (
+    ("cards", "account_type", "TEXT NOT NULL DEFAULT 'private'"),
+    ("cards", "details", "TEXT NOT NULL DEFAULT '{}'"),
+    ("cards", "unbind_asked", "INTEGER NOT NULL DEFAULT 0"),
+    ("payouts", "kind", "TEXT NOT NULL DEFAULT 'payout'"),
+)
 
 
 class Store:
@@ -72,6 +83,10 @@ class Store:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.executescript(SCHEMA)
+        for table, column, kind in SINCE:
+            known = self._connection.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, column))
+            if known.fetchone() is None:
+                self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         path.chmod(0o600)
 
     @contextmanager

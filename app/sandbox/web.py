@@ -24,7 +24,7 @@ class Handler(WSGIRequestHandler):
 def create_app(store: Store, pace: Pace, postman: Postman, *, host: str) -> Flask:
     here = Path(__file__).parent
     app = Flask(__name__, static_folder=str(here / "static"), template_folder=str(here / "templates"))
-    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024  # 500 cards with everything that is known of them
     if host in ("127.0.0.1", "localhost", "::1"):
         app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost", "[::1]"]
     app.extensions["sandbox"] = House(store, pace, postman)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.kernel import clock
 from app.kernel.money import Money
 from app.runtime.db import Key, Model, append_only
-from app.withdrawals.states import WITHDRAWAL, State
+from app.withdrawals.states import WITHDRAWAL, Kind, State
 
 _OPEN = text("closed_at IS NULL")
 
@@ -32,6 +32,7 @@ class Withdrawal(Model):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     number: Mapped[str] = mapped_column(String(32), unique=True)
     form_key: Mapped[str] = mapped_column(String(36), unique=True)
+    kind: Mapped[str] = mapped_column(String(12), default=Kind.PAYOUT)
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
     card_id: Mapped[int] = mapped_column(ForeignKey("card.id"))
     holder: Mapped[str] = mapped_column(String(60))

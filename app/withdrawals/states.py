@@ -19,6 +19,14 @@ class State(StrEnum):
     RETURNED = "returned"
 
 
+class Kind(StrEnum):
+    """A settlement (确认结算) is money of the account to a card of its own, with every rule of a withdrawal."""
+
+    PAYOUT = "payout"
+    SETTLEMENT = "settlement"
+
+
+KINDS = {Kind.PAYOUT: gettext_noop("提现"), Kind.SETTLEMENT: gettext_noop("结算")}
 LABELS = {
     State.REVIEW: (gettext_noop("待审批"), "info"),
     State.QUEUED: (gettext_noop("待发送"), "wait"),

@@ -6,23 +6,30 @@ Samples are recorded answers, `samples/<code>/<interface>.<name>.http`: a first 
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote_plus
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.channels.adapters import abilities
 from app.channels.contract import (
     Adapter,
     BadSignature,
     BindsCards,
     BindSeen,
+    BindsManyCards,
+    CardPage,
     CardToBind,
+    CardToUnbind,
     Figures,
+    ListedCard,
+    ListsCards,
     Observation,
     Order,
     RawCallback,
@@ -30,6 +37,9 @@ from app.channels.contract import (
     Reply,
     Request,
     Seen,
+    Settles,
+    UnbindsCards,
+    UnbindSeen,
     Unreadable,
 )
 from app.kernel import clock
@@ -48,8 +58,25 @@ ORDER = Order(
 TO_BIND = CardToBind(
     reference="B20261121ABCDE", card_number=CARD, holder="张三", bank="中国工商银行", phone="13800000000"
 )
+CORPORATE = replace(
+    TO_BIND,
+    card_number="801234567",  # no PAN: short, and no Luhn
+    account_type="corporate",
+    details={
+        "id_number": "91110000X",
+        "branch": "朝阳支行",
+        "cnaps": "102100099996",
+        "province": "北京市",
+        "city": "北京",
+        "other": "?",
+    },
+)
+BATCH = [replace(TO_BIND, reference=f"B20261121{name}") for name in ("BOUND", "REFUSED", "IN_REVIEW", "MISSING")]
+TO_UNBIND = CardToUnbind(reference="B20261121ABCDE", channel_card="card_1", card_number=CARD, holder="张三")
 DAY = date(2026, 11, 21)
+UNPROVED = "pending, and no word about it is proved"
 FINAL = {Seen.PAID, Seen.FAILED, Seen.RETURNED, Seen.NOT_FOUND}
+DECIDED = FINAL | {BindSeen.BOUND, BindSeen.REFUSED, UnbindSeen.GONE, UnbindSeen.REFUSED}
 NEEDS_AMOUNT = {Seen.PAID, Seen.FAILED, Seen.RETURNED}
 
 Message = Reply | RawCallback
@@ -109,11 +136,28 @@ class Them(ABC):
         return None
 
 
+class KeepsCards(ABC):
+    """The pen of a third party that lists cards and lets them go."""
+
+    @abstractmethod
+    def page(self, after: str, following: str, cards: Sequence[tuple[str, str, str]]) -> Reply:
+        """Cards as (reference, number, status word)."""
+
+    @abstractmethod
+    def unbind(self, card: CardToUnbind, word: str, *, code: str = "") -> Reply: ...
+
+
+class BindsMany(ABC):
+    @abstractmethod
+    def bind_many(self, cards: Sequence[tuple[str, str]], *, code: str = "") -> Reply:
+        """Cards as (reference, status word)."""
+
+
 class ChannelContract:
     adapter: ClassVar[type[Adapter]]
     sample_settings: ClassVar[Mapping[str, str]]
     sample_figures: ClassVar[Figures]
-    samples: ClassVar[Mapping[str, Seen | BindSeen | type[Exception]]]
+    samples: ClassVar[Mapping[str, Seen | BindSeen | UnbindSeen | Mapping[str, BindSeen] | str | type[Exception]]]
     volatile_headers: ClassVar[frozenset[str]] = frozenset()
     them: ClassVar[Them]
 
@@ -185,6 +229,12 @@ class ChannelContract:
                     read(recorded, name, message, ORDER)
                 continue
             heard: Any = read(recorded, name, message, self.order_of(name))
+            if isinstance(promised, dict):
+                assert states(heard) == promised, name
+                continue
+            if promised == UNPROVED:
+                assert (heard.seen, heard.signed) == ("pending", False), name
+                continue
             assert heard.seen is promised, name
             assert heard.signed, name
 
@@ -200,7 +250,7 @@ class ChannelContract:
     @given(data=st.data())
     @quick
     def test_one_changed_byte_proves_nothing(self, recorded: Adapter, data: st.DataObject) -> None:
-        names = sorted(name for name, promised in self.samples.items() if promised in FINAL)
+        names = sorted(name for name, promised in self.samples.items() if decides(promised))
         name = data.draw(st.sampled_from(names))
         message, order = sample(self.adapter.code, name), self.order_of(name)
         at = data.draw(st.integers(0, len(message.body) - 1))
@@ -212,7 +262,8 @@ class ChannelContract:
     @given(data=st.data())
     @quick
     def test_a_cut_or_lengthened_body_proves_nothing(self, recorded: Adapter, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(sorted(name for name, promised in self.samples.items() if promised in FINAL)))
+        names = sorted(name for name, promised in self.samples.items() if decides(promised))
+        name = data.draw(st.sampled_from(names))
         message, order = sample(self.adapter.code, name), self.order_of(name)
         body = data.draw(
             st.one_of(
@@ -275,7 +326,7 @@ class ChannelContract:
     def test_another_accounts_key_is_refused(self, recorded: Adapter) -> None:
         stranger = self.adapter({**self.sample_settings, **self.them.other_settings})
         for name, promised in self.samples.items():
-            if promised in FINAL:
+            if decides(promised):
                 with pytest.raises(BadSignature):
                     read(stranger, name, sample(self.adapter.code, name), self.order_of(name))
 
@@ -350,7 +401,35 @@ class ChannelContract:
             with pytest.raises(Unreadable):
                 channel.read_bind(TO_BIND, self.them.bind("B0", word))
         unlisted = channel.read_bind(TO_BIND, self.them.bind(TO_BIND.reference, "NOBODY_KNOWS"))
-        assert unlisted.seen is BindSeen.PENDING
+        assert (unlisted.seen, unlisted.signed) == (BindSeen.PENDING, False)
+
+    def test_what_a_template_asks_for_is_written_and_nothing_else(self, channel: Adapter) -> None:
+        assert isinstance(channel, BindsCards)
+        said = unquote_plus(channel.write_bind(CORPORATE).body.decode())
+        for value in [CORPORATE.card_number, *(text for key, text in CORPORATE.details.items() if key != "other")]:
+            assert value in said
+        assert "?" not in said
+        assert "corporate" in said.lower()
+        assert "corporate" not in unquote_plus(channel.write_bind(TO_BIND).body.decode()).lower()
+        assert repr(CORPORATE) == f"CardToBind({CORPORATE.reference})"
+
+    def test_another_merchants_answers_prove_nothing(self, recorded: Adapter) -> None:
+        foreign = self.adapter({**self.sample_settings, "merchant_no": "FOREIGN"})
+        for name, promised in self.samples.items():
+            if decides(promised):
+                with pytest.raises(Unreadable):
+                    read(foreign, name, sample(self.adapter.code, name), self.order_of(name))
+
+    def test_every_ability_has_its_suite(self) -> None:
+        for ability, suite in SUITES.items():
+            assert issubclass(self.adapter, ability) == isinstance(self, suite), ability
+        can = abilities(self.adapter.code)
+        assert (can.binds, can.lists) == (issubclass(self.adapter, BindsCards), issubclass(self.adapter, ListsCards))
+        assert (can.unbinds, can.settles) == (
+            issubclass(self.adapter, UnbindsCards),
+            issubclass(self.adapter, Settles),
+        )
+        assert can.cards_at_once == getattr(self.adapter, "cards_at_once", 1)
 
     # -- helpers
 
@@ -378,6 +457,136 @@ class ChannelContract:
         return replace(ORDER, number=found.group().decode()) if found else ORDER
 
 
+class BindsManyContract:
+    adapter: ClassVar[type[Adapter]]
+    them: ClassVar[Any]
+
+    def test_a_batch_names_every_card_of_ours(self, channel: Any) -> None:
+        request = channel.write_bind_many("CB1", [*BATCH, CORPORATE])
+        for card in [*BATCH, CORPORATE]:
+            assert card.reference.encode() in request.body
+        assert b"CB1" in request.body
+        assert CARD not in f"{request!r} {request.path} {dict(request.headers)}"
+
+    def test_each_card_of_a_batch_has_its_own_answer(self, channel: Any) -> None:
+        words = self.adapter.bind_words  # type: ignore[attr-defined]
+        for word, seen in words.items():
+            told = channel.read_bind_many(BATCH, self.them.bind_many([(BATCH[0].reference, word)]))
+            assert {reference: (it.seen, it.signed) for reference, it in told.items()} == {
+                BATCH[0].reference: (seen, True)
+            }
+        unlisted = channel.read_bind_many(BATCH, self.them.bind_many([(BATCH[0].reference, "NOBODY_KNOWS")]))
+        assert (unlisted[BATCH[0].reference].seen, unlisted[BATCH[0].reference].signed) == (BindSeen.PENDING, False)
+
+    def test_a_code_for_the_whole_batch_says_nothing_about_its_cards(self, channel: Any) -> None:
+        answered = [(card.reference, next(iter(self.adapter.bind_words))) for card in BATCH]  # type: ignore[attr-defined]
+        assert channel.read_bind_many(BATCH, self.them.bind_many(answered, code="NOBODY_KNOWS")) == {}
+
+    def test_a_card_that_is_not_ours_or_stands_twice_makes_a_batch_unreadable(self, channel: Any) -> None:
+        word = next(iter(self.adapter.bind_words))  # type: ignore[attr-defined]
+        for references in (["B0"], [BATCH[0].reference, "B0"], [BATCH[0].reference] * 2, [""]):
+            with pytest.raises(Unreadable):
+                channel.read_bind_many(BATCH, self.them.bind_many([(reference, word) for reference in references]))
+
+
+class ListsCardsContract:
+    adapter: ClassVar[type[Adapter]]
+    them: ClassVar[Any]
+
+    def test_every_word_of_a_list_is_read_as_in_a_bind(self, channel: Any) -> None:
+        words = {**self.adapter.bind_words, "NOBODY_KNOWS": BindSeen.PENDING}  # type: ignore[attr-defined]
+        page = channel.read_list("", self.them.page("", "p2", [("K1", "622202*3441", word) for word in words]))
+        assert [card.state for card in page.cards] == list(words.values())
+        assert page.next == "p2"
+        assert page.cards[0] == ListedCard(
+            channel_card="card_1",
+            reference="K1",
+            number_masked="622202*3441",
+            holder="张**",
+            bank="工商银行",
+            state=next(iter(words.values())),
+        )
+        assert "3441" not in repr(page)
+
+    def test_a_page_is_the_one_that_was_asked_for_and_leads_on(self, channel: Any) -> None:
+        assert b"p2" in channel.write_list("p2").body
+        assert channel.read_list("p2", self.them.page("p2", "", [])) == CardPage(cards=[], next="")
+        for after, following in (("", ""), ("p1", "p3"), ("p2", "p2")):
+            with pytest.raises(Unreadable):
+                channel.read_list("p2", self.them.page(after, following, []))
+
+
+class UnbindsCardsContract:
+    adapter: ClassVar[type[Adapter]]
+    them: ClassVar[Any]
+
+    def test_an_unbind_names_the_card(self, channel: Any) -> None:
+        request = channel.write_unbind(TO_UNBIND)
+        assert b"card_1" in request.body
+        assert TO_UNBIND.reference.encode() in request.body
+        assert CARD not in f"{request!r} {request.path} {dict(request.headers)} {TO_UNBIND!r}"
+        with pytest.raises(AssertionError):
+            channel.write_unbind(CardToUnbind(reference="", channel_card=""))
+
+    def test_only_a_documented_word_about_this_card_lets_it_go(self, channel: Any) -> None:
+        words = self.adapter.unbind_words  # type: ignore[attr-defined]
+        codes = self.adapter.unbind_codes  # type: ignore[attr-defined]
+        assert set(codes.values()) == {UnbindSeen.GONE}, "no such card"
+        others = (replace(TO_UNBIND, channel_card="card_2"), replace(TO_UNBIND, reference="B0"))
+        for word, seen in words.items():
+            heard = channel.read_unbind(TO_UNBIND, self.them.unbind(TO_UNBIND, word))
+            assert (heard.seen, heard.signed) == (seen, True)
+            for other in others:
+                with pytest.raises(Unreadable):
+                    channel.read_unbind(TO_UNBIND, self.them.unbind(other, word))
+        for code, seen in codes.items():
+            heard = channel.read_unbind(TO_UNBIND, self.them.unbind(TO_UNBIND, "", code=code))
+            assert (heard.seen, heard.signed) == (seen, True)
+            for other in others:
+                with pytest.raises(Unreadable):
+                    channel.read_unbind(TO_UNBIND, self.them.unbind(other, "", code=code))
+        for reply in (
+            self.them.unbind(TO_UNBIND, "NOBODY_KNOWS"),
+            self.them.unbind(TO_UNBIND, next(iter(words)), code="NOBODY_KNOWS"),
+            self.them.unbind(TO_UNBIND, ""),
+            self.them.bind(TO_UNBIND.reference, next(iter(self.adapter.bind_words))),  # type: ignore[attr-defined]
+        ):
+            heard = channel.read_unbind(TO_UNBIND, reply)
+            assert (heard.seen, heard.signed) == (UnbindSeen.PENDING, False)
+
+
+class SettlesContract:
+    them: ClassVar[Any]
+
+    def test_a_settlement_is_written_like_a_payout_and_asked_for_elsewhere(self, channel: Any) -> None:
+        order = replace(ORDER, kind="settlement")
+        with clock.replaced(lambda: datetime(2026, 11, 21, 2, tzinfo=UTC)):
+            payout, settlement = channel.write_submit(order), channel.write_settle(order)
+        assert (settlement.body, settlement.method) == (payout.body, payout.method)
+        assert settlement.path != payout.path
+        assert self.them.amount_in(settlement) == ORDER.amount.minor
+
+
+SUITES: dict[type, type] = {
+    BindsManyCards: BindsManyContract,
+    ListsCards: ListsCardsContract,
+    UnbindsCards: UnbindsCardsContract,
+    Settles: SettlesContract,
+}
+
+
+def decides(promised: object) -> bool:
+    """Samples after which something is settled: not one byte of them may be another."""
+    return bool(promised) if isinstance(promised, dict) else promised in DECIDED
+
+
+def states(heard: CardPage | Mapping[str, Any]) -> dict[str, BindSeen]:
+    if isinstance(heard, CardPage):
+        return {card.reference: card.state for card in heard.cards}
+    assert all(it.signed for it in heard.values())
+    return {reference: it.seen for reference, it in heard.items()}
+
+
 def sample(code: str, name: str) -> Message:
     """A recorded message. The order of the file: first line, headers, empty line, raw body."""
     head, _, body = (SAMPLES / code / f"{name}.http").read_bytes().partition(b"\n\n")
@@ -396,6 +605,18 @@ def read(channel: Adapter, name: str, message: Message, order: Order) -> Any:
     if interface == "bind_card":
         assert isinstance(channel, BindsCards)
         return channel.read_bind(replace(TO_BIND, reference=f"B20261121{name.partition('.')[2].upper()}"), message)
+    if interface == "bind_cards":
+        assert isinstance(channel, BindsManyCards)
+        return channel.read_bind_many(BATCH, message)
+    if interface == "list_cards":
+        assert isinstance(channel, ListsCards)
+        return channel.read_list("", message)
+    if interface == "unbind_card":
+        assert isinstance(channel, UnbindsCards)
+        reference = f"U20261121{name.partition('.')[2].upper()}"
+        return channel.read_unbind(CardToUnbind(reference=reference, channel_card=""), message)
+    if interface == "settle":
+        interface = "submit"
     if interface == "figures":
         assert isinstance(channel, ReadsFigures)
         return channel.read_figures(date(2020, 1, 1), message)

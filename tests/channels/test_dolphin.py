@@ -1,6 +1,8 @@
 """海豚支付: forms and MD5."""
 
 import hashlib
+import json
+from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
 from urllib.parse import parse_qs, urlencode
@@ -11,22 +13,34 @@ from app.channels.adapters.dolphin import Dolphin
 from app.channels.contract import (
     BadSignature,
     BindSeen,
+    CardToUnbind,
     Figures,
     Order,
     RawCallback,
     Reply,
     Request,
     Seen,
+    UnbindSeen,
     Unreadable,
 )
 from app.kernel import signing
 from app.kernel.money import Money
-from tests.channels.contract import ORDER, ChannelContract, Message, Them
+from tests.channels.contract import (
+    ORDER,
+    UNPROVED,
+    ChannelContract,
+    KeepsCards,
+    ListsCardsContract,
+    Message,
+    SettlesContract,
+    Them,
+    UnbindsCardsContract,
+)
 
 KEY = "dolphin-test-key"
 
 
-class DolphinThem(Them):
+class DolphinThem(Them, KeepsCards):
     settings: ClassVar = {"base_url": "https://dolphin.test", "merchant_no": "880100231", "key": KEY}
     other_settings: ClassVar = {"key": "another-key"}
 
@@ -59,6 +73,27 @@ class DolphinThem(Them):
     def bind(self, reference: str, word: str) -> Reply:
         return Reply(status=200, body=self.form({"respCode": "0000", "bindNo": reference, "bindStatus": word}))
 
+    def page(self, after: str, following: str, cards: Sequence[tuple[str, str, str]]) -> Reply:
+        listed = [
+            {
+                "cardId": f"card_{place}",
+                "bindNo": reference,
+                "accountNo": number,
+                "accountName": "张**",
+                "bankName": "工商银行",
+                "bindStatus": word,
+            }
+            for place, (reference, number, word) in enumerate(cards, 1)
+        ]
+        return self.listing(json.dumps(listed), cursor=after, nextCursor=following)
+
+    def listing(self, text: str, **fields: str) -> Reply:
+        return Reply(status=200, body=self.form({"respCode": "0000", "cards": text, **fields}))
+
+    def unbind(self, card: CardToUnbind, word: str, *, code: str = "") -> Reply:
+        fields = {"respCode": code or "0000", "unbindStatus": word}
+        return Reply(status=200, body=self.form({**fields, "cardId": card.channel_card, "bindNo": card.reference}))
+
     def amount_in(self, request: Request) -> int:
         return int(parse_qs(request.body.decode())["amount"][0])
 
@@ -68,7 +103,7 @@ class DolphinThem(Them):
         return urlencode({**given, "sign": md5(text)}).encode()
 
 
-class TestDolphin(ChannelContract):
+class TestDolphin(ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract):
     adapter = Dolphin
     them = DolphinThem()
     sample_settings: ClassVar = {
@@ -110,6 +145,21 @@ class TestDolphin(ChannelContract):
         "bind_card.bound": BindSeen.BOUND,
         "bind_card.refused": BindSeen.REFUSED,
         "bind_card.in_review": BindSeen.PENDING,
+        "list_cards.first": {
+            "B20261121BOUND": BindSeen.BOUND,
+            "B20261121REFUSED": BindSeen.REFUSED,
+            "B20261121IN_REVIEW": BindSeen.PENDING,
+        },
+        "list_cards.no_place": Unreadable,
+        "list_cards.badly_signed": BadSignature,
+        "unbind_card.gone": UnbindSeen.GONE,
+        "unbind_card.no_card": UnbindSeen.GONE,
+        "unbind_card.refused": UnbindSeen.REFUSED,
+        "unbind_card.in_review": UnbindSeen.PENDING,
+        "unbind_card.busy": UNPROVED,
+        "unbind_card.badly_signed": BadSignature,
+        "settle.accepted": Seen.PENDING,
+        "settle.was_a_payout": Seen.PENDING,
         "figures.no_day": Unreadable,
     }
 
@@ -133,6 +183,16 @@ class TestDolphin(ChannelContract):
         """The holder is named 张三&Sons=, and arrives with a full-width ampersand."""
         fields = parse_qs(Dolphin(self.them.settings).write_submit(ORDER).body.decode(), strict_parsing=True)
         assert fields["accountName"] == ["张三＆Sons="]
+
+    @pytest.mark.parametrize(
+        "text",
+        ["{}", "1", "[1]", "[[]]", "[{", "", '[{"bindNo":"K1","bindNo":"K2"}]', '[{"bindNo":1}]', '[{"bankName":"\\ud800"}]',
+         '[{"bankName":"\\u0000"}]', "[" * 60_000],
+        ids=range(11),
+    )  # fmt: skip
+    def test_a_list_inside_a_value_has_one_reading_too(self, text: str) -> None:
+        with pytest.raises(Unreadable):
+            Dolphin(self.them.settings).read_list("", self.them.listing(text))
 
     def test_an_amount_of_fen_has_no_other_form(self) -> None:
         for amount in ("100.00", "1e4", "-1", "+1", "0100", "１００", "9" * 16):

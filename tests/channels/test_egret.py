@@ -1,6 +1,7 @@
 """白鹭支付: JSON and RSA."""
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from typing import ClassVar
@@ -11,17 +12,32 @@ from app.channels.adapters.egret import Egret
 from app.channels.contract import (
     BadSignature,
     BindSeen,
+    CardToUnbind,
     Figures,
     Order,
     RawCallback,
     Reply,
     Request,
     Seen,
+    UnbindSeen,
     Unreadable,
 )
 from app.kernel import signing
 from app.kernel.money import Money
-from tests.channels.contract import ORDER, SAMPLES, ChannelContract, Message, Them
+from tests.channels.contract import (
+    ORDER,
+    SAMPLES,
+    UNPROVED,
+    BindsMany,
+    BindsManyContract,
+    ChannelContract,
+    KeepsCards,
+    ListsCardsContract,
+    Message,
+    SettlesContract,
+    Them,
+    UnbindsCardsContract,
+)
 
 
 @cache
@@ -30,7 +46,7 @@ def pair(whose: str) -> tuple[str, str]:
     return signing.new_rsa_pair()
 
 
-class EgretThem(Them):
+class EgretThem(Them, KeepsCards, BindsMany):
     @property
     def settings(self) -> dict[str, str]:  # type: ignore[override]
         return {
@@ -68,6 +84,28 @@ class EgretThem(Them):
     def bind(self, reference: str, word: str) -> Reply:
         return self.reply(self.envelope(code="OK", data={"outBindNo": reference, "cardState": word}))
 
+    def bind_many(self, cards: Sequence[tuple[str, str]], *, code: str = "") -> Reply:
+        each = [{"outBindNo": reference, "cardState": word} for reference, word in cards]
+        return self.reply(self.envelope(code=code or "OK", data={"batchNo": "CB1", "cards": each}))
+
+    def page(self, after: str, following: str, cards: Sequence[tuple[str, str, str]]) -> Reply:
+        listed = [
+            {
+                "cardToken": f"card_{place}",
+                "outBindNo": reference,
+                "cardNo": number,
+                "cardHolder": "张**",
+                "bankName": "工商银行",
+                "cardState": word,
+            }
+            for place, (reference, number, word) in enumerate(cards, 1)
+        ]
+        return self.reply(self.envelope(code="OK", data={"after": after, "cards": listed, "next": following}))
+
+    def unbind(self, card: CardToUnbind, word: str, *, code: str = "") -> Reply:
+        data = {"cardToken": card.channel_card, "outBindNo": card.reference, "unbindState": word}
+        return self.reply(self.envelope(code=code or "OK", data=data))
+
     def amount_in(self, request: Request) -> int:
         amount = json.loads(request.body)["tradeAmount"]
         assert type(amount) is int
@@ -88,7 +126,7 @@ class EgretThem(Them):
         return Reply(status=200, body=body, headers=headers)
 
 
-class TestEgret(ChannelContract):
+class TestEgret(BindsManyContract, ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract):
     adapter = Egret
     them = EgretThem()
     volatile_headers = frozenset({"Egret-Timestamp", "Egret-Signature"})
@@ -132,6 +170,31 @@ class TestEgret(ChannelContract):
         "bind_card.bound": BindSeen.BOUND,
         "bind_card.refused": BindSeen.REFUSED,
         "bind_card.in_review": BindSeen.PENDING,
+        "bind_cards.mixed": {
+            "B20261121BOUND": BindSeen.BOUND,
+            "B20261121REFUSED": BindSeen.REFUSED,
+            "B20261121IN_REVIEW": BindSeen.PENDING,
+        },
+        "bind_cards.busy": {},
+        "bind_cards.of_another": Unreadable,
+        "bind_cards.badly_signed": BadSignature,
+        "list_cards.first": {
+            "B20261121BOUND": BindSeen.BOUND,
+            "B20261121REFUSED": BindSeen.REFUSED,
+            # Their in-review card was bound when the batch was sent again; the missing one is there.
+            "B20261121IN_REVIEW": BindSeen.BOUND,
+            "B20261121MISSING": BindSeen.BOUND,
+        },
+        "list_cards.no_place": Unreadable,
+        "list_cards.badly_signed": BadSignature,
+        "unbind_card.gone": UnbindSeen.GONE,
+        "unbind_card.no_card": UnbindSeen.GONE,
+        "unbind_card.refused": UnbindSeen.REFUSED,
+        "unbind_card.in_review": UnbindSeen.PENDING,
+        "unbind_card.busy": UNPROVED,
+        "unbind_card.badly_signed": BadSignature,
+        "settle.accepted": Seen.PENDING,
+        "settle.was_a_payout": Seen.PENDING,
         "figures.no_day": Unreadable,
     }
 

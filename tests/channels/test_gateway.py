@@ -18,7 +18,7 @@ from sqlalchemy import LargeBinary, String, inspect, select, text
 from app import create_app
 from app.cards import queries as cards
 from app.cards import service as card_service
-from app.channels import gateway, queries
+from app.channels import gateway, queries, rules
 from app.channels import service as channels
 from app.channels.contract import Interface
 from app.channels.models import ChannelCall
@@ -187,8 +187,12 @@ def test_a_refused_connection_is_not_sent_and_tried_again(world: World, gossip: 
     world.all_is_well()
 
 
+def shown_of(text: str, private: dict[str, str]) -> str:
+    return rules.Cover(private).over(text)
+
+
 def test_a_numeric_secret_is_not_shown_like_a_card() -> None:
-    shown = gateway._shown("key=123456789012&card=6217001210024455220", {"123456789012": "******", CARD: "6217**"})
+    shown = shown_of("key=123456789012&card=6217001210024455220", {"123456789012": "******", CARD: "6217**"})
     assert shown == "key=******&card=6217**"
 
 
@@ -204,7 +208,7 @@ def test_a_numeric_secret_is_not_shown_like_a_card() -> None:
     ],
 )
 def test_a_name_is_covered_however_it_is_written(written: str) -> None:
-    assert "明" not in (shown := gateway._shown(f"name={written}", {HOLDER: "欧**"})) and "**" in shown
+    assert "明" not in (shown := shown_of(f"name={written}", {HOLDER: "欧**"})) and "**" in shown
     assert quote("明").lower() not in shown.lower() and "660e" not in shown.lower()
 
 

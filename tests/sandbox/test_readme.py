@@ -4,16 +4,19 @@ import re
 
 import pytest
 
+from app.channels.adapters import abilities
 from app.channels.adapters.dolphin import Dolphin
 from app.channels.adapters.egret import Egret
 from app.channels.adapters.spruce import Spruce
-from app.channels.contract import Adapter
+from app.channels.contract import Adapter, UnbindSeen
 from app.kernel import signing
 from app.sandbox.cards import ENDINGS
 from app.sandbox.faults import FAULTS, NORMAL
+from app.sandbox.manners import MANNERS as MANNERS_OF
 from app.sandbox.manners import dolphin, egret, spruce
-from app.sandbox.manners.manner import PROBLEMS
+from app.sandbox.manners.manner import PROBLEMS, Manner
 from app.sandbox.states import State
+from app.sandbox.switches import INTERFACES
 from tests.sandbox.third_party import ROOT
 
 DOCUMENT = (ROOT / "app/sandbox/README.md").read_text()
@@ -54,8 +57,26 @@ def test_every_word_and_code_is_documented_and_read_or_deliberately_unlisted(ada
     assert said <= set(adapter.words)
     assert manner.WORDS[State.STRANGE] not in adapter.words
     assert manner.WORDS[State.STRANGE] not in DOCUMENT
-    assert set(manner.CODES) == set(PROBLEMS)
+    unbinds = "unbind_card" in type(MANNERS_OF[adapter.code]).interfaces.values()
+    assert set(PROBLEMS) - set(manner.CODES) == (set() if unbinds else {"no_card"})
     deciding = {**adapter.submit_codes, **adapter.query_codes}  # type: ignore[attr-defined]
     assert set(deciding) == {manner.CODES[name] for name in ("balance", "card", "name", "card_not_bound", "not_found")}
-    for word in (*adapter.words, *manner.CODES.values()):
+    words = {**adapter.words, **adapter.bind_words}  # type: ignore[attr-defined]
+    if unbinds:
+        assert adapter.unbind_codes == {manner.CODES["no_card"]: UnbindSeen.GONE}  # type: ignore[attr-defined]
+        assert set(manner.UNBIND_WORDS.values()) == set(adapter.unbind_words)  # type: ignore[attr-defined]
+        words |= adapter.unbind_words  # type: ignore[attr-defined]
+    for word in (*words, *manner.CODES.values()):
         assert word in DOCUMENT, word
+
+
+@pytest.mark.parametrize("manner", MANNERS_OF.values(), ids=lambda one: one.code)
+def test_every_interface_is_documented_can_be_spoilt_and_belongs_to_an_ability(manner: Manner) -> None:
+    for rule, name in manner.interfaces.items():
+        assert rule in DOCUMENT, rule
+        assert name in INTERFACES
+        assert name in DOCUMENT
+    can, offers = abilities(manner.code), set(manner.interfaces.values())
+    assert (can.lists, can.unbinds, can.settles, can.cards_at_once > 1) == tuple(
+        name in offers for name in ("list_cards", "unbind_card", "settle", "bind_cards")
+    )

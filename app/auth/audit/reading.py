@@ -64,6 +64,11 @@ def one(seq: int) -> AuditRecord:
     return found
 
 
+def about(subject: str, limit: int = 50) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The newest records about one thing, for its own page."""
+    return db.session.execute(select(*_COLUMNS).where(_R.subject == subject).order_by(_R.seq.desc()).limit(limit)).all()
+
+
 def last(action: str) -> AuditRecord | None:
     """The newest record of this action."""
     return db.session.scalar(select(_R).where(_R.action == action).order_by(_R.seq.desc()).limit(1))

@@ -110,6 +110,8 @@ def _guard() -> ResponseReturnValue | None:
             return tell(403, title=_("没有权限"), message=_("您的角色不能做这件事。"))
         case Shut.PARTIAL:
             raise Refused("这一页含全部渠道，您的账号只限部分渠道", advice="确有需要的话，请管理员放开渠道限制。")
+    if (longest := getattr(view, "longest_body", None)) is not None:
+        request.max_content_length = longest  # now that we know who sends it, and before anything of it is read
     if not getattr(view, "csrf_exempt", False):
         _require_a_page_of_ours()
     if g.me is not None and g.me.must_renew and _is_somebodys_deed():

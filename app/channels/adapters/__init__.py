@@ -3,6 +3,19 @@
 from app.channels.adapters.dolphin import Dolphin
 from app.channels.adapters.egret import Egret
 from app.channels.adapters.spruce import Spruce
-from app.channels.contract import Adapter
+from app.channels.contract import Abilities, Adapter, BindsCards, BindsManyCards, ListsCards, Settles, UnbindsCards
 
 ADAPTERS: dict[str, type[Adapter]] = {adapter.code: adapter for adapter in (Dolphin, Egret, Spruce)}
+
+
+def abilities(adapter_code: str) -> Abilities:
+    """What this channel can do, seen from its class alone. A service asks before it asks the gateway."""
+    adapter = ADAPTERS[adapter_code]
+    at_once = adapter.cards_at_once if issubclass(adapter, BindsManyCards) else 1
+    return Abilities(
+        binds=issubclass(adapter, BindsCards),
+        cards_at_once=at_once if issubclass(adapter, BindsCards) else 0,
+        lists=issubclass(adapter, ListsCards),
+        unbinds=issubclass(adapter, UnbindsCards),
+        settles=issubclass(adapter, Settles),
+    )

@@ -3,6 +3,8 @@
 Their document is §1 of `app/sandbox/README.md`; the section numbers below are its.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import ClassVar
@@ -14,8 +16,12 @@ from app.channels.contract import (
     BindObservation,
     BindsCards,
     BindSeen,
+    CardPage,
     CardToBind,
+    CardToUnbind,
     Figures,
+    ListedCard,
+    ListsCards,
     Observation,
     Order,
     RawCallback,
@@ -24,6 +30,10 @@ from app.channels.contract import (
     Request,
     Seen,
     Setting,
+    Settles,
+    UnbindObservation,
+    UnbindsCards,
+    UnbindSeen,
     Unreadable,
 )
 from app.kernel import clock, signing
@@ -32,9 +42,11 @@ from app.kernel.money import Money
 
 ACCEPTED = "0000"
 FORM = "application/x-www-form-urlencoded"
+ACCOUNT_TYPES = {"private": "PRIVATE", "corporate": "CORPORATE"}
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
 
 
-class Dolphin(Adapter, BindsCards, ReadsFigures):
+class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigures):
     code = "dolphin"
     title = gettext_noop("海豚支付")
     settings = (
@@ -61,14 +73,26 @@ class Dolphin(Adapter, BindsCards, ReadsFigures):
         "REJECT": BindSeen.REFUSED,
         "AUDIT": BindSeen.PENDING,
     }
+    unbind_words: ClassVar[Mapping[str, UnbindSeen]] = {
+        "UNBOUND": UnbindSeen.GONE,
+        "REJECT": UnbindSeen.REFUSED,
+        "AUDIT": UnbindSeen.PENDING,
+    }
+    unbind_codes: ClassVar[Mapping[str, UnbindSeen]] = {"2003": UnbindSeen.GONE}  # 没有这张卡
     deduplicates = True
     query_waits_s = (2, 3, 5, 10, 30, 60)
     resend_window_s = 60
     callback_answer = "success"
 
     def write_submit(self, order: Order) -> Request:
+        return self._order("/api/payout/create", order)
+
+    def write_settle(self, order: Order) -> Request:
+        return self._order("/api/payout/settle", order)
+
+    def _order(self, path: str, order: Order) -> Request:
         return self._write(
-            "/api/payout/create",
+            path,
             mchOrderNo=order.number,
             amount=str(order.amount.minor),
             accountNo=order.card_number,
@@ -102,19 +126,68 @@ class Dolphin(Adapter, BindsCards, ReadsFigures):
             accountName=card.holder,
             bankName=card.bank,
             mobile=card.phone,
+            accountType=ACCOUNT_TYPES[card.account_type],
+            certNo=card.details.get("id_number", ""),
+            branchName=card.details.get("branch", ""),
+            cnaps=card.details.get("cnaps", ""),
+            province=card.details.get("province", ""),
+            city=card.details.get("city", ""),
         )
 
     def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation:
         fields = self._answer(reply)
-        if fields["respCode"] != ACCEPTED:
-            return BindObservation(seen=BindSeen.PENDING, signed=True, message=fields.get("respMsg", ""))
+        if fields["respCode"] != ACCEPTED:  # too busy, or not understood: that says nothing about the card
+            return BindObservation(seen=BindSeen.PENDING, message=fields.get("respMsg", ""))
         if fields.get("bindNo") != card.reference:
             raise Unreadable("应答的绑卡流水号不是我们的")
+        word = fields.get("bindStatus", "")
         return BindObservation(
-            seen=self.bind_words.get(fields.get("bindStatus", ""), BindSeen.PENDING),
-            signed=True,
+            seen=self.bind_words.get(word, BindSeen.PENDING),
+            signed=word in self.bind_words,
             channel_card=fields.get("cardId", ""),
             message=fields.get("respMsg", ""),
+        )
+
+    def write_list(self, after: str) -> Request:
+        return self._write("/api/card/list", cursor=after)
+
+    def read_list(self, after: str, reply: Reply) -> CardPage:
+        fields = self._answer(reply)
+        if fields["respCode"] != ACCEPTED or "cards" not in fields:
+            raise Unreadable("没有卡片列表", fields["respCode"])
+        # §1.9: the answer names the page that was asked for, and the next one is another.
+        if fields.get("cursor", "") != after:
+            raise Unreadable("不是我们问的那一页")
+        following = fields.get("nextCursor", "")
+        if following and following == after:
+            raise Unreadable("下一页还是这一页")
+        cards = [
+            ListedCard(
+                channel_card=_text(card, "cardId"),
+                reference=_text(card, "bindNo"),
+                number_masked=_text(card, "accountNo"),
+                holder=_text(card, "accountName"),
+                bank=_text(card, "bankName"),
+                state=self.bind_words.get(_text(card, "bindStatus"), BindSeen.PENDING),
+            )
+            for card in _objects(fields["cards"])
+        ]
+        return CardPage(cards=cards, next=following)
+
+    def write_unbind(self, card: CardToUnbind) -> Request:
+        assert card.channel_card or card.reference, "which card?"
+        return self._write("/api/card/unbind", cardId=card.channel_card, bindNo=card.reference)
+
+    def read_unbind(self, card: CardToUnbind, reply: Reply) -> UnbindObservation:
+        fields = self._answer(reply)
+        word = fields.get("unbindStatus", "") if fields["respCode"] == ACCEPTED else fields["respCode"]
+        words = self.unbind_words if fields["respCode"] == ACCEPTED else self.unbind_codes
+        # §1.10: the answer names the card as we named it. "No such card" must not be the answer about another one.
+        named = (_unjoined(card.channel_card), _unjoined(card.reference))
+        if word in words and (fields.get("cardId", ""), fields.get("bindNo", "")) != named:
+            raise Unreadable("应答说的不是这张卡")
+        return UnbindObservation(
+            seen=words.get(word, UnbindSeen.PENDING), signed=word in words, message=fields.get("respMsg", "")
         )
 
     def write_figures(self, day: date) -> Request:
@@ -136,7 +209,7 @@ class Dolphin(Adapter, BindsCards, ReadsFigures):
     def _write(self, path: str, **fields: str) -> Request:
         # §1.2: a value holds no "&" (write "＆"), or one signed text could be read as two different forms.
         given = {"mchId": self.given["merchant_no"], **fields}
-        given = {name: value.replace("&", "＆") for name, value in given.items() if value != ""}
+        given = {name: _unjoined(value) for name, value in given.items() if value != ""}
         text = signing.sorted_pairs(given)
         given["sign"] = signing.md5_with_key(text, self.given["key"])
         return Request(
@@ -183,6 +256,37 @@ class Dolphin(Adapter, BindsCards, ReadsFigures):
             word=word,
             message=fields.get("respMsg", ""),
         )
+
+
+def _unjoined(value: str) -> str:
+    return value.replace("&", "＆")
+
+
+def _objects(text: str) -> list[Mapping[str, object]]:
+    """§1.9: a list of JSON objects inside a signed value; it too has exactly one reading."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a name is written twice")
+        return found
+
+    try:
+        found = json.loads(text, object_pairs_hook=once)
+    except (ValueError, RecursionError) as problem:
+        raise Unreadable("不是规范的 JSON") from problem
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Unreadable("不是 JSON 对象")
+    return found
+
+
+def _text(fields: Mapping[str, object], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise Unreadable("不是文字", name)
+    if _UNSTORABLE.search(value):
+        raise Unreadable("有不能保存的字符", name)
+    return value
 
 
 def _form(body: bytes) -> dict[str, str]:

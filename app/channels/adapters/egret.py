@@ -5,7 +5,7 @@ Their document is §2 of `app/sandbox/README.md`; the section numbers below are 
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
@@ -15,8 +15,13 @@ from app.channels.contract import (
     BindObservation,
     BindsCards,
     BindSeen,
+    BindsManyCards,
+    CardPage,
     CardToBind,
+    CardToUnbind,
     Figures,
+    ListedCard,
+    ListsCards,
     Observation,
     Order,
     RawCallback,
@@ -25,6 +30,10 @@ from app.channels.contract import (
     Request,
     Seen,
     Setting,
+    Settles,
+    UnbindObservation,
+    UnbindsCards,
+    UnbindSeen,
     Unreadable,
 )
 from app.kernel import clock, signing
@@ -32,10 +41,11 @@ from app.kernel.errors import Malformed, gettext_noop
 from app.kernel.money import Money
 
 ACCEPTED = "OK"
+ACCOUNT_TYPES = {"private": "PRIVATE", "corporate": "CORPORATE"}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
 
 
-class Egret(Adapter, BindsCards, ReadsFigures):
+class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settles, ReadsFigures):
     code = "egret"
     title = gettext_noop("白鹭支付")
     settings = (
@@ -63,14 +73,27 @@ class Egret(Adapter, BindsCards, ReadsFigures):
         "INVALID": BindSeen.REFUSED,
         "CHECKING": BindSeen.PENDING,
     }
+    unbind_words: ClassVar[Mapping[str, UnbindSeen]] = {
+        "REMOVED": UnbindSeen.GONE,
+        "REFUSED": UnbindSeen.REFUSED,
+        "CHECKING": UnbindSeen.PENDING,
+    }
+    unbind_codes: ClassVar[Mapping[str, UnbindSeen]] = {"CARD_NOT_EXIST": UnbindSeen.GONE}
+    cards_at_once = 500
     deduplicates = True
     query_waits_s = (2, 3, 5, 10, 30, 60)
     resend_window_s = 60
     callback_answer = '{"code":"OK"}'
 
     def write_submit(self, order: Order) -> Request:
+        return self._order("/openapi/transfer/submit", order)
+
+    def write_settle(self, order: Order) -> Request:
+        return self._order("/openapi/transfer/settle", order)
+
+    def _order(self, path: str, order: Order) -> Request:
         return self._write(
-            "/openapi/transfer/submit",
+            path,
             outTradeNo=order.number,
             tradeAmount=order.amount.minor,
             payeeCardNo=order.card_number,
@@ -94,27 +117,86 @@ class Egret(Adapter, BindsCards, ReadsFigures):
         return self._observe({**envelope, "code": ACCEPTED}, {})
 
     def write_bind(self, card: CardToBind) -> Request:
-        return self._write(
-            "/openapi/card/bind",
-            outBindNo=card.reference,
-            cardNo=card.card_number,
-            cardHolder=card.holder,
-            bankName=card.bank,
-            phone=card.phone,
-        )
+        return self._write("/openapi/card/bind", **_card(card))
 
     def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation:
         envelope = self._answer(reply)
-        if envelope["code"] != ACCEPTED:
-            return BindObservation(seen=BindSeen.PENDING, signed=True, message=_text(envelope, "msg"))
+        if envelope["code"] != ACCEPTED:  # too busy, or not understood: that says nothing about the card
+            return BindObservation(seen=BindSeen.PENDING, message=_text(envelope, "msg"))
         data = _data(envelope)
         if _text(data, "outBindNo") != card.reference:
             raise Unreadable("应答的绑卡流水号不是我们的")
+        return self._bound(data, _text(envelope, "msg"))
+
+    def write_bind_many(self, batch: str, cards: Sequence[CardToBind]) -> Request:
+        return self._write("/openapi/card/batchBind", batchNo=batch, cards=[_card(card) for card in cards])
+
+    def read_bind_many(self, cards: Sequence[CardToBind], reply: Reply) -> Mapping[str, BindObservation]:
+        envelope = self._answer(reply)
+        if envelope["code"] != ACCEPTED:
+            return {}
+        ours, found = {card.reference for card in cards}, dict[str, BindObservation]()
+        for one in _objects(_data(envelope), "cards"):
+            reference = _text(one, "outBindNo")
+            if reference not in ours:
+                raise Unreadable("应答的绑卡流水号不是我们的")
+            if reference in found:
+                raise Unreadable("应答里同一张卡出现两次")
+            found[reference] = self._bound(one, _text(one, "msg"))
+        return found
+
+    def _bound(self, data: Mapping[str, object], message: str) -> BindObservation:
+        word = _text(data, "cardState")
         return BindObservation(
-            seen=self.bind_words.get(_text(data, "cardState"), BindSeen.PENDING),
-            signed=True,
+            seen=self.bind_words.get(word, BindSeen.PENDING),
+            signed=word in self.bind_words,
             channel_card=_text(data, "cardToken"),
-            message=_text(envelope, "msg"),
+            message=message,
+        )
+
+    def write_list(self, after: str) -> Request:
+        return self._write("/openapi/card/list", after=after)
+
+    def read_list(self, after: str, reply: Reply) -> CardPage:
+        envelope = self._answer(reply)
+        if envelope["code"] != ACCEPTED:
+            raise Unreadable("没有卡片列表", _text(envelope, "code"))
+        data = _data(envelope)
+        # §2.10: the answer names the page that was asked for, and the next one is another.
+        if data.get("after") != after:
+            raise Unreadable("不是我们问的那一页")
+        following = _text(data, "next")
+        if following and following == after:
+            raise Unreadable("下一页还是这一页")
+        cards = [
+            ListedCard(
+                channel_card=_text(card, "cardToken"),
+                reference=_text(card, "outBindNo"),
+                number_masked=_text(card, "cardNo"),
+                holder=_text(card, "cardHolder"),
+                bank=_text(card, "bankName"),
+                state=self.bind_words.get(_text(card, "cardState"), BindSeen.PENDING),
+            )
+            for card in _objects(data, "cards")
+        ]
+        return CardPage(cards=cards, next=following)
+
+    def write_unbind(self, card: CardToUnbind) -> Request:
+        assert card.channel_card or card.reference, "which card?"
+        return self._write(
+            "/openapi/card/unbind", cardToken=card.channel_card, outBindNo=card.reference, cardNo=card.card_number
+        )
+
+    def read_unbind(self, card: CardToUnbind, reply: Reply) -> UnbindObservation:
+        envelope = self._answer(reply)
+        code, data = _text(envelope, "code"), _data(envelope)
+        word, words = (_text(data, "unbindState"), self.unbind_words) if code == ACCEPTED else (code, self.unbind_codes)
+        # §2.11: the answer names the card as we named it. "No such card" must not be the answer about another one.
+        named = card.channel_card, card.reference
+        if word in words and (_text(data, "cardToken"), _text(data, "outBindNo")) != named:
+            raise Unreadable("应答说的不是这张卡")
+        return UnbindObservation(
+            seen=words.get(word, UnbindSeen.PENDING), signed=word in words, message=_text(envelope, "msg")
         )
 
     def write_figures(self, day: date) -> Request:
@@ -134,7 +216,7 @@ class Egret(Adapter, BindsCards, ReadsFigures):
             settleable=_fen(data, "settleable"),
         )
 
-    def _write(self, path: str, **fields: str | int) -> Request:
+    def _write(self, path: str, **fields: object) -> Request:
         given = {"merchantNo": self.given["merchant_no"], **fields}
         body = json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
         timestamp = str(int(clock.now().timestamp() * 1000))
@@ -189,6 +271,24 @@ class Egret(Adapter, BindsCards, ReadsFigures):
         )
 
 
+def _card(card: CardToBind) -> dict[str, str]:
+    """§2.7: as it stands in a single bind and in a batch. What is empty is left out."""
+    given = {
+        "outBindNo": card.reference,
+        "cardNo": card.card_number,
+        "cardHolder": card.holder,
+        "bankName": card.bank,
+        "phone": card.phone,
+        "accountType": ACCOUNT_TYPES[card.account_type],
+        "certNo": card.details.get("id_number", ""),
+        "branchName": card.details.get("branch", ""),
+        "cnaps": card.details.get("cnaps", ""),
+        "province": card.details.get("province", ""),
+        "city": card.details.get("city", ""),
+    }
+    return {name: text for name, text in given.items() if text}
+
+
 def _signed(timestamp: str, body: bytes) -> bytes:
     """§2.2: the timestamp of the header, a line feed, the body as it travels."""
     return timestamp.encode() + b"\n" + body
@@ -220,6 +320,13 @@ def _data(envelope: Mapping[str, object]) -> Mapping[str, object]:
     if not isinstance(data, dict):
         raise Unreadable("data 不是对象")
     return data
+
+
+def _objects(fields: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    found = fields.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Unreadable("不是 JSON 对象", name)
+    return found
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:

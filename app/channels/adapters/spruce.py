@@ -36,6 +36,7 @@ from app.kernel.numbers import random_text
 
 # §3.6: the statuses they answer with, all of them signed. Anything else comes from a machine in between.
 STATUSES = frozenset({200, 201, 404, 422})
+DETAILS = ("id_number", "branch", "cnaps", "province", "city")  # §3.7: their names are ours
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
 _YUAN = re.compile(r"[0-9]+\.[0-9]{2}", re.ASCII)
 
@@ -106,17 +107,20 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
             card_name=card.holder,
             bank_name=card.bank,
             mobile=card.phone,
+            account_type=card.account_type,
+            **{name: text for name, text in card.details.items() if name in DETAILS and text},
         )
 
     def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation:
         fields = self._answer("/v1/cards", reply)
-        if "error" in fields:
-            return BindObservation(seen=BindSeen.PENDING, signed=True, message=_text(fields, "error_text"))
+        if "error" in fields:  # too busy, or not understood: that says nothing about the card
+            return BindObservation(seen=BindSeen.PENDING, message=_text(fields, "error_text"))
         if _text(fields, "bind_id") != card.reference:
             raise Unreadable("应答的绑卡流水号不是我们的")
+        word = _text(fields, "status")
         return BindObservation(
-            seen=self.bind_words.get(_text(fields, "status"), BindSeen.PENDING),
-            signed=True,
+            seen=self.bind_words.get(word, BindSeen.PENDING),
+            signed=word in self.bind_words,
             channel_card=_text(fields, "card_id"),
             message=_text(fields, "status_text"),
         )

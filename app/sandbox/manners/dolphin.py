@@ -1,24 +1,29 @@
 """海豚支付, their side: `README.md` §1."""
 
+import json
+from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import parse_qsl, urlencode
 
 from app.kernel import signing
 from app.kernel.errors import Malformed
 from app.kernel.money import Money
-from app.sandbox.cards import Card, CardToBind
+from app.sandbox.cards import Card, CardToBind, ListCards, Page, Unbind, Unbound
 from app.sandbox.growth import Account
 from app.sandbox.manners.manner import (
+    ACCOUNT_TYPES,
     PROBLEMS,
     Asked,
     AskFigures,
     Incoming,
+    KeepsCards,
     Manner,
     Outgoing,
     Query,
     Rejected,
     Voice,
     day_of,
+    one_of,
     text_of,
 )
 from app.sandbox.merchants import Merchant
@@ -45,20 +50,27 @@ CODES = {
     "malformed": "3002",
     "clock": "3003",
     "busy": "9999",
+    "no_card": "2003",
 }
 CARD_WORDS = {"bound": "BOUND", "refused": "REJECT", "in_review": "AUDIT"}
+UNBIND_WORDS = {"gone": "UNBOUND", "refused": "REJECT", "in_review": "AUDIT"}
+DETAILS = {"id_number": "certNo", "branch": "branchName", "cnaps": "cnaps", "province": "province", "city": "city"}
 
 
-class Dolphin(Manner):
+class Dolphin(Manner, KeepsCards):
     code = "dolphin"
     title = "海豚支付"
     deduplicates = True
     keys = ("key",)
+    page_size = 200
     interfaces: ClassVar = {
         "POST /api/payout/create": "submit",
         "POST /api/payout/query": "query",
         "POST /api/account/figures": "figures",
         "POST /api/card/bind": "bind_card",
+        "POST /api/card/list": "list_cards",
+        "POST /api/card/unbind": "unbind_card",
+        "POST /api/payout/settle": "settle",
     }
 
     def caller(self, incoming: Incoming) -> tuple[str, str]:
@@ -80,7 +92,13 @@ class Dolphin(Manner):
                 holder=text_of(fields, "accountName"),
                 bank=text_of(fields, "bankName", optional=True),
                 phone=text_of(fields, "mobile", optional=True),
+                account_type=one_of(ACCOUNT_TYPES, fields.get("accountType", "")),
+                details={key: text_of(fields, name, optional=True) for key, name in DETAILS.items() if name in fields},
             )
+        if interface == "list_cards":
+            return ListCards(after=text_of(fields, "cursor", optional=True))
+        if interface == "unbind_card":
+            return _unbind(fields)
         try:
             amount = Money.parse_fen(text_of(fields, "amount"))
         except Malformed as problem:
@@ -91,6 +109,7 @@ class Dolphin(Manner):
             card_number=text_of(fields, "accountNo"),
             holder=text_of(fields, "accountName"),
             bank=text_of(fields, "bankName", optional=True),
+            kind="settlement" if interface == "settle" else "payout",
         )
 
     def payout(self, voice: Voice, payout: Payout) -> Outgoing:
@@ -110,6 +129,28 @@ class Dolphin(Manner):
             cardId=card.token if card.state == "bound" else "",
         )
 
+    def card_page(self, voice: Voice, page: Page) -> Outgoing:
+        cards = [
+            {
+                "cardId": card.token,
+                "bindNo": card.reference,
+                "accountNo": card.number_masked,
+                "accountName": card.holder_masked,
+                "bankName": card.bank,
+                "bindStatus": CARD_WORDS[card.state],
+            }
+            for card in page.cards
+        ]
+        text = json.dumps(cards, ensure_ascii=False, separators=(",", ":"))
+        return _say(voice, respCode="0000", respMsg="成功", cursor=page.after, nextCursor=page.next, cards=text)
+
+    def unbound(self, voice: Voice, unbound: Unbound) -> Outgoing:
+        named = {"cardId": unbound.asked.token, "bindNo": unbound.asked.reference}
+        if unbound.problem:
+            return _say(voice, respCode=CODES[unbound.problem], respMsg=PROBLEMS[unbound.problem], **named)
+        word = UNBIND_WORDS[unbound.state]
+        return _say(voice, respCode="0000", respMsg=unbound.reason, unbindStatus=word, **named)
+
     def figures(self, voice: Voice, account: Account) -> Outgoing:
         return _say(
             voice,
@@ -128,6 +169,13 @@ class Dolphin(Manner):
 
     def satisfied(self, answer: bytes) -> bool:
         return answer.strip() == b"success"
+
+
+def _unbind(fields: Mapping[str, str]) -> Unbind:
+    asked = Unbind(token=text_of(fields, "cardId", optional=True), reference=text_of(fields, "bindNo", optional=True))
+    if not (asked.token or asked.reference):
+        raise Rejected("malformed")
+    return asked
 
 
 def _about(payout: Payout) -> dict[str, str]:

@@ -1,16 +1,19 @@
 """白鹭支付, their side: `README.md` §2."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from app.kernel import clock, signing
-from app.sandbox.cards import Card, CardToBind
+from app.sandbox.cards import BindMany, Card, CardToBind, ListCards, Page, Unbind, Unbound
 from app.sandbox.growth import Account
 from app.sandbox.manners.manner import (
+    ACCOUNT_TYPES,
     PROBLEMS,
     Asked,
     AskFigures,
+    BindsMany,
     Incoming,
+    KeepsCards,
     Manner,
     Outgoing,
     Query,
@@ -20,6 +23,7 @@ from app.sandbox.manners.manner import (
     day_of,
     json_bytes,
     json_object,
+    one_of,
     text_of,
 )
 from app.sandbox.merchants import Merchant
@@ -46,20 +50,29 @@ CODES = {
     "malformed": "PARAM_ERROR",
     "clock": "TIMESTAMP_EXPIRED",
     "busy": "SYSTEM_ERROR",
+    "no_card": "CARD_NOT_EXIST",
 }
 CARD_WORDS = {"bound": "VALID", "refused": "INVALID", "in_review": "CHECKING"}
+UNBIND_WORDS = {"gone": "REMOVED", "refused": "REFUSED", "in_review": "CHECKING"}
+DETAILS = {"id_number": "certNo", "branch": "branchName", "cnaps": "cnaps", "province": "province", "city": "city"}
+LARGEST_BATCH = 500
 
 
-class Egret(Manner):
+class Egret(Manner, BindsMany, KeepsCards):
     code = "egret"
     title = "白鹭支付"
     deduplicates = True
     keys = ("public_key",)
+    page_size = 500
     interfaces: ClassVar = {
         "POST /openapi/transfer/submit": "submit",
         "POST /openapi/transfer/query": "query",
         "POST /openapi/account/overview": "figures",
         "POST /openapi/card/bind": "bind_card",
+        "POST /openapi/card/batchBind": "bind_cards",
+        "POST /openapi/card/list": "list_cards",
+        "POST /openapi/card/unbind": "unbind_card",
+        "POST /openapi/transfer/settle": "settle",
     }
 
     def complete_keys(self, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
@@ -89,13 +102,13 @@ class Egret(Manner):
         if interface == "query":
             return Query(order_no=text_of(fields, "outTradeNo"))
         if interface == "bind_card":
-            return CardToBind(
-                reference=text_of(fields, "outBindNo"),
-                card_number=text_of(fields, "cardNo"),
-                holder=text_of(fields, "cardHolder"),
-                bank=text_of(fields, "bankName", optional=True),
-                phone=text_of(fields, "phone", optional=True),
-            )
+            return _to_bind(fields)
+        if interface == "bind_cards":
+            return BindMany(batch=text_of(fields, "batchNo"), cards=_batch(fields.get("cards")))
+        if interface == "list_cards":
+            return ListCards(after=text_of(fields, "after", optional=True))
+        if interface == "unbind_card":
+            return _unbind(fields)
         amount = fields.get("tradeAmount")
         if type(amount) is not int or not 0 < amount < 10**15:
             raise Rejected("malformed")
@@ -105,6 +118,7 @@ class Egret(Manner):
             card_number=text_of(fields, "payeeCardNo"),
             holder=text_of(fields, "payeeName"),
             bank=text_of(fields, "payeeBank", optional=True),
+            kind="settlement" if interface == "settle" else "payout",
         )
 
     def payout(self, voice: Voice, payout: Payout) -> Outgoing:
@@ -119,10 +133,32 @@ class Egret(Manner):
         return _say(voice, code=CODES[problem], msg=PROBLEMS[problem], data=data)
 
     def card(self, voice: Voice, card: Card) -> Outgoing:
-        data = {"outBindNo": card.reference, "cardState": CARD_WORDS[card.state]}
-        if card.state == "bound":
-            data["cardToken"] = card.token
-        return _say(voice, code="OK", msg=card.reason or "成功", data=data)
+        return _say(voice, code="OK", msg=card.reason or "成功", data=_bound(card))
+
+    def cards(self, voice: Voice, batch: str, cards: Sequence[Card]) -> Outgoing:
+        each = [_bound(card) | ({"msg": card.reason} if card.reason else {}) for card in cards]
+        return _say(voice, code="OK", msg="成功", data={"batchNo": batch, "cards": each})
+
+    def card_page(self, voice: Voice, page: Page) -> Outgoing:
+        cards = [
+            {
+                "cardToken": card.token,
+                "outBindNo": card.reference,
+                "cardNo": card.number_masked,
+                "cardHolder": card.holder_masked,
+                "bankName": card.bank,
+                "cardState": CARD_WORDS[card.state],
+            }
+            for card in page.cards
+        ]
+        return _say(voice, code="OK", msg="成功", data={"after": page.after, "cards": cards, "next": page.next})
+
+    def unbound(self, voice: Voice, unbound: Unbound) -> Outgoing:
+        data = {"cardToken": unbound.asked.token, "outBindNo": unbound.asked.reference}
+        if unbound.problem:
+            return _say(voice, code=CODES[unbound.problem], msg=PROBLEMS[unbound.problem], data=data)
+        data["unbindState"] = UNBIND_WORDS[unbound.state]
+        return _say(voice, code="OK", msg=unbound.reason or "成功", data=data)
 
     def figures(self, voice: Voice, account: Account) -> Outgoing:
         data = {
@@ -146,6 +182,46 @@ class Egret(Manner):
             return json_object(answer).get("code") == "OK"
         except Rejected:
             return False
+
+
+def _to_bind(fields: Mapping[str, object]) -> CardToBind:
+    return CardToBind(
+        reference=text_of(fields, "outBindNo"),
+        card_number=text_of(fields, "cardNo"),
+        holder=text_of(fields, "cardHolder"),
+        bank=text_of(fields, "bankName", optional=True),
+        phone=text_of(fields, "phone", optional=True),
+        account_type=one_of(ACCOUNT_TYPES, text_of(fields, "accountType", optional=True)),
+        details={key: text_of(fields, name, optional=True) for key, name in DETAILS.items() if name in fields},
+    )
+
+
+def _batch(given: object) -> list[CardToBind]:
+    """§2.9: 1 to 500 cards, each reference once."""
+    if not isinstance(given, list) or not 0 < len(given) <= LARGEST_BATCH:
+        raise Rejected("malformed")
+    if not all(isinstance(one, dict) for one in given):
+        raise Rejected("malformed")
+    cards = [_to_bind(one) for one in given]
+    if len({card.reference for card in cards}) != len(cards):
+        raise Rejected("malformed")
+    return cards
+
+
+def _unbind(fields: Mapping[str, object]) -> Unbind:
+    asked = Unbind(
+        token=text_of(fields, "cardToken", optional=True),
+        reference=text_of(fields, "outBindNo", optional=True),
+        card_number=text_of(fields, "cardNo", optional=True),
+    )
+    if not (asked.token or asked.reference):
+        raise Rejected("malformed")
+    return asked
+
+
+def _bound(card: Card) -> dict[str, str]:
+    data = {"outBindNo": card.reference, "cardState": CARD_WORDS[card.state]}
+    return data | ({"cardToken": card.token} if card.state == "bound" else {})
 
 
 def _about(payout: Payout) -> dict[str, object]:

@@ -2,13 +2,13 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar
 
 from app.kernel import clock
-from app.sandbox.cards import Card, CardToBind
+from app.sandbox.cards import BindMany, Card, CardToBind, ListCards, Page, Unbind, Unbound
 from app.sandbox.growth import Account
 from app.sandbox.merchants import Merchant
 from app.sandbox.payouts import Payout, Submit
@@ -27,8 +27,11 @@ PROBLEMS = {
     "clock": "时间戳超出允许范围",
     "no_day": "没有该日数据",
     "busy": "系统繁忙，请稍后查询",
+    "no_card": "没有这张卡",
 }
-"""What may be wrong, in this program's words, and the sentence beside the code. Each manner has a code for each."""
+"""What may be wrong, in this program's words, and the sentence beside the code. Each manner has a code for what it may say."""
+DETAILS = ("id_number", "branch", "cnaps", "province", "city")
+ACCOUNT_TYPES = {"": "private", "PRIVATE": "private", "CORPORATE": "corporate"}
 
 
 class Rejected(Exception):
@@ -65,7 +68,7 @@ class AskFigures:
     day: date
 
 
-Asked = Submit | Query | CardToBind | AskFigures
+Asked = Submit | Query | CardToBind | BindMany | ListCards | Unbind | AskFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Manner(ABC):
     keys: ClassVar[tuple[str, ...]]
     """What must be given at registration."""
     interfaces: ClassVar[Mapping[str, str]]
-    """`METHOD /path` → submit, query, figures or bind_card. A path that ends in a slash stands for all below it."""
+    """`METHOD /path` → a name of switches.INTERFACES. A path that ends in a slash stands for all below it."""
 
     def complete_keys(self, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
         """The keys to keep, with what the manner makes itself; `known` is what it kept before."""
@@ -135,6 +138,31 @@ class Manner(ABC):
     @abstractmethod
     def satisfied(self, answer: bytes) -> bool:
         """Is this the word that ends the callbacks?"""
+
+
+class BindsMany(ABC):
+    """A company that takes many cards at once."""
+
+    @abstractmethod
+    def cards(self, voice: Voice, batch: str, cards: Sequence[Card]) -> Outgoing: ...
+
+
+class KeepsCards(ABC):
+    """A company that tells which cards are bound, and lets them go."""
+
+    page_size: ClassVar[int]
+
+    @abstractmethod
+    def card_page(self, voice: Voice, page: Page) -> Outgoing: ...
+
+    @abstractmethod
+    def unbound(self, voice: Voice, unbound: Unbound) -> Outgoing: ...
+
+
+def one_of(words: Mapping[str, str], text: str) -> str:
+    if text not in words:
+        raise Rejected("malformed")
+    return words[text]
 
 
 def text_of(fields: Mapping[str, object], name: str, *, optional: bool = False) -> str:

@@ -9,6 +9,7 @@ from app.kernel.money import Money
 from app.sandbox.cards import Card, CardToBind
 from app.sandbox.growth import Account
 from app.sandbox.manners.manner import (
+    DETAILS,
     PROBLEMS,
     Asked,
     AskFigures,
@@ -22,6 +23,7 @@ from app.sandbox.manners.manner import (
     day_of,
     json_bytes,
     json_object,
+    one_of,
     text_of,
 )
 from app.sandbox.merchants import Merchant
@@ -49,6 +51,7 @@ CODES = {
     "clock": "timestamp_expired",
     "busy": "system_busy",
 }
+ACCOUNT_TYPES = {"": "private", "private": "private", "corporate": "corporate"}
 CARD_WORDS = {"bound": "bound", "refused": "refused", "in_review": "in_review"}
 
 
@@ -89,6 +92,8 @@ class Spruce(Manner):
                 holder=text_of(fields, "card_name"),
                 bank=text_of(fields, "bank_name", optional=True),
                 phone=text_of(fields, "mobile", optional=True),
+                account_type=one_of(ACCOUNT_TYPES, text_of(fields, "account_type", optional=True)),
+                details={name: text_of(fields, name, optional=True) for name in DETAILS if name in fields},
             )
         try:
             amount = Money.parse(text_of(fields, "amount"))

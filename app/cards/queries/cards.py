@@ -1,6 +1,7 @@
-"""Reading cards. Nothing here writes, and nothing here but `number_of` opens a seal."""
+"""Reading cards. Nothing here writes, and nothing here but `number_of` and `details_of` opens a seal."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -10,6 +11,7 @@ from app.cards.states import State
 from app.channels import queries as channels
 from app.kernel.bank_card import normalise
 from app.kernel.errors import NotThere, Refused
+from app.kernel.id_number import mask_id
 from app.runtime import vault
 from app.runtime.db import db
 from app.runtime.listing import Listing, listing
@@ -48,7 +50,10 @@ def by_id(card_id: int) -> Card:
 
 
 def by_number(account_id: int, number_index: str) -> Card | None:
-    found = select(Card).where(Card.account_id == account_id, Card.number_index == number_index)
+    """The card of this number at this account, if it is there and was not let go."""
+    found = select(Card).where(
+        Card.account_id == account_id, Card.number_index == number_index, Card.state != State.DELETED
+    )
     return db.session.scalars(found).one_or_none()
 
 
@@ -95,6 +100,11 @@ def index_of(number: str) -> str:
     return vault.blind_index(normalise(number), purpose=NUMBER_PURPOSE)
 
 
+def indexer() -> Callable[[str], bytes]:
+    """`index_of` for many numbers that are digits already."""
+    return vault.blind_indexer(NUMBER_PURPOSE)
+
+
 def safe_search(typed: Mapping[str, str]) -> dict[str, str]:
     """A search as an address may hold it: a full card number goes in as its blind index."""
     found = {name: value for name, value in typed.items() if value and name not in ("card", "csrf_token")}
@@ -106,6 +116,22 @@ def number_of(card: Card) -> str:
     if not card.number_sealed:
         raise Refused("这张卡的收款人资料已删除")
     return vault.unseal(card.number_sealed, table="card", column="number_sealed", row=card.reference)
+
+
+def details_of(card: Card) -> dict[str, str]:
+    """The template's other columns of this card, by key."""
+    if not card.details_sealed:
+        return {}
+    told = vault.unseal(card.details_sealed, table="card", column="details_sealed", row=card.reference)
+    found: dict[str, str] = json.loads(told)
+    return found
+
+
+def details_shown(card: Card) -> list[tuple[str, str]]:
+    """The other columns by their keys, fit for a page: every run of digits that could identify somebody is masked."""
+    return [
+        (key, mask_id(text) if sum(map(str.isdigit, text)) >= 8 else text) for key, text in details_of(card).items()
+    ]
 
 
 def _locked(reference: str, *, shared: bool) -> Card:

@@ -1,4 +1,4 @@
-"""Sheets for people: CSV that Excel opens as it is (SECURITY 38, 39)."""
+"""CSV that Excel opens as it is."""
 
 import csv
 import io

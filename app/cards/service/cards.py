@@ -1,19 +1,21 @@
-"""Everything that can be done to a card. Each command is one transaction."""
+"""What can be done to a single card. Each command is one transaction."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries
-from app.cards.models import Card
-from app.cards.states import CARD, State
+from app.cards.models import BindingRow, BindingRun, Card
+from app.cards.queries import runs
+from app.cards.states import CARD, RowState, State
 from app.channels import claims, gateway, rules
 from app.channels import queries as channels
 from app.channels.contract import BindSeen, CardToBind, Interface
-from app.kernel import clock
+from app.kernel import bins, clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop
 from app.kernel.limit import Limit
@@ -21,7 +23,7 @@ from app.kernel.numbers import new_number
 from app.runtime import jobs, live_events, throttle, vault
 from app.runtime.db import changed, db, transaction
 
-TOPIC = "cards"
+TOPIC, RUNS = "cards", "runs"
 REVEALS = Limit(20, within_s=3600, shut_s=3600)
 """How many full numbers one person may look at."""
 BIND = "app.cards.jobs.bind"
@@ -32,7 +34,17 @@ NOBODY = str(gettext_noop("已删除"))
 
 
 def bind(
-    *, account: str, number: BankCard, holder: str, bank: str, phone: str, fence: int, form_key: str, actor: Actor
+    *,
+    account: str,
+    number: BankCard,
+    holder: str,
+    bank: str,
+    phone: str,
+    fence: int,
+    form_key: str,
+    actor: Actor,
+    corporate: bool = False,
+    details: Mapping[str, str] | None = None,
 ) -> str:
     """Ask the channel to bind a card to the account that the actor holds. Returns the card's reference.
 
@@ -51,33 +63,79 @@ def bind(
         known = queries.by_number(held.id, index)
         if known is not None and known.state != State.REFUSED:
             raise Refused("卡 %(card)s 已绑定在该渠道账号上", card=known.number_masked, advice="可直接用它发起提现")
-        if known is not None:
-            # Refused before and corrected now: the same card, asked for once more under its own reference.
-            known.holder, known.bank, known.phone, known.form_key = holder, bank, phone, form_key
-            db.session.flush()
-            _move(known, "retry", message="")
-            reference = known.reference
-        else:
-            reference = new_number("K")
-            db.session.add(
-                Card(
-                    reference=reference,
-                    account_id=held.id,
-                    holder=holder,
-                    bank=bank,
-                    phone=phone,
-                    number_sealed=vault.seal(number.number, table="card", column="number_sealed", row=reference),
-                    number_index=index,
-                    number_masked=number.masked,
-                    form_key=form_key,
-                    made_by=actor.username,
-                )
-            )
-            db.session.flush()
+        wanted = Wanted(
+            number=number,
+            holder=holder,
+            bank=bank,
+            phone=phone,
+            corporate=corporate,
+            details=details or {},
+            form_key=form_key,
+        )
+        reference = put(held.id, known, wanted, actor.username).reference
         audit.record(actor, "card.bind", reference, after={"account": account, "card": number.masked})
         jobs.promise(BIND, reference)
         live_events.announce(TOPIC, reference)
     return reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A card as somebody wants it bound."""
+
+    number: BankCard
+    holder: str
+    bank: str
+    phone: str
+    corporate: bool
+    details: Mapping[str, str]
+    form_key: str = ""
+
+    def __repr__(self) -> str:
+        return f"Wanted({self.number})"
+
+
+def put(account_id: int, known: Card | None, wanted: Wanted, made_by: str) -> Card:
+    """The card, being bound from now on. Joins the caller's transaction.
+
+    One that was refused before is the same card, asked for once more under its own reference, as it is written now. One that
+    was let go is another card: at the channel its old reference stands for what is gone.
+    """
+    reference = known.reference if known else new_number("K")
+    values = {
+        "holder": wanted.holder,
+        "bank": wanted.bank,
+        "phone": wanted.phone,
+        "account_type": "corporate" if wanted.corporate else "private",
+        "kind": "" if wanted.corporate else bins.look_up(wanted.number.number).kind,
+        "details_sealed": vault.seal(
+            json.dumps(dict(wanted.details), ensure_ascii=False),
+            table="card",
+            column="details_sealed",
+            row=reference,
+        )
+        if wanted.details
+        else "",
+        "form_key": wanted.form_key,
+    }
+    if known is not None:
+        for name, value in values.items():
+            setattr(known, name, value)
+        db.session.flush()
+        move(known, "retry", message="")
+        return known
+    card = Card(
+        reference=reference,
+        account_id=account_id,
+        number_sealed=vault.seal(wanted.number.number, table="card", column="number_sealed", row=reference),
+        number_index=queries.index_of(wanted.number.number),
+        number_masked=wanted.number.masked,
+        made_by=made_by,
+        **values,
+    )
+    db.session.add(card)
+    db.session.flush()
+    return card
 
 
 def _made_before(form_key: str, wish: Mapping[str, object]) -> str | None:
@@ -102,13 +160,7 @@ def ask_channel(reference: str) -> jobs.Again | None:
         waited_s = (clock.now() - (card.settled_at or card.made_at)).total_seconds()
         wait = min(max(waited_s / 4, ASK_AGAIN_S), ASK_SELDOM_S)
         call = gateway.announce(Interface.BIND_CARD, account_id=account.id, setting_id=setting_id, subject=reference)
-        wanted = CardToBind(
-            reference=reference,
-            card_number=queries.number_of(card),
-            holder=card.holder,
-            bank=card.bank,
-            phone=card.phone,
-        )
+        wanted = as_channel_sees(card)
     told = gateway.bind_card(call, wanted)
     if told.seen is BindSeen.PENDING:
         return jobs.Again(wait)
@@ -116,9 +168,22 @@ def ask_channel(reference: str) -> jobs.Again | None:
         card = queries.card(reference)
         if card.state == State.BINDING:
             verb = "bind" if told.seen is BindSeen.BOUND else "refuse"
-            _move(card, verb, message=told.message, channel_card=told.channel_card)
+            move(card, verb, message=told.message, channel_card=told.channel_card)
             audit.record("worker", f"card.{verb}", reference, after={"message": told.message})
     return None
+
+
+def as_channel_sees(card: Card) -> CardToBind:
+    """The card as a plain value, to be carried out of the transaction."""
+    return CardToBind(
+        reference=card.reference,
+        card_number=queries.number_of(card),
+        holder=card.holder,
+        bank=card.bank,
+        phone=card.phone,
+        account_type=card.account_type,
+        details=queries.details_of(card),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +204,19 @@ def forget(reference: str, *, why: str, above: Callable[[int, str], int], actor:
         card = queries.held(reference)
         same_card = queries.same_card(card)
         copies = above(card.id, NOBODY)
-        _move(card, "forget", message="")
-        gone = {"holder": NOBODY, "bank": NOBODY, "number_masked": NOBODY, "phone": "", "number_sealed": ""}
+        move(card, "forget", message="")
+        gone = {
+            "holder": NOBODY,
+            "bank": NOBODY,
+            "number_masked": NOBODY,
+            "phone": "",
+            "number_sealed": "",
+            "details_sealed": "",
+        }
         # Not empty: an account has each index once.
         gone["number_index"] = f"forgotten:{reference}"
         db.session.execute(update(Card).where(Card.id == card.id).values(**gone))
-        gateway.drop_bodies([reference])
+        gateway.drop_bodies([reference, *(row.reference for row in runs.of_card(card.id))])
         audit.record(actor, "card.forget", reference, after={"withdrawals": copies}, why=why)
     return Forgotten(copies, same_card)
 
@@ -164,14 +236,37 @@ def reveal(reference: str, *, reason: str, actor: Actor) -> str:
     return number
 
 
-def _move(card: Card, verb: str, *, message: str, channel_card: str = "") -> None:
-    """The only line in the room that changes card.state."""
-    move = CARD.move(card.state, verb)
-    hit = changed(
-        update(Card)
-        .where(Card.id == card.id, Card.state == card.state)
-        .values(state=move.target, message=message[:300], channel_card=channel_card, settled_at=clock.now())
-    )
-    if not hit:
+def move(card: Card, verb: str, *, message: str, channel_card: str | None = None) -> None:
+    """The only line in the room that changes card.state. What a run waits to hear of it, is told to the run."""
+    step = CARD.move(card.state, verb)
+    values = {"state": step.target, "message": message[:300], "settled_at": clock.now()}
+    if channel_card is not None:
+        values["channel_card"] = channel_card
+    if not changed(update(Card).where(Card.id == card.id, Card.state == card.state).values(**values)):
         raise Refused("这张卡的状态刚刚变了，请刷新后再试")
+    if verb in OUTCOMES:
+        tell_run(card.id, OUTCOMES[verb], message)
     live_events.announce(TOPIC, card.reference)
+
+
+OUTCOMES = {"bind": RowState.BOUND, "refuse": RowState.REFUSED}
+
+
+def tell_run(card_id: int, outcome: RowState, message: str) -> None:
+    """The row of a sheet that waits for this card has its answer."""
+    waiting = (RowState.ASKING, RowState.PENDING)
+    row = db.session.execute(
+        select(BindingRow.id, BindingRow.run_id, BindingRow.state)
+        .where(BindingRow.card_id == card_id, BindingRow.state.in_(waiting))
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        return
+    answered = update(BindingRow).where(BindingRow.id == row.id, BindingRow.state == row.state)
+    db.session.execute(answered.values(state=outcome, message=message[:300], at=clock.now()))
+    count = {outcome.value: getattr(BindingRun, outcome.value) + 1}
+    if row.state == RowState.PENDING:
+        count["pending"] = BindingRun.pending - 1
+    db.session.execute(update(BindingRun).where(BindingRun.id == row.run_id).values(**count))
+    reference = db.session.scalar(select(BindingRun.reference).where(BindingRun.id == row.run_id))
+    live_events.announce(RUNS, str(reference))

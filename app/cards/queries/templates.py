@@ -1,0 +1,74 @@
+"""Reading templates. Nothing here writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.cards import rules
+from app.cards.models import CardTemplate
+from app.kernel.columns import Column
+from app.kernel.errors import Refused
+from app.runtime.db import db
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """The columns in use. Version 0, id 0: nobody has designed one, so the house's default applies."""
+
+    id: int
+    version: int
+    columns: tuple[Column, ...]
+    activated_by: str = ""
+    activated_at: datetime | None = None
+
+
+BUILT_IN = Template(id=0, version=0, columns=rules.DEFAULT)
+
+
+def template(channel_id: int) -> Template:
+    """What this channel's cards are bound by now."""
+    found = select(CardTemplate).where(CardTemplate.channel_id == channel_id, CardTemplate.state == "active")
+    row = db.session.scalars(found).one_or_none()
+    return _template(row) if row else BUILT_IN
+
+
+def template_by_id(template_id: int) -> Template:
+    """A version that something was made by; 0 is the house's default."""
+    return _template(db.session.get_one(CardTemplate, template_id)) if template_id else BUILT_IN
+
+
+def draft(channel_id: int) -> CardTemplate | None:
+    found = select(CardTemplate).where(CardTemplate.channel_id == channel_id, CardTemplate.state == "draft")
+    return db.session.scalars(found.with_for_update()).one_or_none()
+
+
+def require_draft(channel_id: int) -> CardTemplate:
+    """The draft, locked; Refused where there is none."""
+    found = draft(channel_id)
+    if found is None:
+        raise Refused("没有草稿可改，请先建立草稿")
+    return found
+
+
+def versions(channel_id: int) -> Sequence[CardTemplate]:
+    """Newest first, the draft included."""
+    found = select(CardTemplate).where(CardTemplate.channel_id == channel_id)
+    return db.session.scalars(found.order_by(CardTemplate.version.desc())).all()
+
+
+def in_use() -> dict[int, Template]:
+    """By the channel's id; a channel that is not in it uses the default."""
+    found = select(CardTemplate).where(CardTemplate.state == "active")
+    return {row.channel_id: _template(row) for row in db.session.scalars(found)}
+
+
+def _template(row: CardTemplate) -> Template:
+    return Template(
+        id=row.id,
+        version=row.version,
+        columns=rules.unpacked(row.columns),
+        activated_by=row.activated_by,
+        activated_at=row.activated_at,
+    )

@@ -1,0 +1,197 @@
+"""The columns of a card-binding sheet: what a channel gets by default, and what makes a template fit for use. Pure."""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from app.kernel.columns import CORPORATE, KINDS, REPAIRS, Column, Judge, Kind
+from app.kernel.errors import Refused, Text, gettext_noop
+
+NUMBER, HOLDER, BANK, PHONE, ACCOUNT_TYPE = "number", "holder", "bank", "phone", "account_type"
+OURS = (NUMBER, HOLDER, BANK, PHONE, ACCOUNT_TYPE)
+"""Keys that are columns of the card itself; the others travel sealed, by their key."""
+KEYS: dict[str, tuple[Kind, Text]] = {
+    NUMBER: (Kind.CARD, gettext_noop("银行卡号")),
+    HOLDER: (Kind.NAME, gettext_noop("开户人")),
+    ACCOUNT_TYPE: (Kind.ACCOUNT_TYPE, gettext_noop("账户类型")),
+    BANK: (Kind.BANK, gettext_noop("开户行")),
+    "branch": (Kind.BRANCH, gettext_noop("支行")),
+    "cnaps": (Kind.CNAPS, gettext_noop("联行号")),
+    "province": (Kind.PROVINCE, gettext_noop("开户省份")),
+    "city": (Kind.CITY, gettext_noop("开户城市")),
+    "id_number": (Kind.ID_NUMBER, gettext_noop("证件号码")),
+    PHONE: (Kind.PHONE, gettext_noop("银行预留手机号")),
+}
+"""Keys that adapters know, each with the only kind it may have."""
+NEEDED = (NUMBER, HOLDER, BANK)
+COLUMNS_MOST = 30
+MOST = {"title": 30, "key": 30, "pattern": 100, "example": 60, "note": 120, "alias": 30, "choice": 40}
+_KEY = re.compile(r"[a-z][a-z0-9_]{1,29}", re.ASCII)
+
+DEFAULT = (
+    Column(
+        key=NUMBER, title="银行卡号", kind=Kind.CARD, required=True, aliases=("卡号", "账号", "收款账号"),
+        example="6222021001116245702",
+    ),
+    Column(key=HOLDER, title="开户人", kind=Kind.NAME, required=True, aliases=("户名", "姓名", "收款人"), example="张三"),
+    Column(key=BANK, title="开户行", kind=Kind.BANK, required=True, aliases=("银行", "开户银行"), example="中国工商银行"),
+    Column(key=PHONE, title="银行预留手机号", kind=Kind.PHONE, aliases=("手机号", "手机"), example="13800138000"),
+)  # fmt: skip
+"""What a channel asks for whose template nobody has designed yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One card to bind, read from a form or a row."""
+
+    number: str
+    holder: str
+    bank: str
+    phone: str = ""
+    corporate: bool = False
+    details: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return "Wish(…)"
+
+
+def wish(texts: Mapping[str, str]) -> Wish:
+    """From the texts of a row by the template's keys, after what was accepted."""
+    return Wish(
+        number=texts[NUMBER],
+        holder=texts[HOLDER],
+        bank=texts[BANK],
+        phone=texts.get(PHONE, ""),
+        corporate=texts.get(ACCOUNT_TYPE) == CORPORATE,
+        details={key: text for key, text in texts.items() if key not in OURS and text},
+    )
+
+
+def packed(columns: Sequence[Column]) -> str:
+    return json.dumps([asdict(column) for column in columns], ensure_ascii=False)
+
+
+def unpacked(text: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(**one | {"kind": Kind(one["kind"]), "aliases": tuple(one["aliases"]), "choices": tuple(one["choices"])})
+        for one in json.loads(text)
+    )
+
+
+def flaws(columns: Sequence[Column]) -> list[Text]:
+    """Why this template cannot be used yet; nothing, when it can."""
+    found: list[Text] = []
+    keys = [column.key for column in columns]
+    for key in NEEDED:
+        column = next((one for one in columns if one.key == key), None)
+        if column is None:
+            found.append(Text("缺少“%(title)s”列（%(key)s）", title=KEYS[key][1], key=key))
+        elif not column.required:
+            found.append(Text("“%(title)s”列必须是必填", title=column.title))
+    if len(columns) > COLUMNS_MOST:
+        found.append(Text("最多 %(count)d 列", count=COLUMNS_MOST))
+    for column in columns:
+        if keys.count(column.key) > 1:
+            found.append(Text("键 %(key)s 用了不止一次", key=column.key))
+        if column.kind is Kind.CHOICE and not column.choices:
+            found.append(Text("“%(title)s”列没有可选项", title=column.title))
+    if not found:
+        examples = Judge(columns).judge([column.example or None for column in columns])
+        given = {column.key: column for column in columns if column.example}
+        for fault in examples.faults:
+            if fault.key in given:
+                title = given[fault.key].title
+                found.append(Text("“%(title)s”列的示例不对：%(why)s", title=title, why=fault.text))
+    names = [name.lower() for column in columns for name in {column.title, *column.aliases}]
+    found += [Text("“%(title)s”不止一列使用", title=name) for name in dict.fromkeys(names) if names.count(name) > 1]
+    return list(dict.fromkeys(found))
+
+
+def require_column(column: Column) -> Column:
+    """The column as it may be kept; Refused in words otherwise."""
+    if _KEY.fullmatch(column.key) is None:
+        raise Refused("键只能用小写字母、数字和下划线，以字母开头，2 到 30 位")
+    if column.key in KEYS and KEYS[column.key][0] is not column.kind:
+        raise Refused("键 %(key)s 的类型只能是“%(kind)s”", key=column.key, kind=KINDS[KEYS[column.key][0]])
+    if column.key not in KEYS and column.kind in (Kind.CARD, Kind.ACCOUNT_TYPE):
+        raise Refused("每个模版只有一列“%(kind)s”，它的键是固定的", kind=KINDS[column.kind])
+    if column.longest and column.shortest > column.longest:
+        raise Refused("最短长度不能大于最长长度")
+    if column.pattern:
+        require_pattern(column.pattern)
+        if column.example and re.fullmatch(column.pattern, column.example) is None:
+            raise Refused("示例 %(example)s 自己就不符合这个格式", example=column.example)
+    return column
+
+
+_BRACKETS = re.compile(r"\\.|\[(?:\\.|[^\]])+\]", re.S)
+_REPEATS = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
+
+
+def require_pattern(pattern: str) -> None:
+    """A pattern that compiles and cannot run away on any text (no repeated groups, at most three open repeats)."""
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        raise Refused("格式不是有效的正则表达式") from None
+    bare = _BRACKETS.sub("x", pattern)
+    if re.search(r"\)\s*[*+{?]|\(\?|\\[1-9]", bare) or re.search(r"\\[1-9]", pattern):
+        raise Refused("格式里不能重复括号、向前向后看或引用，请写得简单些")
+    if len(_REPEATS.findall(bare)) > 3:
+        raise Refused("格式里 *、+、{m,n} 最多三个，请写得简单些")
+
+
+def moved(columns: Sequence[Column], key: str, step: int) -> list[Column]:
+    """The columns with this one a place further up (-1) or down (1); as they are, at the end."""
+    found = list(columns)
+    at = next(place for place, column in enumerate(found) if column.key == key)
+    to = at + step
+    if 0 <= to < len(found):
+        found[at], found[to] = found[to], found[at]
+    return found
+
+
+def placed(columns: Sequence[Column], column: Column, *, instead_of: str = "") -> list[Column]:
+    """The columns with this one in the place of another, or at the end."""
+    if instead_of:
+        return [column if one.key == instead_of else one for one in columns]
+    return [*columns, column]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One line of what changed between two versions; None on the side that does not have the column."""
+
+    before: Column | None
+    after: Column | None
+    what: tuple[str, ...] = ()
+    """Names of the properties that differ, where both sides have the column."""
+
+
+def differences(before: Sequence[Column], after: Sequence[Column]) -> list[Difference]:
+    """Added, removed and changed columns, in the order of the newer version; moved ones only by their new order."""
+    older = {column.key: column for column in before}
+    newer = {column.key: column for column in after}
+    found: list[Difference] = []
+    for column in after:
+        known = older.get(column.key)
+        if known is None:
+            found.append(Difference(None, column))
+        elif known != column:
+            one, other = asdict(known), asdict(column)
+            found.append(Difference(known, column, tuple(name for name in one if one[name] != other[name])))
+    found += [Difference(column, None) for column in before if column.key not in newer]
+    return found
+
+
+def order_changed(before: Sequence[Column], after: Sequence[Column]) -> bool:
+    shared = {column.key for column in before} & {column.key for column in after}
+    return [it.key for it in before if it.key in shared] != [it.key for it in after if it.key in shared]
+
+
+def said(pattern: str, columns: Collection[Column]) -> list[Text]:
+    """A kind of repair (`number:space+width`) in words: the columns' titles, then what would be done."""
+    keys, _, codes = pattern.partition(":")
+    titles = {column.key: column.title for column in columns}
+    return [Text(titles.get(key, key)) for key in keys.split(",")] + [REPAIRS[code] for code in codes.split("+")]

@@ -1,0 +1,1 @@
+"""What `child.py` parses with: one file for each format, all giving a `shape.Table`. Nothing here may import `app`."""

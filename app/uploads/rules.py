@@ -1,0 +1,190 @@
+"""What an upload is judged by: which column of the file is meant, what may be accepted, how many rows are good. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.kernel.columns import Column, Kind
+from app.kernel.errors import Text
+
+KEEP_OPEN_DAYS = 3
+"""An upload that nobody confirmed is erased after so many days."""
+KEEP_DAYS = 30
+"""Rows and results of a confirmed one."""
+ROWS_SHOWN = 50
+HEADER_WITHIN = 10
+"""The header is looked for in the first rows; titles and remarks may stand above it."""
+
+_SYNONYMS: dict[Kind, Sequence[str]] = {
+    kind: names.split()
+    for kind, names in {
+        Kind.CARD: "卡号 银行卡号 银行卡 账号 帐号 银行账号 收款账号 收款卡号 cardno cardnumber card accountno",
+        Kind.NAME: "姓名 户名 开户人 开户名 持卡人 收款人 收款户名 账户名 账户名称 name holder accountname payee",
+        Kind.ACCOUNT_TYPE: "账户类型 账户性质 对公对私 公私标志 公私 accounttype",
+        Kind.BANK: "银行 开户行 开户银行 银行名称 所属银行 收款银行 bank bankname",
+        Kind.BRANCH: "支行 支行名称 开户支行 开户网点 网点 branch branchname",
+        Kind.CNAPS: "联行号 行号 大额行号 支付行号 cnaps cnapscode bankcode",
+        Kind.PROVINCE: "省 省份 开户省 开户省份 省市 开户地 province",
+        Kind.CITY: "市 城市 开户市 开户城市 city",
+        Kind.ID_NUMBER: "身份证 身份证号 身份证号码 证件号 证件号码 idnumber idno idcard",
+        Kind.PHONE: "手机 手机号 手机号码 电话 联系电话 预留手机号 银行预留手机号 phone mobile tel",
+        Kind.AMOUNT: "金额 付款金额 提现金额 amount",
+        Kind.DATE: "日期 date",
+    }.items()
+}
+_NOISE = re.compile(r"[（(【\[].*?[)）】\]]|[\s*＊:：_\-./]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Which column of the file (from 0) each key is. `sure`: every one by the template's own words."""
+
+    columns: Mapping[str, int]
+    sure: bool
+    missing: Sequence[str] = ()
+    doubled: Sequence[str] = ()
+    """Titles in the file that more than one of its columns carries."""
+
+
+def match(columns: Sequence[Column], titles: Sequence[str]) -> Matching:
+    """Find the template's columns by title, then by alias, then by the common names of their kind (which is not sure)."""
+    words = [_bare(title) for title in titles]
+    found: dict[str, int] = {}
+    sure = True
+    for own in (True, False):
+        for column in columns:
+            if column.key in found:
+                continue
+            names = (column.title, *column.aliases) if own else _SYNONYMS.get(column.kind, ())
+            places = [words.index(_bare(name)) for name in names if _bare(name) in words]
+            place = next((place for place in places if place not in found.values()), None)
+            if place is not None:
+                found[column.key] = place
+                sure = sure and own
+    twice = [title for title, word in zip(titles, words, strict=True) if word and words.count(word) > 1]
+    meant = {words[place] for place in found.values()}
+    doubled = list(dict.fromkeys(title.strip() for title in twice if _bare(title) in meant))
+    missing = [column.key for column in columns if column.required and column.key not in found]
+    return Matching(found, sure and not missing and not doubled, missing, doubled)
+
+
+def header_at(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
+    """Which of the first rows holds the titles: the one in which most columns are found; the first, where none is."""
+    best, place = 0, 0
+    for index, titles in enumerate(rows[:HEADER_WITHIN]):
+        count = len(match(columns, titles).columns)
+        if count > best:
+            best, place = count, index
+    return place
+
+
+def _bare(title: str) -> str:
+    return _NOISE.sub("", unicodedata.normalize("NFKC", title)).lower()
+
+
+# What was accepted
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What people accepted: patterns of repairs for the whole sheet, and all of a single row's."""
+
+    patterns: set[str] = field(default_factory=set)
+    rows: dict[int, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, told: Mapping[str, object]) -> "Decisions":
+        patterns, rows = told.get("patterns", ()), told.get("rows", {})
+        assert isinstance(patterns, Collection) and isinstance(rows, Mapping)
+        return cls(set(patterns), {int(row): list(accepted) for row, accepted in rows.items()})
+
+    def as_json(self) -> dict[str, object]:
+        return {"patterns": sorted(self.patterns), "rows": {str(row): it for row, it in sorted(self.rows.items())}}
+
+    def accept(self, row: int, pattern: str) -> bool:
+        return pattern in self.patterns or pattern in self.rows.get(row, ())
+
+    def cover(self, row: int, needed: Iterable[str]) -> bool:
+        """Is everything accepted that this row cannot do without?"""
+        return all(self.accept(row, pattern) for pattern in needed)
+
+
+SEPARATOR = "|"
+"""Between the patterns of a group: all the repairs that a row cannot do without, in order."""
+
+
+def group_of(patterns: Iterable[str]) -> str:
+    return SEPARATOR.join(sorted(set(patterns)))
+
+
+def patterns_of(group: str) -> list[str]:
+    return group.split(SEPARATOR) if group else []
+
+
+@dataclass(slots=True)
+class Pattern:
+    """One kind of repair on offer, over the whole sheet; `before` and `after` are an example, masked."""
+
+    count: int
+    needed: bool
+    row: int
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class Found:
+    """One kind of fault or warning, over the whole sheet."""
+
+    key: str
+    template: str
+    values: dict[str, object]
+    count: int
+    row: int
+
+    @property
+    def text(self) -> Text:
+        return Text(self.template, **self.values)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found in all rows. `groups`: rows without faults, by the repairs they need ("" needs none)."""
+
+    rows: int = 0
+    faulty: int = 0
+    warned: int = 0
+    groups: dict[str, int] = field(default_factory=dict)
+    patterns: dict[str, Pattern] = field(default_factory=dict)
+    faults: list[Found] = field(default_factory=list)
+    warnings: list[Found] = field(default_factory=list)
+
+    def good(self, decisions: Decisions) -> int:
+        """How many rows can be taken as things stand."""
+        covered = sum(count for group, count in self.groups.items() if set(patterns_of(group)) <= decisions.patterns)
+        # Rows that were accepted one by one, and not already with all their like.
+        return covered + sum(
+            1 for needed in decisions.rows.values() if needed and not set(needed) <= decisions.patterns
+        )
+
+    def repairable(self, decisions: Decisions) -> int:
+        """How many rows wait for nothing but a yes to the doctor's proposals."""
+        return self.rows - self.faulty - self.good(decisions)
+
+
+class Status:
+    """Of a row to look at."""
+
+    FAULTY, REPAIRABLE, WARNED = "f", "r", "w"
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A row to look at, without its contents: enough to find it and to count."""
+
+    row: int
+    status: str
+    group: str
+    faults: tuple[int, ...] = ()
+    """Places in the tally's faults (and, for warned rows, warnings)."""
