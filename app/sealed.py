@@ -6,10 +6,13 @@ from app.auth.models import Operator
 from app.cards.models import Card
 from app.channels.models import CallbackInbox, ChannelAccount, ChannelSetting
 from app.runtime.rotation import SealedColumn
+from app.uploads.models import Upload
 
 SEALED = (
     SealedColumn(Operator.totp_sealed, row=cast(Operator.id, String)),
     SealedColumn(Card.number_sealed, row=Card.reference.expression),
+    SealedColumn(Card.details_sealed, row=Card.reference.expression),
+    SealedColumn(Upload.key_sealed, row=Upload.reference.expression),
     SealedColumn(
         ChannelSetting.sealed,
         row=select(ChannelAccount.number + "/" + cast(ChannelSetting.version, String))

@@ -85,7 +85,7 @@ def main(base: str, data_dir: str) -> None:
     if f"/channels/{account}/claim" in maker.get("/").text:  # a second walk finds it claimed already
         maker.submit("/", f"/channels/{account}/claim")
     bound = maker.submit(
-        f"/cards/new?account={account}", "/cards/", number=a_card(), holder="陈志强", bank="中国工商银行"
+        f"/cards/new?account={account}", "/cards/", c_number=a_card(), c_holder="陈志强", c_bank="中国工商银行"
     )
     card = bound.url.rsplit("/", 1)[1]
     maker.wait_for(f"/cards/{card}", "已绑定")

@@ -162,7 +162,7 @@ class World:
         deadline = time.monotonic() + PATIENCE_S
         pause = threading.Event()
         while True:
-            worked = jobs.drain(Line.CHANNEL)
+            worked = sum(jobs.drain(line) for line in Line)
             db.session.rollback()
             if found := held():
                 return found

@@ -14,7 +14,8 @@ from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Option
 
 from app.cards import rules
 from app.cards.states import LABELS
-from app.kernel.columns import CORPORATE, KINDS, PRIVATE, Cell, Column, Judge, Kind
+from app.kernel.cells import CORPORATE, KINDS, PRIVATE, Cell, Column, Kind
+from app.kernel.columns import Judge
 from app.kernel.errors import Text
 from app.runtime.forms import StrictForm
 from app.runtime.page import say

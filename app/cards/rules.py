@@ -5,7 +5,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from app.kernel.columns import CORPORATE, KINDS, REPAIRS, Column, Judge, Kind
+from app.kernel.cells import CORPORATE, KINDS, REPAIRS, Column, Kind
+from app.kernel.columns import Judge
 from app.kernel.errors import Refused, Text, gettext_noop
 
 NUMBER, HOLDER, BANK, PHONE, ACCOUNT_TYPE = "number", "holder", "bank", "phone", "account_type"

@@ -13,7 +13,8 @@ from sqlalchemy import delete, update
 
 from app.kernel import clock
 from app.kernel.bank_card import mask
-from app.kernel.columns import Cell, Column, Fault, Judge, Kind, Verdict, plain
+from app.kernel.cells import Cell, Column, Kind, plain
+from app.kernel.columns import Fault, Judge, Verdict
 from app.kernel.errors import Text
 from app.kernel.id_number import mask_id
 from app.kernel.phone import mask_phone

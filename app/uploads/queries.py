@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from app.channels import queries as channels
-from app.kernel.columns import Cell, Column, Fault, Fix, Verdict, plain
+from app.kernel.cells import Cell, Column, plain
+from app.kernel.columns import Fault, Fix, Verdict
 from app.kernel.errors import NotThere, Text
 from app.runtime import vault
 from app.runtime.db import db

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.kernel.columns import Column, Kind
+from app.kernel.cells import Column, Kind
 from app.kernel.errors import Text
 
 KEEP_OPEN_DAYS = 3

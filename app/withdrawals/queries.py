@@ -21,7 +21,7 @@ from app.runtime.listing import Listing, listing
 from app.withdrawals import rules, tallies
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.rules import HOLDS
-from app.withdrawals.states import ASK, SUBMIT, VERBS, WITHDRAWAL, State
+from app.withdrawals.states import ASK, SUBMIT, VERBS, WITHDRAWAL, Kind, State
 from app.withdrawals.tallies import Totals as Totals
 
 OUT = (State.SENDING, State.PENDING)
@@ -80,6 +80,8 @@ def digest(withdrawal: Withdrawal) -> str:
         str(withdrawal.card_id),
         str(withdrawal.account_id),
         str(withdrawal.maker_id),
+        # A payout's form is the one it had before there were settlements: what was approved then still holds.
+        *([] if withdrawal.kind == Kind.PAYOUT else [withdrawal.kind]),
     )
     data = b"".join(f"{len(part.encode())}:".encode() + part.encode() for part in parts)
     return vault.mac(data, purpose="approvals")
@@ -116,7 +118,7 @@ def page(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
     """The list: one page of rows, newest first."""
     w = Withdrawal
     statement = select(
-        w.id, w.number, w.business_day, w.made_at, w.amount, w.fee, w.holder, w.bank, w.card_masked, w.state,
+        w.id, w.number, w.kind, w.business_day, w.made_at, w.amount, w.fee, w.holder, w.bank, w.card_masked, w.state,
         w.signed_at, w.memo, w.message, w.account_id, w.maker, w.checker, w.channel_number,
         exists().where(WithdrawalHold.withdrawal_id == w.id, WithdrawalHold.closed_at.is_(None)).label("held"),
     )  # fmt: skip

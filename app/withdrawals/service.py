@@ -8,10 +8,12 @@ from sqlalchemy import func, update
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries as cards
+from app.cards import usage
 from app.cards.states import State as CardState
 from app.channels import claims, gateway
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
+from app.channels.adapters import abilities
 from app.channels.contract import Interface, Observation, Order, Seen
 from app.kernel import clock, signing
 from app.kernel.errors import NotThere, Refused
@@ -22,7 +24,7 @@ from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, in_transaction, insert, transaction
 from app.withdrawals import queries, rules, tallies
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
-from app.withdrawals.states import ASK, WITHDRAWAL, State
+from app.withdrawals.states import ASK, OPEN, WITHDRAWAL, Kind, State
 
 TOPIC = "withdrawals"
 
@@ -33,7 +35,17 @@ BOOK = {
 }
 
 
-def create(*, account: str, card: str, amount: Money, memo: str, fence: int, form_key: str, actor: Actor) -> str:
+def create(
+    *,
+    account: str,
+    card: str,
+    amount: Money,
+    memo: str,
+    fence: int,
+    form_key: str,
+    actor: Actor,
+    kind: Kind = Kind.PAYOUT,
+) -> str:
     """Record the wish to pay and set the money aside for it (amount + fee). Returns the number.
 
     The same form sent twice is one withdrawal. Refused in words: claim not held, account disabled, card not bound,
@@ -43,14 +55,14 @@ def create(*, account: str, card: str, amount: Money, memo: str, fence: int, for
         source, payee = channels.account(account), cards.card(card)
         if payee.account_id != source.id:
             raise NotThere(card)
-        wish = {"maker_id": actor.operator_id, "card_id": payee.id, "amount": amount, "memo": memo}
+        wish = {"maker_id": actor.operator_id, "card_id": payee.id, "amount": amount, "memo": memo, "kind": kind}
         if made := _made_before(form_key, wish):
             return made
         channel_rules.require_enabled(channel=source.channel_enabled, account=source.enabled, name=source.title)
         claims.require(source.id, fence=fence, actor=actor)
         if made := _made_before(form_key, wish):  # a double click: the second one waited for the first at the claim
             return made
-        payee = cards.as_it_stays(card)
+        payee = cards.held(card)
         if payee.state != CardState.BOUND:
             raise Refused("这张卡还没有绑定成功，不能提现", advice="请等绑定完成，或换一张已绑定的卡")
         rules.require_amount(amount, limit=source.single_limit)
@@ -59,9 +71,11 @@ def create(*, account: str, card: str, amount: Money, memo: str, fence: int, for
         number = new_number("W")
         book.open_accounts(source.number)
         book.reserve(source.number, number, amount + fee)
+        usage.begin(payee.id)
         withdrawal = Withdrawal(
             number=number,
             form_key=form_key,
+            kind=kind,
             account_id=source.id,
             card_id=payee.id,
             holder=payee.holder,
@@ -153,9 +167,10 @@ def submit(number: str) -> None:
             return
         setting_id = channels.active_setting_id(withdrawal.account_id)
         assert setting_id is not None, f"{number}: its account has no settings"
-        call = gateway.announce(
-            Interface.SUBMIT, account_id=withdrawal.account_id, setting_id=setting_id, subject=number
-        )
+        adapter = channels.account_by_id(withdrawal.account_id).adapter
+        settles = withdrawal.kind == Kind.SETTLEMENT and abilities(adapter).settles
+        interface = Interface.SETTLE if settles else Interface.SUBMIT
+        call = gateway.announce(interface, account_id=withdrawal.account_id, setting_id=setting_id, subject=number)
         sent_at = clock.now()
         _move(
             withdrawal,
@@ -301,6 +316,7 @@ def _order(withdrawal: Withdrawal) -> Order:
         holder=withdrawal.holder,
         bank=withdrawal.bank,
         made_at=withdrawal.made_at,
+        kind=withdrawal.kind,
     )
 
 
@@ -309,6 +325,7 @@ def _move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **mor
     move = WITHDRAWAL.move(withdrawal.state, verb)
     if move.target in WITHDRAWAL.final or move.target == State.PAID:
         more["finished_at"] = clock.now()
+    ends = withdrawal.state in OPEN and move.target not in OPEN
     hit = changed(
         update(Withdrawal)
         .where(Withdrawal.id == withdrawal.id, Withdrawal.state == withdrawal.state, Withdrawal.seq == withdrawal.seq)
@@ -319,6 +336,8 @@ def _move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **mor
         raise Refused("这笔提现的状态刚刚变了，请刷新后再试")
     db.session.refresh(withdrawal)
     _write_event(withdrawal, verb, actor, why)
+    if ends:
+        usage.end(withdrawal.card_id)
     if move.book:
         BOOK[move.book](withdrawal)
         live_events.announce("channels", "")

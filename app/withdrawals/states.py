@@ -19,6 +19,10 @@ class State(StrEnum):
     RETURNED = "returned"
 
 
+OPEN = (State.REVIEW, State.QUEUED, State.SENDING, State.PENDING)
+"""Not at its end: the card it goes to must stay."""
+
+
 class Kind(StrEnum):
     """A settlement (确认结算) is money of the account to a card of its own, with every rule of a withdrawal."""
 

@@ -21,7 +21,7 @@ from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ApproveForm, RejectForm, WithdrawalFilters, WithdrawalForm, WithdrawalSearch
-from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
+from app.withdrawals.states import KINDS, LABELS, UNKNOWN, VERBS, Kind, State
 
 bp = Blueprint("withdrawals", __name__, url_prefix="/withdrawals")
 
@@ -50,6 +50,7 @@ def index() -> ResponseReturnValue:
         presets=_presets(),
         accounts={account.id: account for account in accounts},
         labels=LABELS,
+        kinds=KINDS,
         unknown=UNKNOWN,
         out=queries.OUT,
     )
@@ -73,7 +74,8 @@ def show(number: str) -> ResponseReturnValue:
 @bp.get("/new")
 @needs(Permission.WITHDRAWAL_CREATE)
 def new() -> ResponseReturnValue:
-    form = WithdrawalForm(formdata=None, form_key=str(uuid4()), card=request.args.get("card", ""))
+    kind = Kind.SETTLEMENT if request.args.get("kind") == Kind.SETTLEMENT else Kind.PAYOUT
+    form = WithdrawalForm(formdata=None, form_key=str(uuid4()), card=request.args.get("card", ""), kind=kind.value)
     return _form(form, request.args.get("account", ""))
 
 
@@ -123,6 +125,7 @@ def create() -> ResponseReturnValue:
             memo=form.memo.data or "",
             fence=int(form.fence.data),
             form_key=form.form_key.data,
+            kind=Kind(form.kind.data),
             actor=me(),
         )
     except Refused as problem:

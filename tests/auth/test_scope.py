@@ -160,7 +160,7 @@ def test_what_is_made_for_another_channel_is_refused_as_if_it_were_not_there(hou
     there, person = houses.theirs, houses.people[Role.OPERATOR]
     form = {"account": there["account"], "fence": "1", "form_key": str(uuid4())}
     withdrawal = {**form, "card": there["card"], "amount": "1.00", "memo": ""}
-    bind = {**form, "number": "6217001210024455220", "holder": "张三", "bank": "工行", "phone": ""}
+    bind = {**form, "c_number": "6217001210024455220", "c_holder": "张三", "c_bank": "中国建设银行", "c_phone": ""}
     for path, fields in (("/withdrawals/check", withdrawal), ("/withdrawals/", withdrawal), ("/cards/", bind)):
         assert person.does(path, **fields).status_code == 404, path
     mine = houses.ours

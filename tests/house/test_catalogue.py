@@ -473,7 +473,7 @@ def _go_astray(story: Story) -> None:
 
 def _card_form(story: Story, **more: str) -> dict[str, str]:
     fence = str(story.world.claimed(story.account))
-    form = {"number": "6222021001116245702", "holder": "Ann Lee", "bank": "Harbour Bank", "phone": ""}
+    form = {"c_number": "6222021001116245702", "c_holder": "Ann Lee", "c_bank": "Harbour Bank", "c_phone": ""}
     return {"account": story.account, "fence": fence, "form_key": str(uuid4()), **form, **more}
 
 

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -64,18 +65,20 @@ def test_every_word_of_the_book_is_in_the_book() -> None:
 
 def test_only_move_writes_a_state() -> None:
     pattern = re.compile(r"\.state = |values\([^)]*\bstate=")
-    lines = [
-        f"{path.relative_to(TOP)}: {line.strip()}"
+    lines = Counter(
+        str(path.relative_to(TOP))
         for path in (TOP / "app").rglob("*.py")
         if "sandbox" not in path.parts
         for line in path.read_text().splitlines()
         if pattern.search(line)
-    ]
-    assert lines == [
-        "app/cards/service.py: "
-        ".values(state=move.target, message=message[:300], channel_card=channel_card, settled_at=clock.now())",
-        "app/withdrawals/service.py: .values(state=move.target, seq=Withdrawal.seq + 1, **more)",
-    ]
+    )
+    assert lines == {
+        "app/cards/service/cards.py": 2,  # move; tell_run, for the row that waits for a card
+        "app/cards/service/runs.py": 5,  # _move; a row's beginning, its answers, being left to its card, and a retry
+        "app/cards/service/templates.py": 1,  # activate retires the one before
+        "app/uploads/intake.py": 1,
+        "app/withdrawals/service.py": 1,
+    }
 
 
 def test_models_equal_migrations(app: Flask) -> None:
@@ -97,7 +100,7 @@ def test_what_is_append_only_is_so_in_the_database(app: Flask) -> None:
 
 def test_every_queue_is_listened_to() -> None:
     assert "for line in Line" in (TOP / "app" / "runtime" / "up.py").read_text()
-    assert list(Line) == ["channel"]
+    assert list(Line) == ["channel", "sheets"]
 
 
 @pytest.mark.parametrize("contract", ["Doors are opened by the house only", "Doors do not touch the tables"])

@@ -12,13 +12,14 @@ from app.sealed import SEALED
 TOP = Path(__file__).resolve().parents[2]
 KNOWN = {sealed.place for sealed in SEALED}
 PLACE = ("table", "column")
+VERBS = ("seal", "unseal", "sealed", "opened")  # the last two: a DataKey's own
 
 
 def places(tree: ast.AST) -> Iterator[tuple[str, str]]:
     """What the code says where a seal belongs: by name, or as a dict that is handed over whole."""
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Attribute(attr="seal" | "unseal") | ast.Name(id="seal" | "unseal"), keywords=named):
+            case ast.Call(func=ast.Attribute(attr=verb) | ast.Name(id=verb), keywords=named) if verb in VERBS:
                 said = {it.arg: it.value for it in named if it.arg}
             case ast.Dict(keys=keys, values=values):
                 said = {

@@ -88,9 +88,9 @@ class Canary:
         assert clerk.post(
             f"/channels/{account}/claim", data=clerk.form(f"/channels/{account}", f"/channels/{account}/claim")
         ).location
-        bind = clerk.form(f"/cards/new?account={account}", "/cards/") | {"holder": "李四", "bank": "建设银行"}
-        assert clerk.post("/cards/", data=bind | {"number": MISTYPED}).status_code == 422
-        bound = clerk.post("/cards/", data=bind | {"number": f"{CARD[:4]} {CARD[4:]}"})
+        bind = clerk.form(f"/cards/new?account={account}", "/cards/") | {"c_holder": "李四", "c_bank": "建设银行"}
+        assert clerk.post("/cards/", data=bind | {"c_number": MISTYPED}).status_code == 422
+        bound = clerk.post("/cards/", data=bind | {"c_number": f"{CARD[:4]} {CARD[4:]}"})
         assert bound.status_code == 303
         card = bound.location.rsplit("/", 1)[1]
         self.world.until(lambda: "已绑定" in clerk.get(f"/cards/{card}").text)

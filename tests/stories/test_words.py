@@ -118,7 +118,7 @@ class Desk:
         """Where a good form goes, and what is in it."""
         page, action = self.forms[name]
         good = {
-            "bind": {"number": OTHER_CARD, "holder": "李四", "bank": "中国建设银行", "phone": "13800000000"},
+            "bind": {"c_number": OTHER_CARD, "c_holder": "李四", "c_bank": "中国建设银行", "c_phone": "13800000000"},
             "check": {"card": self.card, "amount": "12.34", "memo": "十一月货款"},
             "reject": {"reason": "收款人不对"},
         }.get(name, {})
@@ -159,17 +159,17 @@ TYPED = {"bind": ("number", "holder", "bank", "phone"), "check": ("card", "amoun
 
 # form, what is bad in it, status, what is said
 MISTYPED = [
-    ("bind", {"number": MISTYPED_CARD}, "可能有一位输错了"),
-    ("bind", {"number": "62170012100244552２1"}, "可能有一位输错了"),
-    ("bind", {"number": "6217"}, "现在是 4 位"),
-    ("bind", {"number": "6" * 20}, "现在是 20 位"),
-    ("bind", {"number": "6217 oo12 1002"}, "卡号只能是数字"),
-    ("bind", {"number": ""}, "请输入银行卡号"),
-    ("bind", {"number": "6.217e18"}, "卡号只能是数字"),
-    ("bind", {"holder": ""}, "请输入开户人姓名"),
-    ("bind", {"holder": "<b>四</b>" * 20}, "开户人"),
-    ("bind", {"bank": ""}, "请输入开户银行"),
-    ("bind", {"phone": "0551-1234567"}, "11 位数字"),
+    ("bind", {"c_number": MISTYPED_CARD}, "可能有一位输错了"),
+    ("bind", {"c_number": "62170012100244552２1"}, "可能有一位输错了"),
+    ("bind", {"c_number": "6217"}, "现在是 4 位"),
+    ("bind", {"c_number": "6" * 20}, "现在是 20 位"),
+    ("bind", {"c_number": "6217 oo12 1002"}, "卡号只能是数字"),
+    ("bind", {"c_number": ""}, "必填，没有填"),
+    ("bind", {"c_number": "6.217e18"}, "科学计数法"),
+    ("bind", {"c_holder": ""}, "必填，没有填"),
+    ("bind", {"c_holder": "<b>四</b>" * 20}, "开户人"),
+    ("bind", {"c_bank": ""}, "必填，没有填"),
+    ("bind", {"c_phone": "0551-1234567"}, "11 位数字"),
     ("check", {"amount": ""}, "请输入提现金额"),
     ("check", {"amount": "1e2"}, "不是金额"),
     ("check", {"amount": "1.005"}, "不是金额"),
@@ -206,7 +206,7 @@ def test_what_is_mistyped_is_told_beside_what_was_typed(desk: Desk) -> None:
 
 # The form is well written, and a rule says no: in words, with the form as it was.
 REFUSED = [
-    ("bind", "", {"number": CARD}, "已绑定在该渠道账号上"),
+    ("bind", "", {"c_number": CARD}, "已绑定在该渠道账号上"),
     ("check", "", {"amount": "0"}, "必须大于 0"),
     ("check", "", {"amount": "0.00"}, "必须大于 0"),
     ("check", "", {"amount": "5,000.01"}, "单笔限额 ¥5,000.00"),

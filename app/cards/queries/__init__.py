@@ -2,7 +2,6 @@
 
 from app.cards.queries.cards import (
     FILTERS,
-    as_it_stays,
     bound_to,
     by_form_key,
     by_id,
@@ -36,7 +35,6 @@ __all__ = [
     "FILTERS",
     "VERDICTS",
     "Template",
-    "as_it_stays",
     "bound_to",
     "by_form_key",
     "by_id",

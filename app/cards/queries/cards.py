@@ -31,12 +31,8 @@ def card(reference: str) -> Card:
 
 def held(reference: str) -> Card:
     """The card, locked until the transaction ends."""
-    return _locked(reference, shared=False)
-
-
-def as_it_stays(reference: str) -> Card:
-    """The card, which nobody changes or forgets until the transaction ends; others may look at it at the same time."""
-    return _locked(reference, shared=True)
+    found = select(Card).where(Card.id == card(reference).id).with_for_update()
+    return db.session.scalars(found.execution_options(populate_existing=True)).one()
 
 
 def same_card(card: Card) -> Sequence[str]:
@@ -132,9 +128,3 @@ def details_shown(card: Card) -> list[tuple[str, str]]:
     return [
         (key, mask_id(text) if sum(map(str.isdigit, text)) >= 8 else text) for key, text in details_of(card).items()
     ]
-
-
-def _locked(reference: str, *, shared: bool) -> Card:
-    known = card(reference)
-    found = select(Card).where(Card.id == known.id).with_for_update(read=shared)
-    return db.session.scalars(found.execution_options(populate_existing=True)).one()

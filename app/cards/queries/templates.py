@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.cards import rules
 from app.cards.models import CardTemplate
-from app.kernel.columns import Column
+from app.kernel.cells import Column
 from app.kernel.errors import Refused
 from app.runtime.db import db
 

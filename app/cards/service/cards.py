@@ -239,10 +239,10 @@ def reveal(reference: str, *, reason: str, actor: Actor) -> str:
 def move(card: Card, verb: str, *, message: str, channel_card: str | None = None) -> None:
     """The only line in the room that changes card.state. What a run waits to hear of it, is told to the run."""
     step = CARD.move(card.state, verb)
-    values = {"state": step.target, "message": message[:300], "settled_at": clock.now()}
+    more: dict[str, object] = {"message": message[:300], "settled_at": clock.now()}
     if channel_card is not None:
-        values["channel_card"] = channel_card
-    if not changed(update(Card).where(Card.id == card.id, Card.state == card.state).values(**values)):
+        more["channel_card"] = channel_card
+    if not changed(update(Card).where(Card.id == card.id, Card.state == card.state).values(state=step.target, **more)):
         raise Refused("这张卡的状态刚刚变了，请刷新后再试")
     if verb in OUTCOMES:
         tell_run(card.id, OUTCOMES[verb], message)

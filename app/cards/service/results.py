@@ -14,7 +14,7 @@ from app.cards.states import ROW_LABELS, RowState, RunState
 from app.config import config
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
-from app.kernel.columns import Kind, plain
+from app.kernel.cells import Kind, plain
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.id_number import mask_id
 from app.kernel.phone import mask_phone

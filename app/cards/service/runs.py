@@ -171,7 +171,7 @@ def _hand_on(reference: str) -> Handed | jobs.Again | None:
             return jobs.Again(WAIT_TURN_S)
         account = channels.account_by_id(run.account_id)
         if not account.usable:
-            _move(run, "pause", why="渠道账号已停用")
+            _move(run, "pause", why="")  # nobody's deed: the page says why
             return None
         setting_id = channels.active_setting_id(account.id)
         assert setting_id is not None, f"{account.number} has no settings"

@@ -10,7 +10,7 @@ from app.cards import queries, rules
 from app.cards.models import CardTemplate
 from app.channels import queries as channels
 from app.kernel import clock
-from app.kernel.columns import Column
+from app.kernel.cells import Column
 from app.kernel.errors import NotThere, Refused
 from app.runtime.db import changed, db, transaction
 

@@ -3,7 +3,7 @@
 from flask_babel import gettext as _
 
 from app.cards.queries import Template
-from app.kernel.columns import CORPORATE, KINDS, PRIVATE, Column, Kind
+from app.kernel.cells import CORPORATE, KINDS, PRIVATE, Column, Kind
 from app.runtime import sheet
 from app.runtime.page import say
 

@@ -15,7 +15,7 @@ from app.cards import queries, rules, service
 from app.cards.forms import ActivateForm, ColumnForm, LikeForm, StepForm
 from app.cards.views.blank import blank, in_words
 from app.channels import queries as channels
-from app.kernel.columns import KINDS
+from app.kernel.cells import KINDS
 from app.kernel.errors import NotThere, Refused
 from app.runtime import sheet
 from app.runtime.forms import StrictForm

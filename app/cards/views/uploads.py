@@ -17,7 +17,7 @@ from app.cards.states import RUN_LABELS
 from app.cards.views.blank import in_words
 from app.cards.views.place import Place, held_account
 from app.channels import queries as channels
-from app.kernel.columns import Column, plain
+from app.kernel.cells import Column, plain
 from app.kernel.errors import Refused, Text
 from app.runtime.page import page, say
 from app.uploads import queries as uploads
