@@ -128,7 +128,7 @@ def plain(cell: Cell) -> str:
         if abs(cell) >= 2**53:
             return f"{cell:.5E}"  # as Excel shows it; more digits than these are not there
         return str(int(cell)) if cell.is_integer() else repr(cell)
-    return str(cell.get("date") or cell.get("error") or "")
+    return str(cell.get("date") or cell.get("time") or cell.get("error") or "")
 
 
 # Repairs of form
@@ -188,9 +188,11 @@ def read_number(column: Column, cell: Cell) -> Read | None:
             return Read("", fault=Text("单元格是错误值 %(error)s", error=str(cell["error"])[:20]))
         if "formula" in cell:
             return Read("", fault=Text("单元格是没有结果的公式，请粘贴为数值"))
-        if column.kind in (Kind.DATE, Kind.TEXT):
-            return Read(str(cell.get("date", ""))[:10])
+        if column.kind in (Kind.DATE, Kind.TEXT) and "date" in cell:
+            return None
         return Read("", fault=Text("单元格是日期，这一列不能填日期"))
+    if isinstance(cell, bool) and column.kind not in (Kind.TEXT, Kind.CHOICE):
+        return Read("", fault=Text("单元格是真假值（TRUE、FALSE），这一列不能这样填"))
     if column.kind in (Kind.CARD, Kind.ID_NUMBER) and isinstance(cell, int | float):
         return Read("", fault=_digits_lost(cell))
     return None
@@ -198,6 +200,8 @@ def read_number(column: Column, cell: Cell) -> Read | None:
 
 def _digits_lost(number: float) -> Text:
     count = len(str(int(abs(number)))) if number == number and abs(number) < 1e30 else 0
+    if count == _FIFTEEN + 1:
+        return Text("Excel 把它存成了数字，最后一位已经变成别的数字，找不回来；请把这一列设为文本后重新填写")
     if count > _FIFTEEN:
         return Text(
             "Excel 把它存成了数字，第 %(first)d 到 %(last)d 位已经变成别的数字，找不回来；请把这一列设为文本后重新填写",
@@ -210,10 +214,13 @@ def _digits_lost(number: float) -> Text:
 # Kinds
 
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]{1,2}", re.I)
+_LOST = gettext_noop("是科学计数法，后面的数字已丢失，找不回来；请把这一列设为文本后重新填写")
 _PRIVATE_NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|[·•．. '’-])+")
 _TWO_LETTERS = re.compile(r"(?:.*[^\W\d_]){2}", re.S)
 _DATE_WRITTEN = re.compile(r"([0-9]{4})[年/.\-]([0-9]{1,2})[月/.\-]([0-9]{1,2})日?")
-_MONEY_MARKS = re.compile(r"[¥￥,，元\s]+|RMB|CNY", re.I)
+_MONEY_MARKS = re.compile(r"[¥￥元]|RMB|CNY", re.I)
+_BRACKETS = str.maketrans("", "", "().")
+_FORM = gettext_noop("与模版要求的格式不符，例如 %(example)s")
 _CHINESE_NAME = re.compile(r"[\u4e00-\u9fff]{2,20}")
 
 
@@ -253,7 +260,7 @@ def parse(column: Column, text: str, codes: tuple[str, ...], corporate: bool) ->
 
 def _card(_column: Column, text: str, codes: tuple[str, ...], corporate: bool) -> Read:
     if _SCIENTIFIC.fullmatch(text):
-        return Read("", fault=Text("是科学计数法，后面的数字已丢失，找不回来；请把这一列设为文本后重新填写"))
+        return Read("", fault=_LOST)
     return Read((BankCard.parse_corporate if corporate else BankCard.parse)(text).number, codes)
 
 
@@ -261,7 +268,7 @@ def _name(_column: Column, text: str, codes: tuple[str, ...], corporate: bool) -
     right = _TWO_LETTERS.match(text) if corporate else _PRIVATE_NAME.fullmatch(text)
     if right is None:
         return Read(text, fault=Text("不像户名：对私户名不含数字与符号，至少两个字"))
-    return Read(text, codes)
+    return _text(_column, text, codes, corporate)
 
 
 def _account_type(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
@@ -272,6 +279,8 @@ def _account_type(_column: Column, text: str, codes: tuple[str, ...], _corporate
 
 
 def _id(_column: Column, text: str, codes: tuple[str, ...], corporate: bool) -> Read:
+    if _SCIENTIFIC.fullmatch(text):
+        return Read("", fault=_LOST)
     upper = text.upper()
     codes = codes if upper == text else (*codes, "case")
     return Read((id_number.parse_company if corporate else id_number.parse)(upper), codes)
@@ -280,13 +289,17 @@ def _id(_column: Column, text: str, codes: tuple[str, ...], corporate: bool) -> 
 def _phone(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
     repaired = phone.repaired(text)
     if repaired is not None and repaired != text:
-        return Read(repaired, (*codes, "prefix"))
+        bare = _DASHES.sub("", text).translate(_BRACKETS)
+        parted = ("separator",) if bare != text else ()
+        return Read(repaired, (*codes, *parted, *(("prefix",) if bare != repaired else ())))
     return Read(phone.parse(text), codes)
 
 
 def _bank(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
     if _TWO_LETTERS.match(text) is None:
         return Read(text, fault=Text("不像银行名称"))
+    if has_card_number(text):
+        return _text(_column, text, codes, _corporate)
     named = banks.read(text)
     if named is not None and named.bank.name != text and not named.branch:
         # As written it may be what the channel knows: the full name is an offer, unless the text must be repaired anyway.
@@ -297,7 +310,7 @@ def _bank(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) 
 def _branch(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
     if _TWO_LETTERS.match(text) is None:
         return Read(text, fault=Text("不像支行名称"))
-    return Read(text, codes)
+    return _text(_column, text, codes, _corporate)
 
 
 def _cnaps(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
@@ -315,22 +328,29 @@ def _province(_column: Column, text: str, codes: tuple[str, ...], _corporate: bo
 
 
 def _choice(column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
-    found = next((one for one in column.choices if one.lower() == text.lower()), None)
+    found = next((one for one in column.choices if tidy(one, Kind.CHOICE)[0].lower() == text.lower()), None)
     if found is None:
         return Read(text, fault=Text("只能填：%(choices)s", choices="、".join(column.choices)[:120]))
     return Read(found, codes if found == text else (*codes, "choice"))
 
 
 def _date(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
-    written = _DATE_WRITTEN.fullmatch(text)
-    right = f"{written[1]}-{int(written[2]):02}-{int(written[3]):02}" if written else text
-    day = f"{clock.parse_day(right):%Y-%m-%d}"
+    right = text.partition("T")[0]
+    if written := _DATE_WRITTEN.fullmatch(right):
+        right = f"{written[1]}-{int(written[2]):02}-{int(written[3]):02}"
+    try:
+        day = f"{clock.parse_day(right):%Y-%m-%d}"
+    except Malformed:  # its words repeat the text: it may be a card number in the wrong column
+        return Read(text, fault=Text(_FORM.template, example="2026-11-21"))
     return Read(day, codes if day == text else (*codes, "date"))
 
 
 def _amount(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
-    bare = _MONEY_MARKS.sub("", text)
-    Money.parse(bare)
+    written = _MONEY_MARKS.sub("", text).strip()
+    try:
+        bare = Money.parse(written) and written.replace(",", "")
+    except Malformed:
+        return Read(text, fault=Text(_FORM.template, example="1234.50"))
     return Read(bare, codes if bare == text else (*codes, "amount"))
 
 

@@ -5,6 +5,7 @@ that came to its end is believed.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -267,10 +268,13 @@ def shown(kind: Kind, text: str) -> str:
         return _marked(text)
     before, after = text[: text.index(core)], text[text.index(core) + len(core) :]
     cover = _COVERS.get(kind)
-    return _marked(before) + (cover(core) if cover else _marked(core, spaces=False)) + _marked(after)
+    covered = cover(core) if cover and not _ROUNDED.fullmatch(core) else _marked(core, spaces=False)
+    return _marked(before) + covered + _marked(after)
 
 
 _COVERS = {Kind.CARD: mask, Kind.ID_NUMBER: mask_id, Kind.PHONE: mask_phone}
+_ROUNDED = re.compile(r"[0-9]\.[0-9]{1,5}E\+[0-9]{1,2}", re.ASCII)
+"""A card as a number: six digits are all that is left of it."""
 _MARKS = {" ": "␣", "\t": "⇥", "\n": "↵", "\r": "↵", "\u3000": "␣", "\u00a0": "␣"}
 
 

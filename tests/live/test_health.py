@@ -21,7 +21,7 @@ from app.runtime.db import db
 from app.runtime.queue import Line
 from tests.world import PASSWORD
 
-WELL = {"ready": True, "database": True, "redis": True, "clock": True, "worker:channel": True}
+WELL = {"ready": True, "database": True, "redis": True, "clock": True, "worker:channel": True, "worker:sheets": True}
 
 
 @pytest.fixture
@@ -46,7 +46,8 @@ def asked(app: Flask, path: str = "/readyz", token: str = "") -> tuple[int, dict
 
 def everybody_beats() -> None:
     """As a worker does that was nudged, and the clock at each turn."""
-    jobs.drain(Line.CHANNEL)
+    for line in Line:
+        jobs.drain(line)
     jobs.beat("clock")
 
 
@@ -76,9 +77,9 @@ def test_a_redis_that_went_away_is_missed_at_once(house: Flask, config: Config) 
 @pytest.mark.parametrize(
     ("beats", "lacks"),
     [
-        ([], {"clock", "worker:channel"}),
-        ([lambda: jobs.beat("clock")], {"worker:channel"}),
-        ([lambda: jobs.drain(Line.CHANNEL)], {"clock"}),
+        ([], {"clock", "worker:channel", "worker:sheets"}),
+        ([lambda: jobs.beat("clock")], {"worker:channel", "worker:sheets"}),
+        ([lambda: jobs.drain(Line.CHANNEL)], {"clock", "worker:sheets"}),
     ],
     ids=["nobody", "no worker", "no clock"],
 )
@@ -150,7 +151,7 @@ def test_a_dead_database_is_told_not_stumbled_over(house: Flask) -> None:
     vanish(house)
     for _ in range(3):
         status, told = asked(house)
-        assert (status, told["ready"], missing(told)) == (503, False, {"database", "clock", "worker:channel"})
+        assert (status, told["ready"], missing(told)) == (503, False, {"database", "clock", "worker:channel", "worker:sheets"})
         assert told["redis"] is True
     assert asked(house, "/healthz") == (200, {"status": "ok"}), (
         "the process itself answers: restarting it would not help"

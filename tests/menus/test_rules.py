@@ -4,6 +4,7 @@ import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -112,13 +113,21 @@ def test_every_icon_is_in_the_sprite_and_called_something() -> None:
     assert len(set(words)) == len(words)
 
 
-def test_a_new_house_begins_with_the_defaults() -> None:
-    spec = importlib.util.spec_from_file_location("m", TOP / "migrations/versions/0002_people_roles_and_menus.py")
+def migration(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("m", TOP / f"migrations/versions/{name}.py")
     assert spec and spec.loader
-    migration = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(migration)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_a_new_house_begins_with_the_defaults() -> None:
+    """What the first menu held, and after the cards what came with their sheets."""
+    first, cards = migration("0002_people_roles_and_menus").MENU, migration("0004_sheets_of_cards").MENU
+    (at,) = (place for place, entry in enumerate(first) if entry[0] == "cards.index")
 
     def plain(it: rules.Default) -> tuple[object, ...]:
         return it.page, str(it.title_zh), it.title_en, it.icon, it.key
 
-    assert tuple((*plain(top), tuple(plain(it) for it in top.inside)) for top in rules.DEFAULTS) == migration.MENU
+    written = (*first[: at + 1], *((*entry, ()) for entry in cards), *first[at + 1 :])
+    assert tuple((*plain(top), tuple(plain(it) for it in top.inside)) for top in rules.DEFAULTS) == written

@@ -53,6 +53,14 @@ def by_number(account_id: int, number_index: str) -> Card | None:
     return db.session.scalars(found).one_or_none()
 
 
+def by_numbers(account_id: int, indexes: Sequence[str]) -> Sequence[Card]:
+    """Those of these numbers that the account has, locked until the transaction ends."""
+    found = select(Card).where(
+        Card.account_id == account_id, Card.number_index.in_(indexes), Card.state != State.DELETED
+    )
+    return db.session.scalars(found.order_by(Card.id).with_for_update()).all()
+
+
 def by_form_key(form_key: str) -> Card | None:
     return db.session.scalars(select(Card).where(Card.form_key == form_key)).one_or_none()
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
@@ -72,7 +72,11 @@ def bind(
             details=details or {},
             form_key=form_key,
         )
-        reference = put(held.id, known, wanted, actor.username).reference
+        if known is None:
+            _id, asked = put(held.id, [wanted], actor.username)[0]
+        else:
+            _id, asked = put_again(known, wanted)
+        reference = asked.reference
         audit.record(actor, "card.bind", reference, after={"account": account, "card": number.masked})
         jobs.promise(BIND, reference)
         live_events.announce(TOPIC, reference)
@@ -95,47 +99,71 @@ class Wanted:
         return f"Wanted({self.number})"
 
 
-def put(account_id: int, known: Card | None, wanted: Wanted, made_by: str) -> Card:
-    """The card, being bound from now on. Joins the caller's transaction.
+Put = tuple[int, CardToBind]
+"""A card that is being bound: its id, and what the channel is to be asked, to be carried out of the transaction."""
 
-    One that was refused before is the same card, asked for once more under its own reference, as it is written now. One that
-    was let go is another card: at the channel its old reference stands for what is gone.
+
+def put(account_id: int, wanted: Sequence[Wanted], made_by: str) -> list[Put]:
+    """New cards of numbers that the account does not have, being bound from now on. Joins the caller's transaction.
+
+    A card that was let go is another card: at the channel its old reference stands for what is gone.
     """
-    reference = known.reference if known else new_number("K")
-    values = {
+    rows = [
+        _values(new_number("K"), one) | {"account_id": account_id, "state": CARD.initial, "made_by": made_by}
+        for one in wanted
+    ]
+    now = clock.now()
+    for row, one in zip(rows, wanted, strict=True):
+        number = one.number
+        row["number_sealed"] = vault.seal(
+            number.number, table="card", column="number_sealed", row=str(row["reference"])
+        )
+        row |= {"number_index": queries.index_of(number.number), "number_masked": number.masked, "made_at": now}
+    if not rows:
+        return []
+    made = db.session.execute(insert(Card).returning(Card.reference, Card.id), rows)
+    ids = {reference: card_id for reference, card_id in made}  # noqa: C416 (rows with types)
+    references = [str(row["reference"]) for row in rows]
+    return [(ids[it], _asked(it, one)) for it, one in zip(references, wanted, strict=True)]
+
+
+def put_again(known: Card, wanted: Wanted) -> Put:
+    """A card that was refused before: the same one, asked for once more under its own reference, as it is written now."""
+    for name, value in _values(known.reference, wanted).items():
+        setattr(known, name, value)
+    db.session.flush()
+    move(known, "retry", message="")
+    return known.id, _asked(known.reference, wanted)
+
+
+def _values(reference: str, wanted: Wanted) -> dict[str, object]:
+    details = json.dumps(dict(wanted.details), ensure_ascii=False) if wanted.details else ""
+    return {
+        "reference": reference,
         "holder": wanted.holder,
         "bank": wanted.bank,
         "phone": wanted.phone,
-        "account_type": "corporate" if wanted.corporate else "private",
+        "account_type": _account_type(wanted),
         "kind": "" if wanted.corporate else bins.look_up(wanted.number.number).kind,
-        "details_sealed": vault.seal(
-            json.dumps(dict(wanted.details), ensure_ascii=False),
-            table="card",
-            column="details_sealed",
-            row=reference,
-        )
-        if wanted.details
-        else "",
+        "details_sealed": details and vault.seal(details, table="card", column="details_sealed", row=reference),
         "form_key": wanted.form_key,
     }
-    if known is not None:
-        for name, value in values.items():
-            setattr(known, name, value)
-        db.session.flush()
-        move(known, "retry", message="")
-        return known
-    card = Card(
+
+
+def _asked(reference: str, wanted: Wanted) -> CardToBind:
+    return CardToBind(
         reference=reference,
-        account_id=account_id,
-        number_sealed=vault.seal(wanted.number.number, table="card", column="number_sealed", row=reference),
-        number_index=queries.index_of(wanted.number.number),
-        number_masked=wanted.number.masked,
-        made_by=made_by,
-        **values,
+        card_number=wanted.number.number,
+        holder=wanted.holder,
+        bank=wanted.bank,
+        phone=wanted.phone,
+        account_type=_account_type(wanted),
+        details=dict(wanted.details),
     )
-    db.session.add(card)
-    db.session.flush()
-    return card
+
+
+def _account_type(wanted: Wanted) -> str:
+    return "corporate" if wanted.corporate else "private"
 
 
 def _made_before(form_key: str, wish: Mapping[str, object]) -> str | None:
@@ -202,6 +230,8 @@ def forget(reference: str, *, why: str, above: Callable[[int, str], int], actor:
     """
     with transaction():
         card = queries.held(reference)
+        if not card.number_sealed:
+            raise Refused("这张卡的收款人资料已删除")
         same_card = queries.same_card(card)
         copies = above(card.id, NOBODY)
         move(card, "forget", message="")

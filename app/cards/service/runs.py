@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries, rules
 from app.cards.models import BindingRow, BindingRun, Card
 from app.cards.queries import runs
-from app.cards.service.cards import BIND, RUNS, TOPIC, Wanted, as_channel_sees, move, put, tell_run
+from app.cards.service.cards import BIND, RUNS, TOPIC, Put, Wanted, as_channel_sees, move, put, put_again, tell_run
 from app.cards.states import OUTCOME_OF, RUN, RowState, RunState, State
 from app.channels import claims, gateway
 from app.channels import queries as channels
@@ -31,11 +31,10 @@ from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop
 from app.kernel.numbers import new_number
 from app.runtime import jobs, live_events
-from app.runtime.db import changed, db, insert, transaction
+from app.runtime.db import changed, db, transaction
 from app.runtime.queue import Line
 from app.uploads import intake
 from app.uploads import queries as uploads
-from app.uploads.queries import SheetRow
 from app.uploads.states import State as UploadState
 
 WORK = "app.cards.jobs.work"
@@ -193,54 +192,65 @@ def _hand_on(reference: str) -> Handed | jobs.Again | None:
         return Handed(run.id, cards, calls, at_once, account.bind_per_s)
 
 
-def _cards(run: BindingRun, limit: int) -> list[tuple[int, CardToBind]]:
+def _cards(run: BindingRun, limit: int) -> list[Put]:
     """The next cards to ask for: first those that have no answer, then new ones, at most so many."""
     waiting = [row.card_id for row in runs.asking(run.id, limit)]
-    cards = list(db.session.scalars(select(Card).where(Card.id.in_(waiting)).order_by(Card.id)))
+    known = db.session.scalars(select(Card).where(Card.id.in_(waiting)).order_by(Card.id))
+    cards = [(card.id, as_channel_sees(card)) for card in known]
     if run.began_at is None:
         run.began_at = clock.now()
+    while len(cards) < limit and (rows := _next_rows(run, limit - len(cards))):
+        cards += _put(run, rows)
+    db.session.flush()
+    return cards
+
+
+def _next_rows(run: BindingRun, count: int) -> list[tuple[int, Wanted]]:
+    """The next good rows of the sheet, up to so many; the cursor stands behind them."""
     upload = uploads.by_id(run.upload_id)
     columns, mapping = queries.template_by_id(upload.form_id).columns, uploads.mapping(upload)
     decisions = uploads.decisions(upload)
+    found: list[tuple[int, Wanted]] = []
     for block in uploads.blocks(upload, after_row=run.cursor):
         for one in block:
-            if len(cards) >= limit:
-                db.session.flush()
-                return [(card.id, as_channel_sees(card)) for card in cards]
+            if len(found) >= count:
+                return found
             if one.is_good(decisions):
-                card = _card(run, one, rules.wish(one.texts(columns, mapping, decisions)))
-                cards += [card] if card else []
+                found.append((one.row, _wanted(rules.wish(one.texts(columns, mapping, decisions)))))
             run.cursor = one.row
-    db.session.flush()
-    return [(card.id, as_channel_sees(card)) for card in cards]
+    return found
 
 
-def _card(run: BindingRun, row: SheetRow, wish: rules.Wish) -> Card | None:
-    """The card of a row, being bound from now on; nothing, where it is known already."""
-    number = (BankCard.parse_corporate if wish.corporate else BankCard.parse)(wish.number)
-    known = queries.by_number(run.account_id, queries.index_of(number.number))
-    values: dict[str, Any] = {"run_id": run.id, "row": row.row, "at": clock.now(), "message": ""}
-    if known is not None and known.state != State.REFUSED:
-        told = ALREADY if known.state == State.BOUND else ELSEWHERE
-        values |= {"card_id": known.id, "state": RowState.KNOWN, "message": told}
-        if changed(insert(BindingRow).values(**values).on_conflict_do_nothing()):
-            run.known += 1
-        return None
-    card = put(
-        run.account_id,
-        known,
-        Wanted(
-            number=number,
-            holder=wish.holder,
-            bank=wish.bank,
-            phone=wish.phone,
-            corporate=wish.corporate,
-            details=wish.details,
-        ),
-        run.maker,
+def _wanted(wish: rules.Wish) -> Wanted:
+    return Wanted(
+        number=(BankCard.parse_corporate if wish.corporate else BankCard.parse)(wish.number),
+        holder=wish.holder,
+        bank=wish.bank,
+        phone=wish.phone,
+        corporate=wish.corporate,
+        details=wish.details,
     )
-    db.session.execute(insert(BindingRow).values(card_id=card.id, state=RowState.ASKING, **values))
-    return card
+
+
+def _put(run: BindingRun, rows: Sequence[tuple[int, Wanted]]) -> list[Put]:
+    """These rows' cards, being bound from now on; rows whose card is known already are only noted."""
+    by_index = {queries.index_of(wanted.number.number): (row, wanted) for row, wanted in rows}
+    account_id, put_now, noted = run.account_id, list[tuple[int, Put]](), list[dict[str, Any]]()
+    for card in queries.by_numbers(account_id, list(by_index)):
+        row, wanted = by_index.pop(card.number_index)
+        if card.state == State.REFUSED:
+            put_now.append((row, put_again(card, wanted)))
+        else:
+            told = ALREADY if card.state == State.BOUND else ELSEWHERE
+            noted.append({"row": row, "card_id": card.id, "state": RowState.KNOWN, "message": told})
+    run.known += len(noted)
+    new = list(by_index.values())
+    put_now += zip([row for row, _ in new], put(account_id, [wanted for _, wanted in new], run.maker), strict=True)
+    noted += [{"row": row, "card_id": it[0], "state": RowState.ASKING, "message": ""} for row, it in put_now]
+    now = clock.now()
+    if noted:
+        db.session.execute(insert(BindingRow), [one | {"run_id": run.id, "at": now} for one in noted])
+    return [it for _row, it in sorted(put_now, key=lambda one: one[0])]
 
 
 class _Pace:
