@@ -14,10 +14,12 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 from flask import Flask, current_app
 from sqlalchemy import select
 
+from app import demo_sheets
 from app.auth import queries as auth_queries
 from app.auth import service as auth
 from app.auth.models import Operator
 from app.auth.permissions import Role
+from app.cards import queries as card_queries
 from app.cards import service as cards
 from app.channels import gateway
 from app.channels import queries as channels
@@ -93,6 +95,8 @@ def seed() -> None:
     with ThreadPoolExecutor(len(ACCOUNTS)) as pool:
         list(pool.map(lambda account: _history(app, _number(account[2])), ACCOUNTS))
     _a_colleague_at_work(people[1]["password"])
+    _templates(people[2]["password"])
+    demo_sheets.write(config().data_dir / "samples")
     draft.replace(config().data_dir / ACCOUNTS_FILE)  # last: while it is missing, the demo is not complete
 
 
@@ -135,6 +139,7 @@ def _account(channel: str, name: str, merchant_no: str, before: str, growth: str
         fee_rate_ppm=0,
         actor=ACTOR,
         number=number,
+        bind_per_s=120,  # what the sandbox answers at its ease
     )
 
 
@@ -181,6 +186,23 @@ def _a_colleague_at_work(password: str) -> None:
             actor=lina,
         )
         cards.ask_channel(reference)
+
+
+def _templates(password: str) -> None:
+    """Two of the channels want more than a number and a name, each its own."""
+    _token, designer = auth.sign_in("zhangwei", password, address="127.0.0.1", user_agent="demo")
+    for channel, note, columns in demo_sheets.TEMPLATES:
+        found = channels.channel(channel)
+        if card_queries.template(found.id).version:
+            continue
+        if card_queries.draft(found.id) is None:
+            cards.templates.draft(channel, actor=designer)
+        for column in columns:
+            draft = card_queries.require_draft(found.id)
+            if column.key not in draft.columns:
+                cards.templates.put_column(channel, column, edition=draft.edition, actor=designer)
+        edition = card_queries.require_draft(found.id).edition
+        cards.templates.activate(channel, edition=edition, note=note, actor=designer)
 
 
 def _introduce_again() -> None:

@@ -106,6 +106,7 @@ class World:
             fee_rate_ppm=0,
             actor="test",
             number=number,
+            bind_per_s=500,
         )
         self.terms[number] = manner, merchant_no
         self.until(lambda: ledger.balances_of([number])[number].available == Money.parse(balance))

@@ -127,7 +127,8 @@ def require_column(column: Column) -> Column:
 
 
 _BRACKETS = re.compile(r"\\.|\[(?:\\.|[^\]])+\]", re.S)
-_REPEATS = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
+_REPEATS = re.compile(r"[*+?]|\{[0-9]*,[0-9]*\}")
+"""`?` too: thirty of them in a row are as bad as any."""
 
 
 def require_pattern(pattern: str) -> None:

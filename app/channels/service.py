@@ -185,6 +185,7 @@ def open_account(
     fee_rate_ppm: int,
     actor: Actor | str,
     number: str = "",
+    bind_per_s: int = 20,
 ) -> str:
     """An account of ours at a channel, with its first setting version. Returns its number."""
     number = number or new_number("C")
@@ -200,6 +201,7 @@ def open_account(
             single_limit=single_limit,
             fee_fixed=fee_fixed,
             fee_rate_ppm=fee_rate_ppm,
+            bind_per_s=bind_per_s,
         )
         db.session.add(account)
         db.session.flush()

@@ -134,7 +134,7 @@ def plain(cell: Cell) -> str:
 # Repairs of form
 
 _INVISIBLE = re.compile(
-    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\x00-\x08\x0e-\x1f\x7f]"
+    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
 _SPACES = re.compile(r"\s+")
 _BETWEEN_CHINESE = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
@@ -348,9 +348,10 @@ def _date(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) 
 def _amount(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
     written = _MONEY_MARKS.sub("", text).strip()
     try:
-        bare = Money.parse(written) and written.replace(",", "")
+        Money.parse(written)
     except Malformed:
         return Read(text, fault=Text(_FORM.template, example="1234.50"))
+    bare = written.replace(",", "")
     return Read(bare, codes if bare == text else (*codes, "amount"))
 
 

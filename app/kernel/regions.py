@@ -27,5 +27,6 @@ def split(text: str) -> tuple[str, str] | None:
     for spelling in _LONGEST_FIRST:
         if text.startswith(spelling):
             rest = text[len(spelling) :].lstrip(" -/·,，")
-            return (_BY_SPELLING[spelling], rest) if rest else None
+            whole = spelling in PROVINCES or not rest.startswith(("市", "州", "县"))  # 吉林市 is a city of 吉林省
+            return (_BY_SPELLING[spelling], rest) if rest and whole else None
     return None

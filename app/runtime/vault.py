@@ -56,9 +56,21 @@ def blind_index(value: str, *, purpose: str) -> str:
 
 
 def blind_indexer(purpose: str) -> Callable[[str], bytes]:
-    """`blind_index` for a hundred thousand values: as 32 bytes, the key derived once."""
-    key = key_for(f"blind index: {purpose}")
-    return lambda value: hmac.digest(key, value.encode(), "sha256")
+    """`blind_index` for a hundred thousand values, as 32 bytes. HMAC (RFC 2104) with its two halves begun once: OpenSSL's
+    own looks its algorithm up again for each value, which takes six times as long."""
+    key = key_for(f"blind index: {purpose}").ljust(_SHA256_BLOCK, b"\0")
+    inner, outer = sha256(bytes(it ^ 0x36 for it in key)), sha256(bytes(it ^ 0x5C for it in key))
+
+    def index(value: str) -> bytes:
+        first, second = inner.copy(), outer.copy()
+        first.update(value.encode())
+        second.update(first.digest())
+        return second.digest()
+
+    return index
+
+
+_SHA256_BLOCK = 64
 
 
 def fingerprint(secret: str) -> str:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import delete, update
 
 from app.kernel import clock
-from app.kernel.bank_card import mask
+from app.kernel.bank_card import mask, mask_runs
 from app.kernel.cells import Cell, Column, Kind, plain
 from app.kernel.columns import Fault, Judge, Verdict
 from app.kernel.errors import Text
 from app.kernel.id_number import mask_id
 from app.kernel.phone import mask_phone
 from app.runtime import live_events, sheet, vault
-from app.runtime.db import after_commit, db, insert, let_go, transaction
+from app.runtime.db import after_commit, changed, db, insert, let_go, transaction
 from app.uploads import queries
 from app.uploads.intake import TOPIC, move, sentence
 from app.uploads.models import Upload, UploadBlock
@@ -66,6 +66,8 @@ def check(reference: str, plan: Plan) -> None:
                 return
             look.read(book)
             look.meta = look.meta | _meta(book)
+    except _Closed:
+        return
     except sheet.Unfit as unfit:
         look.trouble = [*sentence(unfit.text), *sentence(unfit.advice)]
         _close(reference, "refuse", look)
@@ -104,6 +106,10 @@ def _meta(book: "sheet.Book") -> dict[str, object]:
     }
 
 
+class _Closed(Exception):
+    """Somebody threw the upload away, or its time was over, while it was read."""
+
+
 class _Look:
     """One reading of a sheet from the first row to the last."""
 
@@ -121,7 +127,6 @@ class _Look:
         self._seen: dict[bytes, int] = {}
         self._faults = _Register(self.tally.faults)
         self._warnings = _Register(self.tally.warnings)
-        self._kinds = {column.key: column.kind for column in plan.columns}
         self._told_at = 0.0
 
     def begin(self, book: "sheet.Book") -> bool:
@@ -134,8 +139,11 @@ class _Look:
         width = max(len(one) for one in titles)
         header = titles[at] + [""] * (width - len(titles[at]))
         found: Matching = match(self.plan.columns, header)
+        if not found.columns and any(_NUMBER.search(title) for title in header):  # no header at all: these are data
+            row, header, at = 0, [""] * width, -1
         samples = [[self._sample(cell) for cell in line[:width]] for _row, line in head[at + 1 : at + 4]]
-        self.meta = _meta(book) | {"header_row": row, "header": header, "samples": samples}
+        kept = [self._sample(title) if _NUMBER.search(title) else title for title in header]
+        self.meta = _meta(book) | {"header_row": row, "header": kept, "samples": samples}
         self.meta["missing"], self.meta["doubled"] = list(found.missing), list(found.doubled)
         self._waiting = head[at + 1 :]
         if self.mapping:
@@ -195,7 +203,10 @@ class _Look:
             "last_row": read[-1].row,
             "row_count": len(read),
             "flawed": json.dumps(flawed, separators=(",", ":"), ensure_ascii=False),
-            "indexes": b"".join(indexes),
+            # A faulty row is never handed on: the same card in another sheet is not refused for its sake.
+            "indexes": b"".join(
+                NO_INDEX if one.verdict.faults else index for one, index in zip(read, indexes, strict=True)
+            ),
             "body": self.key.seal(queries.packed(read), place=queries.place_of_block(self.reference, number)),
         }
 
@@ -222,32 +233,22 @@ class _Look:
             self.tally.faulty += 1
             return [one.row, Status.FAULTY, "", [self._faults.count(fault, one.row) for fault in verdict.faults]]
         for fix in verdict.fixes:
-            self._offer(one, fix.pattern, fix.cells, fix.needed)
+            known = self.tally.patterns.setdefault(fix.pattern, Pattern(0, fix.needed, one.row))
+            known.count += 1
         group = group_of(one.needed())
         self.tally.groups[group] = self.tally.groups.get(group, 0) + 1
         if group:
             return [one.row, Status.REPAIRABLE, group, []]
         return [one.row, Status.WARNED, "", warned] if warned else None
 
-    def _offer(self, one: SheetRow, pattern: str, cells: Mapping[str, str], needed: bool) -> None:
-        known = self.tally.patterns.get(pattern)
-        if known is not None:
-            known.count += 1
-            return
-        before = " / ".join(self._shown(key, plain(one.cell(self.mapping.get(key)))) for key in cells)
-        after = " / ".join(self._shown(key, text) for key, text in cells.items())
-        self.tally.patterns[pattern] = Pattern(1, needed, one.row, before, after)
-
-    def _shown(self, key: str, text: str) -> str:
-        return shown(self._kinds[key], text)
-
     def _write(self, blocks: list[dict[str, object]]) -> None:
         if not blocks:
             return
         with transaction():
-            db.session.execute(insert(UploadBlock), blocks)
             told = update(Upload).where(Upload.id == self.upload_id, Upload.state == State.CHECKING)
-            db.session.execute(told.values(rows_read=self.tally.rows))
+            if not changed(told.values(rows_read=self.tally.rows)):
+                raise _Closed
+            db.session.execute(insert(UploadBlock), blocks)
             if time.monotonic() - self._told_at > 0.5:
                 self._told_at = time.monotonic()
                 after_commit(live_events.publish, TOPIC, self.reference)
@@ -268,11 +269,18 @@ def shown(kind: Kind, text: str) -> str:
         return _marked(text)
     before, after = text[: text.index(core)], text[text.index(core) + len(core) :]
     cover = _COVERS.get(kind)
-    covered = cover(core) if cover and not _ROUNDED.fullmatch(core) else _marked(core, spaces=False)
+    if cover and not _ROUNDED.fullmatch(core):
+        covered = cover(core)
+    elif kind is Kind.CNAPS and len(core) <= 12:  # no secret, and no card
+        covered = core
+    else:
+        covered = _marked(_NUMBER.sub(lambda it: mask(it[0]), mask_runs(core)), spaces=False)
     return _marked(before) + covered + _marked(after)
 
 
 _COVERS = {Kind.CARD: mask, Kind.ID_NUMBER: mask_id, Kind.PHONE: mask_phone}
+_NUMBER = re.compile(r"\d{11,}")
+"""What may be somebody's card, ID or phone number, in whatever column it stands."""
 _ROUNDED = re.compile(r"[0-9]\.[0-9]{1,5}E\+[0-9]{1,2}", re.ASCII)
 """A card as a number: six digits are all that is left of it."""
 _MARKS = {" ": "␣", "\t": "⇥", "\n": "↵", "\r": "↵", "\u3000": "␣", "\u00a0": "␣"}

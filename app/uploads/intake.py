@@ -34,7 +34,7 @@ def receive(
         form_key=form_key,
         filename=filename[-120:],
         size=len(content),
-        content_index=vault.blind_index(content.hex(), purpose="upload"),
+        content_index=content_index(content),
         key_sealed=key.sealed(table="upload", column="key_sealed", row=reference),
         maker_id=actor.operator_id,
         maker=actor.display_name,
@@ -45,6 +45,11 @@ def receive(
     pieces = (content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES))
     keep_file(upload, queries.FILE, pieces)
     return reference
+
+
+def content_index(content: bytes) -> str:
+    """A keyed fingerprint of a file's bytes."""
+    return vault.blind_index(content.hex(), purpose="upload")
 
 
 def keep_file(upload: Upload, name: str, pieces: Iterable[bytes]) -> None:

@@ -255,7 +255,7 @@ def meta(upload: Upload) -> dict[str, Any]:
 def trouble(upload: Upload) -> tuple[Text, Text] | None:
     """Why it cannot be read, and what to do."""
     told = json.loads(upload.trouble) if upload.trouble else None
-    return (Text(*told[0], **told[1]), Text(*told[2], **told[3])) if told else None
+    return (Text(told[0], **told[1]), Text(told[2], **told[3])) if told else None
 
 
 def told(tally: Tally) -> str:

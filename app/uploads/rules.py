@@ -49,22 +49,24 @@ class Matching:
 
 def match(columns: Sequence[Column], titles: Sequence[str]) -> Matching:
     """Find the template's columns by title, then by alias, then by the common names of their kind (which is not sure)."""
-    words = [_bare(title) for title in titles]
+    written, words = [_trimmed(title) for title in titles], [_bare(title) for title in titles]
     found: dict[str, int] = {}
+    twice: list[str] = []
     sure = True
-    for own in (True, False):
+    for own, read, spelled in ((True, _trimmed, written), (True, _bare, words), (False, _bare, words)):
         for column in columns:
             if column.key in found:
                 continue
             names = (column.title, *column.aliases) if own else _SYNONYMS.get(column.kind, ())
-            places = [words.index(_bare(name)) for name in names if _bare(name) in words]
+            meant = [word for word in map(read, names) if word]
+            places = [place for word in meant for place, it in enumerate(spelled) if it == word]
             place = next((place for place in places if place not in found.values()), None)
             if place is not None:
                 found[column.key] = place
                 sure = sure and own
-    twice = [title for title, word in zip(titles, words, strict=True) if word and words.count(word) > 1]
-    meant = {words[place] for place in found.values()}
-    doubled = list(dict.fromkeys(title.strip() for title in twice if _bare(title) in meant))
+                alike = [title for title, it in zip(titles, spelled, strict=True) if it == spelled[place]]
+                twice += alike if len(alike) > 1 else []
+    doubled = list(dict.fromkeys(title.strip() for title in twice))
     missing = [column.key for column in columns if column.required and column.key not in found]
     return Matching(found, sure and not missing and not doubled, missing, doubled)
 
@@ -77,6 +79,10 @@ def header_at(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
         if count > best:
             best, place = count, index
     return place
+
+
+def _trimmed(title: str) -> str:
+    return unicodedata.normalize("NFKC", title).strip().lower()
 
 
 def _bare(title: str) -> str:
@@ -124,13 +130,13 @@ def patterns_of(group: str) -> list[str]:
 
 @dataclass(slots=True)
 class Pattern:
-    """One kind of repair on offer, over the whole sheet; `before` and `after` are an example, masked."""
+    """One kind of repair on offer, over the whole sheet. `row` is its first; the example is made from it when it is shown: rows are sealed, the tally is not."""
 
     count: int
     needed: bool
     row: int
-    before: str
-    after: str
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(slots=True)
@@ -163,9 +169,10 @@ class Tally:
     def good(self, decisions: Decisions) -> int:
         """How many rows can be taken as things stand."""
         covered = sum(count for group, count in self.groups.items() if set(patterns_of(group)) <= decisions.patterns)
-        # Rows that were accepted one by one, and not already with all their like.
+        # Rows that were accepted one by one, and not already with all their like. What they can do without does not count.
+        dispensable = {name for name, found in self.patterns.items() if not found.needed}
         return covered + sum(
-            1 for needed in decisions.rows.values() if needed and not set(needed) <= decisions.patterns
+            1 for accepted in decisions.rows.values() if not set(accepted) - dispensable <= decisions.patterns
         )
 
     def repairable(self, decisions: Decisions) -> int:

@@ -73,7 +73,7 @@ def bind(
             form_key=form_key,
         )
         if known is None:
-            _id, asked = put(held.id, [wanted], actor.username)[0]
+            _id, asked = put(held.id, [wanted], actor.display_name)[0]
         else:
             _id, asked = put_again(known, wanted)
         reference = asked.reference
@@ -269,6 +269,8 @@ def reveal(reference: str, *, reason: str, actor: Actor) -> str:
 def move(card: Card, verb: str, *, message: str, channel_card: str | None = None) -> None:
     """The only line in the room that changes card.state. What a run waits to hear of it, is told to the run."""
     step = CARD.move(card.state, verb)
+    if verb in OUTCOMES:
+        _hold_run(card.id)
     more: dict[str, object] = {"message": message[:300], "settled_at": clock.now()}
     if channel_card is not None:
         more["channel_card"] = channel_card
@@ -279,15 +281,21 @@ def move(card: Card, verb: str, *, message: str, channel_card: str | None = None
     live_events.announce(TOPIC, card.reference)
 
 
+def _hold_run(card_id: int) -> None:
+    """First the run, then its card, like the run's worker: two who lock in different orders wait for each other."""
+    mine = select(BindingRow.run_id).where(BindingRow.card_id == card_id, BindingRow.state.in_(_WAITING))
+    db.session.execute(select(BindingRun.id).where(BindingRun.id.in_(mine)).with_for_update()).all()
+
+
+_WAITING = (RowState.ASKING, RowState.PENDING)
 OUTCOMES = {"bind": RowState.BOUND, "refuse": RowState.REFUSED}
 
 
 def tell_run(card_id: int, outcome: RowState, message: str) -> None:
     """The row of a sheet that waits for this card has its answer."""
-    waiting = (RowState.ASKING, RowState.PENDING)
     row = db.session.execute(
         select(BindingRow.id, BindingRow.run_id, BindingRow.state)
-        .where(BindingRow.card_id == card_id, BindingRow.state.in_(waiting))
+        .where(BindingRow.card_id == card_id, BindingRow.state.in_(_WAITING))
         .with_for_update()
     ).one_or_none()
     if row is None:

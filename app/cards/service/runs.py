@@ -174,13 +174,15 @@ def _hand_on(reference: str) -> Handed | jobs.Again | None:
             return None
         setting_id = channels.active_setting_id(account.id)
         assert setting_id is not None, f"{account.number} has no settings"
-        can = abilities(account.adapter)
-        cards = _cards(run, max(can.cards_at_once, ROWS_AT_ONCE))
+        many = abilities(account.adapter).cards_at_once
+        # After silence a few are asked singly: a channel that is gone is not stormed, and an answer to a batch that
+        # spoke of none of its cards is silence too.
+        at_once = many > 1 and run.silent_since is None
+        cards = _cards(run, CALLERS if run.silent_since else max(many, ROWS_AT_ONCE))
         if not cards:
             _move(run, "finish", ended_at=clock.now())
             jobs.promise(RESULT, reference, line=Line.SHEETS)
             return None
-        at_once = can.cards_at_once > 1
         if at_once:
             subjects, interface = [reference], Interface.BIND_CARDS
         else:
@@ -319,9 +321,19 @@ def _settle(run_id: int, told: Mapping[int, BindObservation]) -> None:
     ]
     connection = db.session.connection()
     # Only what still waits: a card's own job, or somebody else, may have been quicker.
-    binding = select(Card.id).where(Card.id.in_(told), Card.state == State.BINDING)
-    waiting = set(db.session.scalars(binding.order_by(Card.id).with_for_update()))
-    mine = [one for one in values if one["its_id"] in waiting]
+    binding = select(Card).where(Card.id.in_(told), Card.state == State.BINDING)
+    waiting = db.session.scalars(binding.order_by(Card.id).with_for_update().execution_options(populate_existing=True))
+    asking = BindingRow.run_id == run_id, BindingRow.card_id.in_(told), BindingRow.state == RowState.ASKING
+    asked = set(db.session.scalars(select(BindingRow.card_id).where(*asking)))
+    at_once = set[int]()
+    for card in waiting.all():
+        if card.id in asked:
+            at_once.add(card.id)
+        else:  # stopped meanwhile: its row was left to the card already
+            it = told[card.id]
+            verb = "bind" if it.seen is BindSeen.BOUND else "refuse"
+            move(card, verb, message=it.message, channel_card=it.channel_card[:64])
+    mine = [one for one in values if one["its_id"] in at_once]
     cards, rows = Card.__table__, BindingRow.__table__
     if mine:
         connection.execute(

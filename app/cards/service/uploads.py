@@ -38,12 +38,12 @@ def receive(*, account: str, filename: str, content: bytes, fence: int, form_key
         raise Refused("文件太大：最多 20 MB", advice="请拆成几个文件分别上传")
     with transaction():
         held = channels.account(account)
-        if made := uploads.by_form_key(form_key):
-            return made.reference
+        if made := _made_before(form_key, held.id, content):
+            return made
         channel_rules.require_enabled(channel=held.channel_enabled, account=held.enabled, name=held.title)
         claims.require(held.id, fence=fence, actor=actor)
-        if made := uploads.by_form_key(form_key):
-            return made.reference
+        if made := _made_before(form_key, held.id, content):
+            return made
         reference = intake.receive(
             purpose=PURPOSE,
             account_id=held.id,
@@ -56,6 +56,16 @@ def receive(*, account: str, filename: str, content: bytes, fence: int, form_key
         audit.record(actor, "upload.receive", reference, after={"account": account, "bytes": len(content)})
         jobs.promise(CHECK, reference, line=Line.SHEETS)
     return reference
+
+
+def _made_before(form_key: str, account_id: int, content: bytes) -> str | None:
+    """The reference of what this form sent already. Somebody who went back and chose another file is not shown the old one."""
+    made = uploads.by_form_key(form_key)
+    if made is None:
+        return None
+    if (made.account_id, made.content_index) != (account_id, intake.content_index(content)):
+        raise Refused("这张表单已经提交过，改动后的内容没有提交", advice="请重新打开“上传表格”，再选择文件")
+    return made.reference
 
 
 def check(reference: str) -> None:

@@ -15,20 +15,24 @@ def blank(channel: str, template: Template) -> list[sheet.Sheet]:
     columns = [
         sheet.Column(title=column.title, width=_width(column), choices=_choices(column)) for column in template.columns
     ]
-    rows = [
-        [_("列"), _("是否必填"), _("要求"), _("示例")],
-        *(
-            [column.title, _("必填") if column.required else _("选填"), "；".join(in_words(column)), column.example]
-            for column in template.columns
-        ),
-        [],
-        [_("第一行是表头，请不要改动；从第二行起每行一张卡，示例行请删除或改写。")],
-        [_("所有单元格已设为文本。从别处粘贴时请选“只粘贴值”，否则卡号可能被改成数字而丢失末几位。")],
-        [_("一次最多 100,000 行、20 MB。")],
+    wanted = [
+        [column.title, _("必填") if column.required else _("选填"), "；".join(in_words(column)), column.example]
+        for column in template.columns
+    ]
+    remarks = (
+        _("第一行是表头，请不要改动；从第二行起每行一张卡，示例行请删除或改写。"),
+        _("所有单元格已设为文本。从别处粘贴时请选“只粘贴值”，否则卡号可能被改成数字而丢失末几位。"),
+        _("一次最多 100,000 行、20 MB。"),
+    )
+    guide = [
+        sheet.Column(title=_("列"), width=18),
+        sheet.Column(title=_("是否必填"), width=10),
+        sheet.Column(title=_("要求"), width=70),
+        sheet.Column(title=_("示例"), width=28),
     ]
     return [
         sheet.Sheet(name=_("绑卡"), columns=columns, rows=[[column.example for column in template.columns]]),
-        sheet.Sheet(name=_("填写说明"), rows=rows),
+        sheet.Sheet(name=_("填写说明"), columns=guide, rows=[*wanted, [""] * 4, *([it, "", "", ""] for it in remarks)]),
     ]
 
 

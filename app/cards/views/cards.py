@@ -195,7 +195,8 @@ def listed() -> ResponseReturnValue:
     """The cards of one account as the channel lists them, beside ours."""
     accounts = [one for one in channels.accounts() if abilities(one.adapter).binds]
     number = request.args.get("account", "")
-    account = channels.account(number) if number else next(iter(accounts), None)
+    best = sorted(accounts, key=lambda one: not abilities(one.adapter).lists)
+    account = channels.account(number) if number else next(iter(best), None)
     if account is None:
         return page("cards/listed.html", accounts=[], account=None)
     return page(

@@ -246,6 +246,7 @@ def _checked(upload: uploads.Upload, columns: Sequence[Column]) -> dict[str, obj
     mapping = uploads.mapping(upload)
     used = set(mapping.values())
     header = uploads.meta(upload)["header"]
+    _show_examples(upload, tally, columns, mapping)
     return {
         "tally": tally,
         "decisions": decisions,
@@ -261,6 +262,17 @@ def _checked(upload: uploads.Upload, columns: Sequence[Column]) -> dict[str, obj
         "files": {key: letters(at) for key, at in mapping.items()},
         "all_patterns": ALL,
     }
+
+
+def _show_examples(upload: uploads.Upload, tally: Tally, columns: Sequence[Column], mapping: Mapping[str, int]) -> None:
+    """One example of each repair, masked, from its first row: rows are sealed, the tally is not."""
+    kinds = {column.key: column.kind for column in columns}
+    first = {row.row: row for row in uploads.rows(upload, [found.row for found in tally.patterns.values()])}
+    for pattern, found in tally.patterns.items():
+        row = first[found.row]
+        fix = next(fix for fix in row.verdict.fixes if fix.pattern == pattern)
+        found.before = " / ".join(shown(kinds[key], plain(row.cell(mapping.get(key)))) for key in fix.cells)
+        found.after = " / ".join(shown(kinds[key], text) for key, text in fix.cells.items())
 
 
 SHOWS = ("problems", "faulty", "repairable", "warned", "all", "row")

@@ -43,13 +43,18 @@ class Hint:
 
 def look_up(number: str) -> Hint:
     """What is told of a whole number, digits only, as `BankCard.number` holds it. The longest prefix is the nearest."""
-    head = number[:6]
-    return _look_up(number[:10] if head in _longer() else head, len(number))
+    return of_head(head(number), len(number))
+
+
+def head(number: str) -> str:
+    """As much of a number as decides what is told of it: six digits, ten where there are longer prefixes."""
+    six = number[:6]
+    return number[:10] if six in _longer() else six
 
 
 @lru_cache(maxsize=8192)
-def _look_up(head: str, length: int) -> Hint:
-    """Kept by what decides: six digits, or ten where there are longer prefixes. No whole number stays in memory."""
+def of_head(head: str, length: int) -> Hint:
+    """What is told of all numbers of this length that begin so (`head`). Kept by that: no whole number stays in memory."""
     first, second = _tables()
     return _hint(_told(first, head, length), _told(second, head, length))
 
