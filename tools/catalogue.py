@@ -33,8 +33,12 @@ RAISED = {"Refused", "Malformed", "Unreadable", "BadSignature"}
 BESIDE = {"advice"}
 """Sentences that go by name."""
 
-APART = ("app/sandbox/", "app/demo.py", "app/runtime/up.py")
-"""A company of its own, the people and banks of the demo, the name on the terminal: not said on any page of ours."""
+APART = (
+    *("app/sandbox/", "app/demo.py", "app/demo_sheets.py", "app/runtime/up.py"),
+    *("app/kernel/written.py", "app/kernel/regions.py"),
+)
+"""A company of its own, the people and banks of the demo, the name on the terminal, what other people write in their
+sheets: not said on any page of ours."""
 
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
 HAN = re.compile(r"[\u4e00-\u9fff]")

@@ -14,9 +14,10 @@ from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Option
 
 from app.cards import rules
 from app.cards.states import LABELS
-from app.kernel.cells import CORPORATE, KINDS, PRIVATE, Cell, Column, Kind
+from app.kernel.cells import KINDS, Cell, Column, Kind
 from app.kernel.columns import Judge
 from app.kernel.errors import Text
+from app.kernel.written import CORPORATE, PRIVATE
 from app.runtime.forms import StrictForm
 from app.runtime.page import say
 

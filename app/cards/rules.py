@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from app.kernel.cells import CORPORATE, KINDS, REPAIRS, Column, Kind
+from app.kernel.cells import KINDS, REPAIRS, Column, Kind
 from app.kernel.columns import Judge
 from app.kernel.errors import Refused, Text, gettext_noop
+from app.kernel.written import CORPORATE
 
 NUMBER, HOLDER, BANK, PHONE, ACCOUNT_TYPE = "number", "holder", "bank", "phone", "account_type"
 OURS = (NUMBER, HOLDER, BANK, PHONE, ACCOUNT_TYPE)
@@ -29,17 +31,6 @@ NEEDED = (NUMBER, HOLDER, BANK)
 COLUMNS_MOST = 30
 MOST = {"title": 30, "key": 30, "pattern": 100, "example": 60, "note": 120, "alias": 30, "choice": 40}
 _KEY = re.compile(r"[a-z][a-z0-9_]{1,29}", re.ASCII)
-
-DEFAULT = (
-    Column(
-        key=NUMBER, title="银行卡号", kind=Kind.CARD, required=True, aliases=("卡号", "账号", "收款账号"),
-        example="6222021001116245702",
-    ),
-    Column(key=HOLDER, title="开户人", kind=Kind.NAME, required=True, aliases=("户名", "姓名", "收款人"), example="张三"),
-    Column(key=BANK, title="开户行", kind=Kind.BANK, required=True, aliases=("银行", "开户银行"), example="中国工商银行"),
-    Column(key=PHONE, title="银行预留手机号", kind=Kind.PHONE, aliases=("手机号", "手机"), example="13800138000"),
-)  # fmt: skip
-"""What a channel asks for whose template nobody has designed yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +66,20 @@ def packed(columns: Sequence[Column]) -> str:
 
 def unpacked(text: str) -> tuple[Column, ...]:
     return tuple(
-        Column(**one | {"kind": Kind(one["kind"]), "aliases": tuple(one["aliases"]), "choices": tuple(one["choices"])})
+        Column(
+            **one
+            | {
+                "kind": Kind(one["kind"]),
+                "aliases": tuple(one.get("aliases", ())),
+                "choices": tuple(one.get("choices", ())),
+            }
+        )
         for one in json.loads(text)
     )
+
+
+DEFAULT = unpacked((Path(__file__).parent / "default.json").read_text(encoding="utf-8"))
+"""What a channel asks for whose template nobody has designed yet."""
 
 
 def flaws(columns: Sequence[Column]) -> list[Text]:
@@ -132,7 +134,7 @@ _REPEATS = re.compile(r"[*+?]|\{[0-9]*,[0-9]*\}")
 
 
 def require_pattern(pattern: str) -> None:
-    """A pattern that compiles and cannot run away on any text (no repeated groups, at most three open repeats)."""
+    """A pattern that compiles and cannot run away on any text (no repeated groups, at most three open repeats, few choices)."""
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError):
@@ -140,8 +142,11 @@ def require_pattern(pattern: str) -> None:
     bare = _BRACKETS.sub("x", pattern)
     if re.search(r"\)\s*[*+{?]|\(\?|\\[1-9]", bare) or re.search(r"\\[1-9]", pattern):
         raise Refused("格式里不能重复括号、向前向后看或引用，请写得简单些")
-    if len(_REPEATS.findall(bare)) > 3:
+    repeats = len(_REPEATS.findall(bare))
+    if repeats > 3:
         raise Refused("格式里 *、+、{m,n} 最多三个，请写得简单些")
+    if "|" in bare and (repeats > 1 or bare.count("(") > 3):  # each choice multiplies what is tried
+        raise Refused("格式里有 | 时，括号最多三对，*、+、?、{m,n} 最多一个，请写得简单些")
 
 
 def moved(columns: Sequence[Column], key: str, step: int) -> list[Column]:

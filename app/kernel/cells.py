@@ -16,6 +16,7 @@ from app.kernel import banks, clock, cnaps, id_number, phone, regions
 from app.kernel.bank_card import BankCard, has_card_number, passes_luhn
 from app.kernel.errors import Malformed, Text, gettext_noop
 from app.kernel.money import Money
+from app.kernel.written import ACCOUNT_TYPES, DATE, MONEY_MARKS, PRIVATE
 
 Cell: TypeAlias = str | int | float | bool | Mapping[str, Any] | None
 """From a reader: text as it stands, a number as a number, {"date": …}, {"error": …}, {"formula": True}; None is empty."""
@@ -77,13 +78,6 @@ REPAIRS: dict[str, Text] = {
 }
 """What the doctor may offer to do, in words."""
 
-PRIVATE, CORPORATE = "对私", "对公"
-ACCOUNT_TYPES = {
-    **dict.fromkeys((PRIVATE, "个人", "私人", "私", "个人账户", "对私账户", "private", "personal"), PRIVATE),
-    **dict.fromkeys(
-        (CORPORATE, "公司", "企业", "公", "公司账户", "企业账户", "对公账户", "corporate", "company"), CORPORATE
-    ),
-}
 _NUMBERS = frozenset({Kind.CARD, Kind.ID_NUMBER, Kind.PHONE, Kind.CNAPS, Kind.AMOUNT, Kind.DATE})
 LONGEST = {Kind.NAME: 60, Kind.BANK: 60, Kind.BRANCH: 80, Kind.CITY: 30, Kind.TEXT: 200, Kind.CHOICE: 40}
 
@@ -217,8 +211,6 @@ _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]{1,2}", re.I)
 _LOST = gettext_noop("是科学计数法，后面的数字已丢失，找不回来；请把这一列设为文本后重新填写")
 _PRIVATE_NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|[·•．. '’-])+")
 _TWO_LETTERS = re.compile(r"(?:.*[^\W\d_]){2}", re.S)
-_DATE_WRITTEN = re.compile(r"([0-9]{4})[年/.\-]([0-9]{1,2})[月/.\-]([0-9]{1,2})日?")
-_MONEY_MARKS = re.compile(r"[¥￥元]|RMB|CNY", re.I)
 _BRACKETS = str.maketrans("", "", "().")
 _FORM = gettext_noop("与模版要求的格式不符，例如 %(example)s")
 _CHINESE_NAME = re.compile(r"[\u4e00-\u9fff]{2,20}")
@@ -336,7 +328,7 @@ def _choice(column: Column, text: str, codes: tuple[str, ...], _corporate: bool)
 
 def _date(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
     right = text.partition("T")[0]
-    if written := _DATE_WRITTEN.fullmatch(right):
+    if written := DATE.fullmatch(right):
         right = f"{written[1]}-{int(written[2]):02}-{int(written[3]):02}"
     try:
         day = f"{clock.parse_day(right):%Y-%m-%d}"
@@ -346,7 +338,7 @@ def _date(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) 
 
 
 def _amount(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
-    written = _MONEY_MARKS.sub("", text).strip()
+    written = MONEY_MARKS.sub("", text).strip()
     try:
         Money.parse(written)
     except Malformed:

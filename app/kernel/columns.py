@@ -11,22 +11,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from app.kernel import banks, bins, regions
-from app.kernel.cells import (
-    ACCOUNT_TYPES,
-    CORPORATE,
-    LONGEST,
-    Cell,
-    Column,
-    Kind,
-    Read,
-    parse,
-    plain,
-    quick,
-    read_number,
-    tidy,
-)
+from app.kernel.cells import LONGEST, Cell, Column, Kind, Read, parse, plain, quick, read_number, tidy
 from app.kernel.errors import Text, gettext_noop
+from app.kernel.written import ACCOUNT_TYPES, CORPORATE
 
+OTHER_BANK = gettext_noop("卡号像是%(banks)s的，这里写的是%(bank)s")
 CREDIT_CARD = gettext_noop("像是信用卡：可以绑定，但信用卡不能收提现款")
 _TELLING = frozenset({Kind.CARD, Kind.ID_NUMBER, Kind.PHONE, Kind.CNAPS})
 """Kinds whose form or check digit tells them from everything else: only with one of them, two columns are seen as swapped."""
@@ -237,9 +226,7 @@ class Judge:
         known = banks.find(text) if isinstance(text, str) else None
         if known is not None and all(known.code != bank.code for bank in hint.banks):
             names = "、".join(bank.name for bank in hint.banks)
-            verdict.warnings.append(
-                Fault(key, "卡号像是%(banks)s的，这里写的是%(bank)s", {"banks": names, "bank": known.name})
-            )
+            verdict.warnings.append(Fault(key, OTHER_BANK.template, {"banks": names, "bank": known.name}))
 
     def _offer_bank(self, verdict: Verdict, place: int, hint: "bins.Hint") -> None:
         """An empty bank may be filled in from the card, where the sources do not contradict each other."""

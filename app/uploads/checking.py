@@ -16,7 +16,7 @@ from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.cells import Cell, Column, Kind, plain
 from app.kernel.columns import Fault, Judge, Verdict
-from app.kernel.errors import Text
+from app.kernel.errors import Text, gettext_noop
 from app.kernel.id_number import mask_id
 from app.kernel.phone import mask_phone
 from app.runtime import live_events, sheet, vault
@@ -31,6 +31,7 @@ from app.uploads.states import State
 ROWS_A_BLOCK = 500
 BLOCKS_A_COMMIT = 10
 NO_INDEX = bytes(32)
+TWICE = gettext_noop("与第 %(row)d 行重复")
 
 Known = Callable[[Sequence[bytes]], Mapping[bytes, Text]]
 """What the room above knows of these rows already, by their blind index."""
@@ -218,7 +219,7 @@ class _Look:
                 continue
             first = self._seen.setdefault(index, one.row)
             if first != one.row:
-                one.verdict.faults.append(Fault(self.plan.index_key, "与第 %(row)d 行重复", {"row": first}))
+                one.verdict.faults.append(Fault(self.plan.index_key, TWICE.template, {"row": first}))
             elif (text := known.get(index)) is not None:
                 one.verdict.faults.append(Fault(self.plan.index_key, text.template, text.values))
 

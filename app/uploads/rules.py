@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from app.kernel.cells import Column, Kind
 from app.kernel.errors import Text
+from app.kernel.written import TITLES
 
 KEEP_OPEN_DAYS = 3
 """An upload that nobody confirmed is erased after so many days."""
@@ -16,23 +17,7 @@ ROWS_SHOWN = 50
 HEADER_WITHIN = 10
 """The header is looked for in the first rows; titles and remarks may stand above it."""
 
-_SYNONYMS: dict[Kind, Sequence[str]] = {
-    kind: names.split()
-    for kind, names in {
-        Kind.CARD: "卡号 银行卡号 银行卡 账号 帐号 银行账号 收款账号 收款卡号 cardno cardnumber card accountno",
-        Kind.NAME: "姓名 户名 开户人 开户名 持卡人 收款人 收款户名 账户名 账户名称 name holder accountname payee",
-        Kind.ACCOUNT_TYPE: "账户类型 账户性质 对公对私 公私标志 公私 accounttype",
-        Kind.BANK: "银行 开户行 开户银行 银行名称 所属银行 收款银行 bank bankname",
-        Kind.BRANCH: "支行 支行名称 开户支行 开户网点 网点 branch branchname",
-        Kind.CNAPS: "联行号 行号 大额行号 支付行号 cnaps cnapscode bankcode",
-        Kind.PROVINCE: "省 省份 开户省 开户省份 省市 开户地 province",
-        Kind.CITY: "市 城市 开户市 开户城市 city",
-        Kind.ID_NUMBER: "身份证 身份证号 身份证号码 证件号 证件号码 idnumber idno idcard",
-        Kind.PHONE: "手机 手机号 手机号码 电话 联系电话 预留手机号 银行预留手机号 phone mobile tel",
-        Kind.AMOUNT: "金额 付款金额 提现金额 amount",
-        Kind.DATE: "日期 date",
-    }.items()
-}
+_SYNONYMS = {Kind(kind): names.split() for kind, names in TITLES.items()}
 _NOISE = re.compile(r"[（(【\[].*?[)）】\]]|[\s*＊:：_\-./]+")
 
 
@@ -130,7 +115,10 @@ def patterns_of(group: str) -> list[str]:
 
 @dataclass(slots=True)
 class Pattern:
-    """One kind of repair on offer, over the whole sheet. `row` is its first; the example is made from it when it is shown: rows are sealed, the tally is not."""
+    """One kind of repair on offer, over the whole sheet. `row` is its first.
+
+    The example is made from it when it is shown: rows are sealed, the tally is not.
+    """
 
     count: int
     needed: bool

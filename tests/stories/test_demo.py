@@ -40,7 +40,10 @@ WHOLE = {"operator": 6, "channel_account": 6, "daily_figures": 180, "card": 4}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["_account", "_history", "_a_colleague_at_work"])
+@pytest.mark.parametrize(
+    "step",
+    ["_account", pytest.param("_history", marks=pytest.mark.soak), "_a_colleague_at_work", "_templates"],
+)
 def test_an_interrupted_demo_is_finished_by_the_next_start(
     empty: Flask, config: Config, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

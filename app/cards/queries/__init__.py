@@ -19,7 +19,7 @@ from app.cards.queries.cards import (
     same_card,
 )
 from app.cards.queries.history import history
-from app.cards.queries.listing import VERDICTS, compared, comparison, listing, verdict
+from app.cards.queries.listing import VERDICTS, compared, comparison, known_as, listing, verdict
 from app.cards.queries.templates import (
     BUILT_IN,
     Template,
@@ -53,6 +53,7 @@ __all__ = [
     "in_use",
     "index_of",
     "indexer",
+    "known_as",
     "listing",
     "number_of",
     "require_draft",

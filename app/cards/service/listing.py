@@ -82,8 +82,11 @@ def ask_list(number: str) -> None:
         db.session.execute(row.on_conflict_do_update(index_elements=["account_id"], set_=told))
         if not failure:
             db.session.execute(delete(ListedCard).where(ListedCard.account_id == account.id))
+            known = queries.known_as(account.id, [(str(it["reference"]), str(it["channel_card"])) for it in found])
             if found:
-                db.session.execute(insert(ListedCard), found)
+                db.session.execute(
+                    insert(ListedCard), [it | {"reference": ours} for it, ours in zip(found, known, strict=True)]
+                )
         live_events.announce(TOPIC, number)
 
 

@@ -33,6 +33,8 @@ WRITE = "app.cards.jobs.write_result"
 WRITE_WHOLE = "app.cards.jobs.write_whole_result"
 MASKS = {Kind.CARD: mask, Kind.ID_NUMBER: mask_id, Kind.PHONE: mask_phone}
 
+NAME, ROW = gettext_noop("结果表"), gettext_noop("行号")
+STATE, REASON = gettext_noop("状态"), gettext_noop("原因")
 WRONG = gettext_noop("未提交：有误")
 UNACCEPTED = gettext_noop("未提交：修改建议没有采纳")
 NOT_YET = gettext_noop("未提交")
@@ -66,15 +68,15 @@ def write(reference: str, *, whole: bool) -> None:
     header = [str(title) for title in uploads.meta(upload)["header"]]
     columns = [sheet.Column(title=title or f"#{at + 1}") for at, title in enumerate(header)]
     columns += [
-        sheet.Column(title="行号", width=8),
-        sheet.Column(title="状态", width=16),
-        sheet.Column(title="原因", width=40),
+        sheet.Column(title=ROW, width=8),
+        sheet.Column(title=STATE, width=16),
+        sheet.Column(title=REASON, width=40),
     ]
     folder = config().data_dir / "tmp"
     folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as inside:
         path = Path(inside) / "result.xlsx"
-        sheet.workbook(path, [sheet.Sheet(name="结果", columns=columns, rows=_rows(run, upload, len(header), whole))])
+        sheet.workbook(path, [sheet.Sheet(name=NAME, columns=columns, rows=_rows(run, upload, len(header), whole))])
         let_go()
         content = path.read_bytes()
     pieces = [content[at : at + intake.PART_BYTES] for at in range(0, len(content), intake.PART_BYTES)]

@@ -3,7 +3,8 @@
 from flask_babel import gettext as _
 
 from app.cards.queries import Template
-from app.kernel.cells import CORPORATE, KINDS, PRIVATE, Column, Kind
+from app.kernel.cells import KINDS, Column, Kind
+from app.kernel.written import CORPORATE, PRIVATE
 from app.runtime import sheet
 from app.runtime.page import say
 
