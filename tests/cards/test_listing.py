@@ -34,6 +34,11 @@ def dolphin(world: World) -> str:
     return sheets.account(world)
 
 
+@pytest.fixture
+def egret(world: World) -> str:
+    return sheets.account(world, "egret")
+
+
 def refreshed(world: World, account: str) -> CardListing:
     """The channel was asked, and this is how it went."""
     service.listing.refresh(account, actor=world.maker)
@@ -112,13 +117,13 @@ def test_each_difference_has_its_kind(world: World, account: str) -> None:
     assert counts(account) == {"": 1, "differs": 0, "there": 1, "here": 1}
 
 
-def test_the_same_card_by_another_reference_is_told_apart(world: World, account: str) -> None:
+def test_the_same_card_by_another_reference_is_told_apart(world: World, egret: str) -> None:
     number = sheets.number()
-    ours = world.card(account, number)
-    bound_behind_our_back(account, number)
-    refreshed(world, account)
-    assert counts(account) == {"": 2, "differs": 0, "there": 1, "here": 0}
-    assert shown(account) == [(ours, "same"), (mask(number), "there")]
+    ours = world.card(egret, number)
+    bound_behind_our_back(egret, number)
+    refreshed(world, egret)
+    assert counts(egret) == {"": 2, "differs": 0, "there": 1, "here": 0}
+    assert shown(egret) == [(ours, "same"), (mask(number), "there")]
 
 
 def test_a_card_that_the_channel_looks_at_is_the_same_on_both_sides(world: World, dolphin: str) -> None:
@@ -150,23 +155,6 @@ def test_a_failed_question_keeps_the_list_and_tells_why(world: World, dolphin: s
     found = refreshed(world, dolphin)
     assert found.failure == "" and found.told_at != told_at
     assert counts(dolphin)["there"] == 1
-
-
-def test_a_list_that_breaks_off_replaces_nothing(world: World, dolphin: str) -> None:
-    reference = world.card(dolphin, sheets.number())
-    refreshed(world, dolphin)
-    sheets.finished(world, dolphin, sheets.good(201))
-    service.listing.refresh(dolphin, actor=world.maker)
-    account = channels.account(dolphin)
-    first = gateway.list_cards(announced(dolphin, Interface.LIST_CARDS), "")
-    assert first.next, "there is a second page"
-    sheets.switch(world, "dolphin", "unavailable")
-    try:
-        world.until(lambda: listing(dolphin).failure)
-        assert cards.comparison(account.id)[""] == 1
-        assert shown(dolphin) == [(reference, "same")]
-    finally:
-        sheets.switch(world, "dolphin", "open")
 
 
 def test_where_there_is_no_list_it_is_said(world: World) -> None:
@@ -212,38 +200,38 @@ def test_a_card_is_let_go_at_the_channel_and_then_with_us(world: World, account:
     assert [line.why for line in cards.history(cards.card(reference)) if line.why] == [WHY]
 
 
-def test_a_card_bound_again_is_another_card(world: World, account: str) -> None:
+def test_a_card_bound_again_is_another_card(world: World, egret: str) -> None:
     number = sheets.number()
-    reference = world.card(account, number)
-    unbind(world, account, reference)
+    reference = world.card(egret, number)
+    unbind(world, egret, reference)
     world.until(lambda: cards.card(reference).state == "deleted")
-    again = world.card(account, number)
+    again = world.card(egret, number)
     assert again != reference and cards.card(again).state == "bound"
-    assert at_channel(world, account) == {reference: "unbound", again: "bound"}
+    assert at_channel(world, egret) == {reference: "unbound", again: "bound"}
     by_sheet = sheets.number()
-    gone = world.card(account, by_sheet)
-    unbind(world, account, gone)
+    gone = world.card(egret, by_sheet)
+    unbind(world, egret, gone)
     world.until(lambda: cards.card(gone).state == "deleted")
-    run = sheets.finished(world, account, [sheets.row(by_sheet)])
+    run = sheets.finished(world, egret, [sheets.row(by_sheet)])
     assert sheets.told(run)["bound"] == 1 and sheets.lines(run)[0].reference != gone
 
 
-def test_a_card_that_the_channel_keeps_is_bound_as_before_and_says_why(world: World, account: str) -> None:
-    reference = world.card(account, sheets.number("04"))
-    unbind(world, account, reference)
+def test_a_card_that_the_channel_keeps_is_bound_as_before_and_says_why(world: World, egret: str) -> None:
+    reference = world.card(egret, sheets.number("04"))
+    unbind(world, egret, reference)
     world.until(lambda: cards.card(reference).state != "unbinding")
     found = cards.card(reference)
     assert (found.state, found.message) == ("bound", "卡片有未完成的交易，不能解绑")
-    assert world.withdrawal("10.00", account=account, card=reference)
+    assert world.withdrawal("10.00", account=egret, card=reference)
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "error_not_taken", "garbage"])
-def test_a_lost_answer_to_an_unbinding_is_asked_for_again(world: World, account: str, fault: str) -> None:
-    reference = world.card(account, sheets.number())
-    sheets.force(world, account, "unbind_card", fault, 2)
-    unbind(world, account, reference)
+def test_a_lost_answer_to_an_unbinding_is_asked_for_again(world: World, egret: str, fault: str) -> None:
+    reference = world.card(egret, sheets.number())
+    sheets.force(world, egret, "unbind_card", fault, 2)
+    unbind(world, egret, reference)
     world.until(lambda: cards.card(reference).state == "deleted", hurry_s=5)
-    assert at_channel(world, account) == {reference: "unbound"}
+    assert at_channel(world, egret) == {reference: "unbound"}
 
 
 def test_a_card_in_use_stays(world: World, dolphin: str) -> None:

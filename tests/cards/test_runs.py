@@ -345,7 +345,7 @@ def test_two_runs_of_an_account_go_one_after_the_other(world: World, account: st
     sheets.until_answered(world, other)
     assert run(one).state == "finished"
     assert told(one)["bound"] == told(other)["bound"] == FIRST + 2
-    numbers = [set(line.reference for line in lines(it)) for it in (one, other)]
+    numbers = [{line.reference for line in lines(it)} for it in (one, other)]
     came = [one["reference"] for one in sheets.at_sandbox(world, account)]
     assert [set(came[: FIRST + 2]), set(came[FIRST + 2 :])] == numbers
 

@@ -151,7 +151,6 @@ def test_a_draft_may_begin_as_another_channels_template(designer: Actor) -> None
     templates.activate("one", edition=edition(), note="要工号", actor=designer)
     templates.draft("two", like="one", actor=designer)
     assert drafted("two") == ["number", "holder", "bank", "phone", "staff"]
-    put(SORT, designer) if drafted() else None
     assert templates.activate("two", edition=edition("two"), note="一样", actor=designer) == 1
     assert used("two").columns == used().columns
     with pytest.raises(NotThere):
@@ -237,8 +236,8 @@ def test_a_column_that_makes_no_sense_is_refused(designer: Actor, column: Column
 
 RUN_AWAY = [
     "a**", "(a+)+", "(a*)*b", "(a|a)*", "([a-z]+)*", "(a|aa)+$", "(x+x+)+y", "(.*a){20}", "(a{1,5}){1,9}", "(a)(b) {2}",
-    "(ab)?", "a*a*a*a*b", r"\d+\d+\d+\d+", ".*.*.*.*", "a{1,}a{1,}a{1,}a{1,}", "a?" * 30 + "a{30}", "(a|.)" * 12 + "a*a*b", "(a|b)+",
-    r"(a)\1", r"(a)[b]\1", "(?=a)b", "(?!a)b", "(?<=a)b", "(?:a+)+", "(?i)a", "(?P<n>a)", "[", "(", "*a", "a{4294967295}",
+    "(ab)?", "a*a*a*a*b", r"\d+\d+\d+\d+", ".*.*.*.*", "a{1,}a{1,}a{1,}a{1,}", "a?" * 30 + "a{30}", "(a|.)" * 12 + "a*a*b",
+    "(a|b)+", r"(a)\1", r"(a)[b]\1", "(?=a)b", "(?!a)b", "(?<=a)b", "(?:a+)+", "(?i)a", "(?P<n>a)", "[", "(", "*a", "a{4294967295}",
 ]  # fmt: skip
 
 
@@ -351,7 +350,7 @@ def test_a_supervisor_designs_and_an_operator_only_looks(app: Flask, designer: A
         for browser, buttons in ((here, True), (there, False)):
             page = browser.get("/card-templates/one")
             assert page.status_code == 200
-            assert ("/card-templates/one/" in re.sub(r"sheet\.\w+", "", "".join(_actions(page.text)))) == buttons
+            assert bool(_deeds(page.text)) == buttons
     for browser, status in ((here, 409), (there, 403)):
         assert browser.get("/card-templates/one/columns/new").status_code == status
         assert browser.get("/card-templates/").status_code == 200
@@ -362,8 +361,10 @@ def test_a_supervisor_designs_and_an_operator_only_looks(app: Flask, designer: A
     assert here.get("/card-templates/nowhere").status_code == 404
 
 
-def _actions(page: str) -> list[str]:
-    return re.findall(r'(?:action|href)="(/card-templates/one/[^"]+)"', page)
+def _deeds(page: str) -> list[str]:
+    """Addresses of this template that are more than a look or a sheet to take along."""
+    found = re.findall(r'(?:action|href)="/card-templates/one/([^"]+)"', page)
+    return [path for path in found if not path.startswith("sheet.")]
 
 
 def test_a_refused_column_comes_back_with_what_was_typed_and_why(app: Flask, designer: Actor) -> None:
