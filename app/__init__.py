@@ -127,7 +127,7 @@ def _tell_problems(app: Flask) -> None:
 
 def _lend_to_templates(app: Flask) -> None:
     app.jinja_env.globals |= {"ui": Ui(), "asset": asset, "say": say, "now": clock.now, "get_locale": language_tag}
-    app.jinja_env.filters["local"] = local
+    app.jinja_env.filters |= {"local": local, "say": say}
 
     @app.context_processor
     def frame() -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Workers for the stories about killing: the real worker, with a clock that runs faster and a point at which it dies.
 
-`python -m tests.processes BEGAN RATE POINT`; POINT is one of `POINTS`, or `-` for a worker that lives.
+`python -m tests.processes BEGAN RATE POINT [LINE]`; POINT is one of `POINTS` or, on the sheets' line, of `RUN_POINTS`;
+`-` is a worker that lives.
 """
 
 import os
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import worker
+from app.cards.service import runs
 from app.channels import gateway
 from app.kernel import clock
 from app.runtime import http
@@ -60,6 +62,19 @@ def after_send() -> None:
     before(gateway, "submit", lambda: setattr(http, "send", wrapped))
 
 
+def at_answer(count: int) -> None:
+    """So many answers have come, one of them nobody has read; others may be on their way."""
+    original, heard = http.send, iter(range(count - 1))
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        answer = original(*arguments, **named)
+        if next(heard, None) is None:
+            die()
+        return answer
+
+    setattr(http, "send", wrapped)
+
+
 def is_submit(interface: object, **_more: object) -> bool:
     return interface == gateway.Interface.SUBMIT
 
@@ -77,9 +92,20 @@ POINTS: dict[str, Callable[[], None]] = {
     "an orphan sends": lambda: before(gateway, "submit", orphan),
 }
 
+RUN_POINTS: dict[str, Callable[[], None]] = {
+    "before rows are handed on": lambda: before(runs.gateway, "announce", die),
+    "rows handed on, nothing asked": lambda: before(runs, "_ask", die),
+    "asked once": lambda: at_answer(1),
+    "some answers came": lambda: at_answer(5),
+    "answered, nothing kept": lambda: before(runs, "_keep", die),
+    "half kept": lambda: before(runs, "_count", die, lambda *_a, **more: "bound" in more),
+    "kept, not finished": lambda: before(runs, "_move", die, lambda _run, verb, **_more: verb == "finish"),
+    "an orphan asks": lambda: before(runs, "_ask", orphan),
+}
+
 
 if __name__ == "__main__":
     began, rate, point = float(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
     with clock.replaced(faster(began, rate)):
-        POINTS[point]()
-        worker.work(Line.CHANNEL)
+        (POINTS | RUN_POINTS)[point]()
+        worker.work(Line(sys.argv[4]) if len(sys.argv) > 4 else Line.CHANNEL)

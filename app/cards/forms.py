@@ -53,7 +53,7 @@ class BindForm(StrictForm):
             elif fix.needed:
                 for key, text in fix.cells.items():
                     self._blame(key, gettext("是不是应为“%(text)s”？请核对后重新填写", text=text))
-        titles = {column.key: column.title for column in self.columns}
+        titles = {column.key: say(column.title) for column in self.columns}
         self.warnings = [(titles[warning.key], warning.text) for warning in verdict.warnings]
         return not self.errors and (not self.warnings or bool(self.sure.data))
 
@@ -83,12 +83,12 @@ def bind_form(columns: Sequence[Column]) -> type[BindForm]:
         look = dict(_LOOKS.get(column.kind, {"autocomplete": "off"}))
         hint = column.note or (gettext("例如 %(example)s", example=column.example) if column.example else "")
         if choices is None:
-            field = StringField(column.title, validators, description=hint, render_kw=look)
+            field = StringField(say(column.title), validators, description=hint, render_kw=look)
         else:
             options = [SelectChoice(text, text) for text in choices]
             if not column.required:
                 options.insert(0, SelectChoice("", "—"))
-            field = SelectField(column.title, validators, choices=options, description=hint)
+            field = SelectField(say(column.title), validators, choices=options, description=hint)
         fields[f"c_{column.key}"] = field
     return type("TemplateBindForm", (BindForm,), fields)
 
@@ -142,7 +142,7 @@ def mapping_form(columns: Sequence[Column], header: Sequence[str]) -> type[HeldF
         validators: list[Any] = [Optional()]
         if column.required:
             validators = [InputRequired(_("必须指定"))]
-        fields[f"c_{column.key}"] = SelectField(column.title, validators, choices=[none, *options])
+        fields[f"c_{column.key}"] = SelectField(say(column.title), validators, choices=[none, *options])
     return type("MappingForm", (HeldForm,), fields)
 
 
@@ -196,7 +196,7 @@ class ColumnForm(DraftForm):
         description=_("渠道接口用它取值；小写字母、数字、下划线"),
         render_kw={"list": "known-keys", "autocomplete": "off", "spellcheck": "false"},
     )
-    kind = SelectField(_("类型"), choices=[SelectChoice(str(kind), label) for kind, label in KINDS.items()])
+    kind = SelectField(_("类型"), choices=[SelectChoice(str(kind), _(label)) for kind, label in KINDS.items()])
     required = BooleanField(_("必填"))
     aliases = StringField(
         _("别名"),

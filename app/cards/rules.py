@@ -65,10 +65,12 @@ def packed(columns: Sequence[Column]) -> str:
 
 
 def unpacked(text: str) -> tuple[Column, ...]:
+    """As they were packed. A title that is the house's own word for its key can be said in every language."""
     return tuple(
         Column(
             **one
             | {
+                "title": _title(one["key"], one["title"]),
                 "kind": Kind(one["kind"]),
                 "aliases": tuple(one.get("aliases", ())),
                 "choices": tuple(one.get("choices", ())),
@@ -76,6 +78,10 @@ def unpacked(text: str) -> tuple[Column, ...]:
         )
         for one in json.loads(text)
     )
+
+
+def _title(key: str, title: str) -> str:
+    return KEYS[key][1] if key in KEYS and KEYS[key][1] == title else title
 
 
 DEFAULT = unpacked((Path(__file__).parent / "default.json").read_text(encoding="utf-8"))
@@ -197,8 +203,8 @@ def order_changed(before: Sequence[Column], after: Sequence[Column]) -> bool:
     return [it.key for it in before if it.key in shared] != [it.key for it in after if it.key in shared]
 
 
-def said(pattern: str, columns: Collection[Column]) -> list[Text]:
+def said(pattern: str, columns: Collection[Column]) -> list[str]:
     """A kind of repair (`number:space+width`) in words: the columns' titles, then what would be done."""
     keys, _, codes = pattern.partition(":")
     titles = {column.key: column.title for column in columns}
-    return [Text(titles.get(key, key)) for key in keys.split(",")] + [REPAIRS[code] for code in codes.split("+")]
+    return [titles.get(key, key) for key in keys.split(",")] + [REPAIRS[code] for code in codes.split("+")]

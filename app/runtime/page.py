@@ -14,6 +14,7 @@ from app.kernel.errors import Text
 
 def page(template: str, status: int = 200, /, **context: Any) -> Response:
     """Render the whole page, or only the region HTMX is about to replace. A history restore always gets the page."""
+    assert "status" not in context, "the status stands by its place, or it would be a word for the template"
     source = current_app.jinja_env.get_template(template)
     region = _region()
     if region is not None and region in source.blocks:

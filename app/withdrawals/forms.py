@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 from wtforms import HiddenField, SearchField, SelectField, StringField
-from wtforms.validators import AnyOf, InputRequired, Length, Regexp
+from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp
 
 from app.runtime.fields import MoneyField
 from app.runtime.forms import StrictForm
@@ -13,7 +13,7 @@ class WithdrawalForm(StrictForm):
     account = HiddenField(validators=[InputRequired()])
     fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}\Z")])
     form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
-    kind = HiddenField(default=Kind.PAYOUT.value, validators=[InputRequired(), AnyOf([str(kind) for kind in Kind])])
+    kind = HiddenField(validators=[Optional(), AnyOf([str(kind) for kind in Kind])])
     card = SelectField(_("收款卡"), validators=[InputRequired(_("请选择收款卡"))], validate_choice=False)
     amount = MoneyField(
         _("提现金额"),

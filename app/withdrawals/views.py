@@ -125,7 +125,7 @@ def create() -> ResponseReturnValue:
             memo=form.memo.data or "",
             fence=int(form.fence.data),
             form_key=form.form_key.data,
-            kind=Kind(form.kind.data),
+            kind=Kind(form.kind.data or Kind.PAYOUT),
             actor=me(),
         )
     except Refused as problem:
@@ -186,7 +186,7 @@ def _show(number: str, reject_form: RejectForm, status: int = 200) -> ResponseRe
     trace = queries.trace(withdrawal)
     return page(
         "withdrawals/show.html",
-        status=status,
+        status,
         withdrawal=withdrawal,
         account=channels.account_by_id(withdrawal.account_id),
         card=cards.by_id(withdrawal.card_id),
@@ -242,7 +242,7 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
     ]
     return page(
         "withdrawals/new.html",
-        status=status,
+        status,
         form=form,
         account=account,
         held=held,

@@ -23,7 +23,11 @@ from app.auth.identity import Actor
 from app.auth.models import AuditRecord
 from app.auth.permissions import GRANTS, PUBLIC, SIGNED_IN, Role
 from app.auth.rules import LANGUAGES
+from app.cards import queries as cards
 from app.cards import service as card_service
+from app.cards.queries import runs
+from app.cards.rules import DEFAULT
+from app.channels import queries as channels
 from app.channels.models import CallbackInbox, ChannelCall
 from app.channels.rules import told
 from app.kernel.bank_card import BankCard
@@ -32,6 +36,7 @@ from app.runtime import jobs
 from app.runtime.db import db
 from app.runtime.page import local, say
 from app.runtime.queue import Line
+from app.uploads import queries as uploads
 from app.withdrawals import queries, service
 from tests.world import CARD, PASSWORD, World
 from tools import catalogue
@@ -175,6 +180,12 @@ class Person(FlaskClient):
         return self.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
 
+NO_PAGES = {
+    *("live.stream", "live.healthz", "live.readyz"),
+    *("card_templates.xlsx", "card_templates.csv", "binding_runs.result", "binding_runs.whole_result"),
+}
+
+
 class Story:
     """Channel accounts, cards and withdrawals in every state that a page can show, and somebody of each role."""
 
@@ -196,6 +207,8 @@ class Story:
             "binding": self._card(CARD_IN_REVIEW),
         }
         self.withdrawals = dict(self._withdrawals())
+        self.uploads, self.run = self._sheets()
+        card_service.templates.draft("dolphin", actor=world.checker)
 
     def speaks(self, language: str) -> None:
         """From now on everybody reads this language."""
@@ -225,6 +238,40 @@ class Story:
         )
         jobs.drain(Line.CHANNEL)
         return reference
+
+    def _sheets(self) -> tuple[list[str], str]:
+        """An upload in each of its states, and what became of one that was confirmed."""
+        head = "银行卡号,开户人,开户行,银行预留手机号"
+        right = "6214830100799658,Ann Lee,Harbour Bank,13800000000"
+        repairable = "6217001210024455220\t,Ann Lee,Harbour Bank,13800000000"
+        wrong = "6217,,Harbour Bank,1"
+        contents = {
+            "unfit": b"\x89PNG\r\n\x1a\n",
+            "unsure": "账号,姓名\n6217,Ann Lee".encode(),
+            "checked": "\n".join((head, right, repairable, wrong)).encode(),
+            "discarded": "\n".join((head, wrong)).encode(),
+            "confirmed": "\n".join((head, right, wrong)).encode(),
+        }
+        maker, fence = self.world.maker, self.world.claimed(self.other)
+        made = {
+            name: card_service.uploads.receive(
+                account=self.other,
+                filename=f"{name}.csv",
+                content=content,
+                fence=fence,
+                form_key=str(uuid4()),
+                actor=maker,
+            )
+            for name, content in contents.items()
+        }
+        self.world.until(lambda: all(uploads.upload(it).state != "checking" for it in made.values()))
+        card_service.uploads.discard(made["discarded"], fence=fence, actor=maker)
+        run = card_service.runs.confirm(made["confirmed"], seen=1, fence=fence, actor=maker)
+        self.world.until(lambda: runs.run(run).state == "finished" and runs.run(run).result_at)
+        card_service.results.ask(run, whole=True, actor=self.world.checker)
+        card_service.listing.refresh(self.other, actor=maker)
+        self.world.until(lambda: (told := cards.listing(channels.account(self.other).id)) and told.told_at)
+        return list(made.values()), run
 
     def _withdrawals(self) -> Iterator[tuple[str, str]]:
         fates = {"paid": "20.00", "failed": "10.02", "returned": "10.16"}
@@ -272,6 +319,11 @@ class Story:
             "channels.show": [{"number": number} for number in (self.account, self.other, self.free)],
             "channels.call": [{"call_id": call} for call in kinds.values()],
             "cards.show": [{"reference": reference} for reference in self.cards.values()],
+            "card_uploads.show": [{"reference": reference} for reference in self.uploads],
+            "binding_runs.show": [{"reference": self.run}],
+            "card_templates.show": [{"channel": "dolphin"}],
+            "card_templates.new_column": [{"channel": "dolphin"}],
+            "card_templates.column": [{"channel": "dolphin", "key": "number"}],
             "withdrawals.show": [{"number": number} for number in numbers],
             "cache.show": [{"room": "channels", "name": "health"}],
             "cache.value": [{"room": "channels", "name": "health"}],
@@ -289,6 +341,9 @@ class Story:
             "audit.index": ["who=nobody", "from=never", "what=claim", "size=100"],
             "cards.index": ["holder=nobody", f"state=refused&account={self.account}"],
             "cards.new": claims,
+            "cards.listed": [*claims, f"account={self.other}&show=here"],
+            "card_uploads.new": claims,
+            "card_uploads.show": ["show=all"],
             "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
             "withdrawals.new": claims,
         }
@@ -296,7 +351,7 @@ class Story:
         with app.test_request_context():
             for rule in app.url_map.iter_rules():
                 view = app.view_functions[rule.endpoint]
-                if "GET" not in (rule.methods or ()) or rule.endpoint in ("live.stream", "live.healthz", "live.readyz"):
+                if "GET" not in (rule.methods or ()) or rule.endpoint in NO_PAGES:
                     continue
                 assert not rule.arguments or rule.endpoint in about, f"{rule}: say here which of its pages to read"
                 addresses = [app.url_for(rule.endpoint, **values) for values in about.get(rule.endpoint, [{}])]
@@ -324,6 +379,9 @@ class Story:
                 ours = outcome not in ("ok", "taken")
                 found.add(message.partition("：")[2] if ours else message)
         db.session.rollback()
+        for column in DEFAULT:  # what a sheet holds is written as its channel wants it
+            found |= {column.title, column.example, "、".join(column.aliases)}
+        found |= {"账号", "姓名"}  # the header of a sheet
         return sorted(found - {""}, key=len, reverse=True)
 
 
@@ -415,7 +473,7 @@ def _be_refused(story: Story) -> None:
         (checker, f"{paid}/approve", {"seen": "something else"}),
         (checker, f"{paid}/reject", {"reason": "too late"}),
         (checker, f"{paid}/cancel", {}),
-        (maker, "/cards/", _card_form(story, number=CARD)),
+        (maker, "/cards/", _card_form(story, c_number=CARD)),
         (maker, "/cards/", _card_form(story, fence="0")),
         (maker, "/withdrawals/check", _withdrawal_form(story, amount="9999.00")),
         (maker, "/withdrawals/check", _withdrawal_form(story, amount="0")),
@@ -434,10 +492,10 @@ def _mistype(story: Story) -> None:
     maker, checker = story.people[Role.OPERATOR], story.people[Role.SUPERVISOR]
     reject, long = f"/withdrawals/{story.withdrawals['review']}/reject", "x" * 500
     bad = [
-        (maker, "/cards/", _card_form(story, number="", holder="", bank="")),
-        (maker, "/cards/", _card_form(story, number="12ab", holder="A", bank=long, phone="123")),
-        (maker, "/cards/", _card_form(story, number="1234567")),
-        (maker, "/cards/", _card_form(story, number="6222021001116245778")),
+        (maker, "/cards/", _card_form(story, c_number="", c_holder="", c_bank="")),
+        (maker, "/cards/", _card_form(story, c_number="12ab", c_holder="A", c_bank=long, c_phone="123")),
+        (maker, "/cards/", _card_form(story, c_number="1234567")),
+        (maker, "/cards/", _card_form(story, c_number="6222021001116245778")),
         (maker, "/withdrawals/check", _withdrawal_form(story, card="", amount="", memo=long)),
         (maker, "/withdrawals/check", _withdrawal_form(story, amount="1,2.345")),
         (maker, "/withdrawals/", _withdrawal_form(story, amount="")),
@@ -474,7 +532,7 @@ def _go_astray(story: Story) -> None:
 def _card_form(story: Story, **more: str) -> dict[str, str]:
     fence = str(story.world.claimed(story.account))
     form = {"c_number": "6222021001116245702", "c_holder": "Ann Lee", "c_bank": "Harbour Bank", "c_phone": ""}
-    return {"account": story.account, "fence": fence, "form_key": str(uuid4()), **form, **more}
+    return {"account": story.account, "fence": fence, "form_key": str(uuid4()), "template": "0", **form, **more}
 
 
 def _withdrawal_form(story: Story, **more: str) -> dict[str, str]:

@@ -255,7 +255,7 @@ def sheet_rows(draw: Any) -> list[Cell]:
     return cells
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(sheet_rows())
 @example(row(province=f"广东{ICBC}"))
 @example(row(number="对公", account_type=ICBC, id_number=RESIDENT))
@@ -271,7 +271,7 @@ def test_a_row_with_its_repairs_is_good_and_needs_no_more(cells: list[Cell]) -> 
             assert not after.faults
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(st.lists(anything, min_size=len(KEYS), max_size=len(KEYS)))
 def test_nothing_in_a_cell_makes_the_judge_fail(cells: list[Cell]) -> None:
     told = JUDGE.judge(cells)
@@ -282,7 +282,7 @@ def test_nothing_in_a_cell_makes_the_judge_fail(cells: list[Cell]) -> None:
         JUDGE.text(place, cell)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(sheet_rows())
 def test_the_quick_way_and_the_close_look_say_the_same(cells: list[Cell]) -> None:
     close = Judge([replace(column, shortest=1) for column in COLUMNS])
@@ -316,7 +316,7 @@ AS_IT_IS_USED: dict[str, Any] = {
 }
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(sheet_rows())
 def test_whatever_is_not_spoken_of_is_right_by_other_peoples_rules(cells: list[Cell]) -> None:
     """Of a cell without fault or repair, the text that will be used is exactly what its column wants."""
@@ -335,7 +335,7 @@ def test_whatever_is_not_spoken_of_is_right_by_other_peoples_rules(cells: list[C
             assert not [it for it in text if unicodedata.category(it) == "Cc"]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(sheet_rows())
 def test_no_reason_repeats_what_stands_in_a_cell(cells: list[Cell]) -> None:
     """Reasons are counted and kept open, cells are sealed."""

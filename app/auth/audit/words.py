@@ -95,6 +95,7 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "run.resume": gettext_noop("继续批量绑卡"),
         "run.stop": gettext_noop("停止批量绑卡"),
         "run.retry": gettext_noop("重试被拒绝的行"),
+        "run.take": gettext_noop("取结果表"),
         "run.take-whole": gettext_noop("取含完整卡号的结果表"),
     },
     gettext_noop("提现"): {

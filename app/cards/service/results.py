@@ -1,7 +1,8 @@
 """结果表: the sheet as it was uploaded, with what became of each row. Written by a worker, kept sealed with its upload."""
 
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.auth import audit
@@ -13,12 +14,13 @@ from app.cards.service.cards import RUNS
 from app.cards.states import ROW_LABELS, RowState, RunState
 from app.config import config
 from app.kernel import clock
-from app.kernel.bank_card import mask, mask_runs
+from app.kernel.bank_card import mask, mask_runs, normalise
 from app.kernel.cells import Kind, plain
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.id_number import mask_id
+from app.kernel.limit import Limit
 from app.kernel.phone import mask_phone
-from app.runtime import jobs, live_events, sheet
+from app.runtime import jobs, live_events, sheet, throttle
 from app.runtime.db import let_go, transaction
 from app.runtime.queue import Line
 from app.uploads import intake
@@ -29,9 +31,14 @@ from app.uploads.rules import Decisions
 from app.uploads.states import State as UploadState
 
 MASKED, WHOLE = "result", "result-whole"
+EXPORTS = Limit(30, within_s=3600, shut_s=3600)
+"""How often one person may take something along, with the audit log's exports."""
 WRITE = "app.cards.jobs.write_result"
 WRITE_WHOLE = "app.cards.jobs.write_whole_result"
 MASKS = {Kind.CARD: mask, Kind.ID_NUMBER: mask_id, Kind.PHONE: mask_phone}
+_HARMLESS = frozenset({Kind.CNAPS, Kind.DATE, Kind.AMOUNT})
+_DIGITS = re.compile("[0-9０-９](?:[ \u00a0\u3000-]?[0-9０-９]){8,}[Xx]?")
+"""So many digits may be a phone, an ID number, or a card with a mistyped digit, in whatever column."""
 
 NAME, ROW = gettext_noop("结果表"), gettext_noop("行号")
 STATE, REASON = gettext_noop("状态"), gettext_noop("原因")
@@ -53,10 +60,14 @@ def ask(reference: str, *, whole: bool, actor: Actor) -> None:
         jobs.promise(WRITE_WHOLE if whole else WRITE, reference, line=Line.SHEETS)
 
 
-def note_taken(reference: str, *, actor: Actor) -> None:
-    """Somebody takes full numbers along."""
+def take(reference: str, *, whole: bool, actor: Actor) -> None:
+    """Somebody takes a result along: counted and written down, like every export."""
+    try:
+        throttle.take(f"export:{actor.operator_id}", EXPORTS)
+    except throttle.Shut as shut:
+        raise Refused("导出的次数太多，请于 %(until)s 后再试", until=shut.until) from None
     with transaction():
-        audit.record(actor, "run.take-whole", runs.run(reference).reference)
+        audit.record(actor, "run.take-whole" if whole else "run.take", runs.run(reference).reference)
 
 
 def write(reference: str, *, whole: bool) -> None:
@@ -92,15 +103,11 @@ def write(reference: str, *, whole: bool) -> None:
 def _rows(run: BindingRun, upload: Upload, width: int, whole: bool) -> Iterator[list[str]]:
     columns = queries.template_by_id(upload.form_id).columns
     place_of = uploads.mapping(upload)
-    masks = (
-        {}
-        if whole
-        else {
-            place_of[column.key]: MASKS[column.kind]
-            for column in columns
-            if column.kind in MASKS and column.key in place_of
-        }
-    )
+    masks: dict[int, Callable[[str], str]] = {
+        place_of[column.key]: str if column.kind in _HARMLESS else MASKS.get(column.kind, covered)
+        for column in columns
+        if column.key in place_of
+    }
     decisions = uploads.decisions(upload)
     rest = STOPPED if run.state == RunState.STOPPED else NOT_YET
     for block in uploads.blocks(upload):
@@ -108,13 +115,18 @@ def _rows(run: BindingRun, upload: Upload, width: int, whole: bool) -> Iterator[
         for one in block:
             cells = [plain(one.cell(place)) for place in range(width)]
             if not whole:
-                cells = [masks[place](cell) if place in masks else mask_runs(cell) for place, cell in enumerate(cells)]
+                cells = [masks.get(place, covered)(cell) for place, cell in enumerate(cells)]
             found = outcomes.get(one.row)
             if found is not None:
                 state, why = ROW_LABELS[RowState(found.state)][0], found.message
             else:
                 state, why = _left_out(one, decisions, rest)
-            yield [*cells, str(one.row), str(state), str(why)]
+            yield [*cells, str(one.row), str(state), str(why) if whole else covered(str(why))]
+
+
+def covered(text: str) -> str:
+    """Without numbers that could be somebody's. Sheets have them in every column: swapped, mistyped, in remarks."""
+    return _DIGITS.sub(lambda found: mask_id(normalise(found.group())), mask_runs(text))
 
 
 def _left_out(one: SheetRow, decisions: Decisions, rest: Text) -> tuple[Text, str]:

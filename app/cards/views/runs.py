@@ -113,24 +113,24 @@ def write_whole_result(reference: str) -> ResponseReturnValue:
 
 
 @bp.get("/<reference>/result.xlsx")
-@needs(Permission.CARD_READ)
+@needs(Permission.CARD_READ, proof=True)
 def result(reference: str) -> Response:
-    return _download(reference, service.results.MASKED)
+    return _download(reference, whole=False)
 
 
 @bp.get("/<reference>/whole-result.xlsx")
 @needs(Permission.CARD_REVEAL, proof=True)
 def whole_result(reference: str) -> Response:
-    """Taking it along is written down, like having it written was."""
-    service.results.note_taken(reference, actor=me())
-    return _download(reference, service.results.WHOLE)
+    return _download(reference, whole=True)
 
 
-def _download(reference: str, file: str) -> Response:
+def _download(reference: str, *, whole: bool) -> Response:
+    file = service.results.WHOLE if whole else service.results.MASKED
     run = runs.run(reference)
     upload = uploads.by_id(run.upload_id)
     if not uploads.has_file(upload.id, file):
         raise Refused("还没有结果表，或已按期清除", advice="请先生成")
+    service.results.take(reference, whole=whole, actor=me())
     answer = Response(stream_with_context(uploads.file(upload, file)), mimetype=XLSX)
     answer.headers.set("Content-Disposition", "attachment", filename=f"{reference}-{file}.xlsx")
     return answer

@@ -191,7 +191,7 @@ class Shown:
     text: str
     faults: Sequence[Text] = ()
     offer: str = ""
-    offered: Sequence[Text] = ()
+    offered: Sequence[str] = ()
     accepted: bool = False
     warnings: Sequence[Text] = ()
 
