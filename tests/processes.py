@@ -72,7 +72,7 @@ def at_answer(count: int) -> None:
             die()
         return answer
 
-    setattr(http, "send", wrapped)
+    http.send = wrapped
 
 
 def is_submit(interface: object, **_more: object) -> bool:
@@ -93,7 +93,6 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 RUN_POINTS: dict[str, Callable[[], None]] = {
-    "before rows are handed on": lambda: before(runs.gateway, "announce", die),
     "rows handed on, nothing asked": lambda: before(runs, "_ask", die),
     "asked once": lambda: at_answer(1),
     "some answers came": lambda: at_answer(5),

@@ -1,5 +1,6 @@
 """Reading uploads: their state, and their rows, block by block. Nothing here writes."""
 
+import itertools
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,18 +109,20 @@ def place_of_part(reference: str, file: str, number: int) -> str:
 
 
 def file(upload: Upload, name: str = FILE) -> Iterator[bytes]:
-    """The bytes of one of its files, piece by piece."""
-    key, number = key_of(upload), 0
-    while True:
+    """The bytes of one of its files, piece by piece: an answer may send them when the upload's own session is over."""
+    return _pieces(upload.id, upload.reference, key_of(upload), name)
+
+
+def _pieces(upload_id: int, reference: str, key: vault.DataKey, name: str) -> Iterator[bytes]:
+    for number in itertools.count():
         body = db.session.scalar(
             select(UploadPart.body).where(
-                UploadPart.upload_id == upload.id, UploadPart.file == name, UploadPart.number == number
+                UploadPart.upload_id == upload_id, UploadPart.file == name, UploadPart.number == number
             )
         )
         if body is None:
             return
-        yield key.unseal(body, place=place_of_part(upload.reference, name, number))
-        number += 1
+        yield key.unseal(body, place=place_of_part(reference, name, number))
 
 
 def has_file(upload_id: int, name: str) -> bool:

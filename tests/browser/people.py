@@ -83,6 +83,11 @@ def bind(person: Page, account: str, *, ending: str = "27", holder: str = "陈�
     person.get_by_label("开户人").fill(holder)
     person.get_by_label("开户行").fill(bank)
     person.get_by_label("开户行").press("Enter")
+    sure = person.get_by_label("已核对，仍按填写的提交")
+    expect(person.locator("#card_now").or_(sure)).to_be_visible()
+    if sure.is_visible():  # the first digits speak of another bank
+        sure.check()
+        person.get_by_role("button", name="提交绑定").click()
     expect(person).to_have_url(re.compile(r"/cards/K\w+$"))
     expect(person.locator("#card_now .head")).to_contain_text(re.compile("已绑定|绑定被拒"))  # the channel has answered
     return person.url.rpartition("/")[2]

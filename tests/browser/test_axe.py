@@ -4,6 +4,7 @@ The pictures are in test-results/screens.
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,32 @@ ACCOUNT = "CSP3302"
 WIDTHS = {1440: 900, 390: 844}
 # Each width and each theme once; axe takes its time.
 LOOKS = ((1440, "light", True), (1440, "dark", False), (390, "light", False), (390, "dark", True))
+
+
+def sheets(operator: Page) -> dict[str, str]:
+    """Uploads in their states, and a run: the pages about sheets, by name."""
+    found = {
+        "uploads_none": "/card-uploads/?account=nothing",
+        "upload_new": f"/card-uploads/new?account={ACCOUNT}",
+        "cards_listed": "/cards/listed",
+        "templates": "/card-templates/",
+        "template": "/card-templates/dolphin",
+        "template_built_in": "/card-templates/spruce",
+    }
+    contents = {
+        "upload_unfit": b"%PDF-1.7",
+        "upload_unsure": "收款账号,姓名,所属银行\n6217001210024455220,张三,建行".encode(),
+        "upload_checked": (Path(__file__).with_name("half-bad.csv")).read_bytes(),
+    }
+    for name, content in contents.items():
+        operator.goto(found["upload_new"])
+        operator.set_input_files("input[type=file]", {"name": f"{name}.csv", "mimeType": "text/csv", "buffer": content})
+        expect(operator.locator("#upload_now .badge, #upload_now .state").first).not_to_contain_text("核对中")
+        found[name] = operator.url
+    operator.get_by_role("button", name=re.compile("^绑定 .* 张卡")).click()
+    operator.get_by_role("button", name="确定").click()
+    expect(operator.locator("#run_now .head")).to_contain_text("已完成")
+    return found | {"run": operator.url, "uploads": "/card-uploads/", "upload_checked": found["upload_checked"]}
 
 
 def test_axe_finds_nothing_grave_at_the_door(people: People, screens: Path) -> None:
@@ -67,6 +94,10 @@ def test_axe_finds_nothing_grave_on_any_page_of_an_operator(people: People, scre
         "error_404": "/withdrawals/W0",
     } | {f"withdrawal_{name}": f"/withdrawals/{made[amount]}" for amount, name in names.items()}
     for name, path in paths.items():
+        operator.goto(path)
+        look_over(operator, name, screens)
+
+    for name, path in sheets(operator).items():
         operator.goto(path)
         look_over(operator, name, screens)
 

@@ -16,7 +16,6 @@ from app.runtime import jobs
 from app.runtime.db import db
 from app.runtime.queue import Line
 from tests.cards import sheets
-from tests.processes import RUN_POINTS
 from tests.sandbox.third_party import ThirdParty
 from tests.stories.test_kills import RATE, TOP, Kills
 
@@ -94,8 +93,13 @@ def each_row_once(kills: RunKills, account: str, reference: str) -> None:
 
 @pytest.mark.parametrize(
     ("manner", "point"),
-    [("dolphin", point) for point in RUN_POINTS]
-    + [("egret", "asked once"), ("egret", "answered, nothing kept"), ("egret", "an orphan asks")],
+    [
+        ("dolphin", "rows handed on, nothing asked"),
+        ("dolphin", "kept, not finished"),
+        ("egret", "asked once"),
+        ("egret", "answered, nothing kept"),
+        ("egret", "an orphan asks"),
+    ],
 )
 def test_a_worker_killed_anywhere_in_a_run_binds_each_row_once(kills: RunKills, manner: str, point: str) -> None:
     account = sheets.account(kills, manner)
@@ -108,6 +112,7 @@ def test_a_worker_killed_anywhere_in_a_run_binds_each_row_once(kills: RunKills, 
 
 
 def test_a_worker_killed_again_and_again_binds_each_row_once(kills: RunKills) -> None:
+    """Between two answers, before they are kept, and while they are."""
     account = sheets.account(kills)
     upload = sheets.checked(kills, account, [*sheets.good(GOOD), *(sheets.row(ending=it) for it in FATES)])
     kills.start()
