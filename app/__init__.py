@@ -41,6 +41,7 @@ from app.live import views as live
 from app.menus import views as menus
 from app.runtime import db, live_events, queue
 from app.runtime.page import Ui, local, say
+from app.runtime.request import HouseRequest
 from app.withdrawals import jobs as withdrawal_jobs
 from app.withdrawals import queries as withdrawal_queries
 from app.withdrawals import views as withdrawals
@@ -57,6 +58,7 @@ LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 def create_app(config: Config) -> Flask:
     """A console that speaks to this database and this Redis. Refuses to start with a route that declares nothing."""
     app = Flask(__name__, template_folder=str(TOP / "templates"), static_folder=None)
+    app.request_class = HouseRequest
     app.extensions["paydesk.config"] = config
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TOP / "app" / "translations")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -30,6 +31,8 @@ class BindForm(StrictForm):
     form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
     template = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
     sure = BooleanField(_("已核对，仍按填写的提交"))
+    seen = HiddenField(validators=[Length(max=64)])
+    """Which warnings the person is sure about: a yes to one is none to another."""
 
     columns: tuple[Column, ...] = ()
     warnings: Sequence[tuple[str, Text]] = ()
@@ -55,7 +58,10 @@ class BindForm(StrictForm):
                     self._blame(key, gettext("是不是应为“%(text)s”？请核对后重新填写", text=text))
         titles = {column.key: say(column.title) for column in self.columns}
         self.warnings = [(titles[warning.key], warning.text) for warning in verdict.warnings]
-        return not self.errors and (not self.warnings or bool(self.sure.data))
+        told = sha256("\n".join(f"{title}:{text}" for title, text in self.warnings).encode()).hexdigest()
+        is_sure = bool(self.sure.data) and self.seen.data == told
+        self.seen.data, self.sure.data = told, is_sure
+        return not self.errors and (not self.warnings or is_sure)
 
     def _blame(self, key: str, sentence: str) -> None:
         field = self[f"c_{key}"]

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, update
 
 from app.auth.identity import Actor
 from app.kernel import clock
+from app.kernel.bank_card import mask_runs
 from app.kernel.errors import Refused, Text
 from app.kernel.numbers import new_number
 from app.runtime import live_events, vault
@@ -32,7 +33,7 @@ def receive(
         account_id=account_id,
         form_id=form_id,
         form_key=form_key,
-        filename=filename[-120:],
+        filename=mask_runs(filename)[-120:],
         size=len(content),
         content_index=content_index(content),
         key_sealed=key.sealed(table="upload", column="key_sealed", row=reference),

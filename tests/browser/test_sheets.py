@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from python_calamine import CalamineWorkbook
 
-from tests.browser.people import People, a_card, claim
+from tests.browser.people import People, a_card
 
 pytestmark = pytest.mark.browser
 ACCOUNT = "CSP3301"
@@ -16,7 +16,7 @@ HEAD = "银行卡号,开户人,开户行,银行预留手机号"
 
 def test_a_sheet_from_the_template_to_its_result(people: People, tmp_path: Path) -> None:
     operator = people.sign_in("wangfang")
-    claim(operator, ACCOUNT)
+    hold(operator)
     operator.goto(f"/card-uploads/new?account={ACCOUNT}")
     with operator.expect_download() as given:
         operator.get_by_role("link", name="下载 .xlsx 模版").click()
@@ -53,7 +53,7 @@ def test_a_sheet_from_the_template_to_its_result(people: People, tmp_path: Path)
 
 def test_the_same_by_keyboard_alone(people: People) -> None:
     operator = people.sign_in("wangfang")
-    claim(operator, ACCOUNT)
+    hold(operator)
     upload(operator, f"{HEAD}\n{a_card(['33'])},陈志强,中国工商银行,13800138000\t\n".encode())
     press(operator, "同意改 1 行")
     press(operator, "绑定 1 张卡")
@@ -62,12 +62,22 @@ def test_the_same_by_keyboard_alone(people: People) -> None:
 
 def test_who_does_not_hold_the_account_only_looks(people: People) -> None:
     operator = people.sign_in("wangfang")
-    claim(operator, ACCOUNT)
+    hold(operator)
     upload(operator, f"{HEAD}\n{a_card(['35'])},陈志强,中国工商银行,13800138000\n".encode())
     finance = people.sign_in("liuyang")
     finance.goto(operator.url)
     expect(finance.locator("#upload_now")).to_contain_text("可以提交")
     expect(finance.get_by_role("button", name=re.compile("绑定 1 张卡"))).to_have_count(0)
+
+
+def hold(person: Page) -> None:
+    """The account is this person's, now or since an earlier test."""
+    person.goto(f"/channels/{ACCOUNT}")
+    free, mine = (person.get_by_role("button", name=name, exact=True) for name in ("领取", "释放"))
+    expect(free.or_(mine)).to_be_visible()
+    if free.is_visible():
+        free.click()
+    expect(mine).to_be_visible()
 
 
 def upload(person: Page, content: bytes) -> None:

@@ -19,7 +19,7 @@ def test_the_main_job_is_done_with_links_and_forms_alone(people: People) -> None
     row.get_by_role("link", name="绑卡").click()
     operator.get_by_label("银行卡号").fill(a_card())
     operator.get_by_label("开户人").fill("林晓梅")
-    operator.get_by_label("开户行").fill("中国建设银行")
+    operator.get_by_label("开户行").fill("中国工商银行")
     operator.get_by_label("开户行").press("Enter")
     reload_until(operator, "#card_now .head", "已绑定")
 

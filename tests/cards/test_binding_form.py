@@ -173,7 +173,11 @@ def test_what_is_odd_is_asked_about_once_and_then_taken(counter: Counter) -> Non
         assert asked.status_code == 422 and why in text_of(asked.text) and 'name="sure"' in asked.text
         assert "卡号校验" not in asked.text and cards() == before
         assert counter.sends(form).status_code == 422, "asking again is no yes"
-        assert counter.sends(form | {"sure": "y"}).status_code == 303 and cards() == before + 1
+        assert counter.sends(form | {"sure": "y"}).status_code == 422, "a yes to nothing that was shown"
+        yes = form | {"sure": "y", "seen": _hidden(asked.text, "seen")}
+        elsewhere = yes | {"c_bank": "中国建设银行"}
+        assert counter.sends(elsewhere).status_code == 422 and cards() == before, "a yes to one is none to another"
+        assert counter.sends(yes).status_code == 303 and cards() == before + 1
     wrong = counter.sends(counter.fills_in(number=NUMBER[:-1] + "3", bank="招商银行", sure="y"))
     assert wrong.status_code == 422 and "Luhn" in wrong.text, "a yes to what is odd is no yes to what is wrong"
 

@@ -7,10 +7,12 @@ file, no Redis value, no log line and no page. Each search first finds something
 import base64
 import logging
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
@@ -37,8 +39,11 @@ from tests.stories.test_words import Person
 from tests.world import World
 
 CARD, MISTYPED = "6217001210024455220", "6217001210024455221"
+SHEET_CARD, SPOILT_CARD = "6214830100799658", "6214830100799659"
 HARMLESS = "the-canary-was-here"
 STREAMS = ("/live",)
+WHOLE = "/whole-result.xlsx"
+"""Holds full numbers on purpose: for whoever may see them, after a proof, written down."""
 MOST_PAGES = 400
 
 
@@ -66,6 +71,7 @@ class Canary:
                 self.secret[max(given[name].split("\n"), key=len)] = f"{manner}'s {name}"
             self.accounts.append(account)
             self._pays(account)
+            self._uploads(account)
         logging.getLogger("canary").warning(HARMLESS)
 
     def _enters(self, role: Role, name: str) -> Person:
@@ -106,6 +112,23 @@ class Canary:
         self.world.until_state(number, "paid")
         came = select(CallbackInbox.id).where(CallbackInbox.number == number, CallbackInbox.outcome == "taken")
         self.world.until(lambda: db.session.scalar(came), hurry_s=1)
+
+    def _uploads(self, account: str) -> None:
+        """A sheet with a card in its name too; a good row, one to repair, one that is wrong; its result with full numbers."""
+        self.secret |= {SHEET_CARD: "a card of a sheet", SPOILT_CARD: "a mistyped card of a sheet"}
+        clerk, boss = self.people[Role.OPERATOR], self.people[Role.SUPERVISOR]
+        rows = (f"{SHEET_CARD}\t,张三,招商银行,", f"{SPOILT_CARD},张三,招商银行,", f"{CARD},张三,,")
+        content = "\n".join(("银行卡号,开户人,开户行,银行预留手机号", *rows)).encode()
+        form = clerk.form(f"/card-uploads/new?account={account}", "/card-uploads/")
+        sent = clerk.post("/card-uploads/", data=form | {"file": (BytesIO(content), f"{SHEET_CARD}.csv")})
+        self.world.until(lambda: "待确认" in clerk.get(sent.location).text)
+        accept = clerk.form(sent.location, f"{sent.location}/accept")
+        assert clerk.post(f"{sent.location}/accept", data=accept | {"pattern": "*"}).status_code == 303
+        confirm = clerk.form(sent.location, f"{sent.location}/confirm")
+        run = clerk.post(f"{sent.location}/confirm", data=confirm).location
+        self.world.until(lambda: "已完成" in clerk.get(run).text)
+        assert boss.post(f"{run}/whole-result", data=boss.form(run, f"{run}/whole-result")).status_code == 303
+        self.world.until(lambda: "下载（含完整卡号）" in boss.get(run).text)
 
     def songs(self) -> dict[str, str]:
         """Every way in which a secret may be written, and what it is."""
@@ -231,21 +254,30 @@ def in_pages(canary: Canary) -> list[str]:
         todo, done = addresses(canary), set()
         while todo:
             path = todo.pop()
-            if (known := kind_of(path)) in done or path.startswith(STREAMS):
+            if (known := kind_of(path)) in done or path.startswith(STREAMS) or path.endswith(WHOLE):
                 continue
             done.add(known)
             answer = person.get(path)
             assert answer.status_code < 500 or path == "/readyz", f"{role}: {path}"
-            whole = f"{answer.headers}\n{answer.text}\n{unescape(answer.text)}\n{re.sub('<[^>]+>', '', answer.text)}"
+            said = answer.text if answer.mimetype.startswith("text/") else unpacked(answer.data)
+            whole = f"{answer.headers}\n{said}\n{unescape(said)}\n{re.sub('<[^>]+>', '', said)}"
             found += canary.hears(whole, f"{role}: GET {path}")
-            if mask(CARD) in whole or re.sub(r"\s", "", mask(CARD)) in re.sub(r"\s|<[^>]+>", "", answer.text):
+            if mask(CARD) in whole or re.sub(r"\s", "", mask(CARD)) in re.sub(r"\s|<[^>]+>", "", said):
                 masked.setdefault(role, []).append(path)
-            links = re.findall(r'\b(?:href|hx-get)="(/[^"]*|\?[^"]*)"', answer.text)
+            links = re.findall(r'\b(?:href|hx-get)="(/[^"]*|\?[^"]*)"', said)
             todo += [link if link[0] == "/" else urlsplit(path).path + link for link in map(unescape, links)]
             assert len(done) < MOST_PAGES, f"{role} finds no end: {sorted(map(str, done))[-20:]}"
         assert len(done) > 10, f"{role} saw next to nothing"
     assert masked.keys() >= set(Role) - {Role.ADMINISTRATOR}, "whoever may look at cards sees the masked one"
     return found
+
+
+def unpacked(data: bytes) -> str:
+    """What a sheet holds; anything else as it is."""
+    if not zipfile.is_zipfile(BytesIO(data)):
+        return data.decode("latin-1")
+    with zipfile.ZipFile(BytesIO(data)) as sheet:
+        return "\n".join(sheet.read(name).decode("latin-1") for name in sheet.namelist())
 
 
 def addresses(canary: Canary) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from app import create_app
 from app.config import Config
 from app.runtime import jobs
-from app.runtime.db import db
+from app.runtime.db import db, lease_now
 from app.runtime.queue import Line
 from tests.cards import sheets
 from tests.sandbox.third_party import ThirdParty
@@ -119,9 +119,9 @@ def test_a_worker_killed_again_and_again_binds_each_row_once(kills: RunKills) ->
     reference = sheets.confirmed(kills, account, upload)
     kills.killed("some answers came")
     for point in ("answered, nothing kept", "half kept"):
-        due = jobs.lease_now().timestamp() + jobs.LEASE_S + 1
+        due = lease_now().timestamp() + jobs.LEASE_S + 1
         pause = threading.Event()
-        while jobs.lease_now().timestamp() < due:
+        while lease_now().timestamp() < due:
             pause.wait(0.05)
         jobs.sweep()
         kills.killed(point)

@@ -477,6 +477,7 @@ def test_nothing_of_a_sheet_lies_open_anywhere(desk: Desk) -> None:
     assert desk.check(xlsx(head, *rows)).state == "checked"
     assert desk.check(xlsx(*rows)).state == "unsure", "without a header, the first row is none"
     assert desk.check(xlsx(["一", "二", "三"], *rows)).state == "unsure"
+    assert desk.check(xlsx([*HEAD, it["number"]], *rows)).state == "checked", "a number among the titles"
     mapped = desk.check(xlsx(*rows))
     places = {key: place for place, key in enumerate(["number", "holder", "bank", "phone", "id_number", "memo"])}
     mapped = desk.looked_at(desk.does(service.uploads.map_columns, mapped, places).reference)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.cards import rules
 from app.cards.models import CardTemplate
@@ -40,16 +40,19 @@ def template_by_id(template_id: int) -> Template:
 
 
 def draft(channel_id: int) -> CardTemplate | None:
-    found = select(CardTemplate).where(CardTemplate.channel_id == channel_id, CardTemplate.state == "draft")
-    return db.session.scalars(found.with_for_update()).one_or_none()
+    """The version that is being worked on, if there is one."""
+    return db.session.scalars(_draft(channel_id)).one_or_none()
+
+
+def held_draft(channel_id: int) -> CardTemplate:
+    """The draft, locked until the transaction ends; Refused where there is none."""
+    held = _draft(channel_id).with_for_update().execution_options(populate_existing=True)
+    return _required(db.session.scalars(held).one_or_none())
 
 
 def require_draft(channel_id: int) -> CardTemplate:
-    """The draft, locked; Refused where there is none."""
-    found = draft(channel_id)
-    if found is None:
-        raise Refused("没有草稿可改，请先建立草稿")
-    return found
+    """The draft; Refused where there is none."""
+    return _required(draft(channel_id))
 
 
 def versions(channel_id: int) -> Sequence[CardTemplate]:
@@ -72,3 +75,13 @@ def _template(row: CardTemplate) -> Template:
         activated_by=row.activated_by,
         activated_at=row.activated_at,
     )
+
+
+def _draft(channel_id: int) -> Select[CardTemplate]:
+    return select(CardTemplate).where(CardTemplate.channel_id == channel_id, CardTemplate.state == "draft")
+
+
+def _required(found: CardTemplate | None) -> CardTemplate:
+    if found is None:
+        raise Refused("没有草稿可改，请先建立草稿")
+    return found

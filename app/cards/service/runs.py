@@ -321,18 +321,14 @@ def _settle(run_id: int, told: Mapping[int, BindObservation]) -> None:
     ]
     connection = db.session.connection()
     # Only what still waits: a card's own job, or somebody else, may have been quicker.
-    binding = select(Card).where(Card.id.in_(told), Card.state == State.BINDING)
-    waiting = db.session.scalars(binding.order_by(Card.id).with_for_update().execution_options(populate_existing=True))
-    asking = BindingRow.run_id == run_id, BindingRow.card_id.in_(told), BindingRow.state == RowState.ASKING
-    asked = set(db.session.scalars(select(BindingRow.card_id).where(*asking)))
-    at_once = set[int]()
-    for card in waiting.all():
-        if card.id in asked:
-            at_once.add(card.id)
-        else:  # stopped meanwhile: its row was left to the card already
-            it = told[card.id]
-            verb = "bind" if it.seen is BindSeen.BOUND else "refuse"
-            move(card, verb, message=it.message, channel_card=it.channel_card[:64])
+    binding = select(Card.id).where(Card.id.in_(told), Card.state == State.BINDING)
+    waiting = set(db.session.scalars(binding.order_by(Card.id).with_for_update()))
+    asking = BindingRow.run_id == run_id, BindingRow.card_id.in_(waiting), BindingRow.state == RowState.ASKING
+    at_once = set(db.session.scalars(select(BindingRow.card_id).where(*asking)))
+    for card in db.session.scalars(select(Card).where(Card.id.in_(waiting - at_once))).all():
+        it = told[card.id]  # stopped meanwhile: its row was left to the card already
+        verb = "bind" if it.seen is BindSeen.BOUND else "refuse"
+        move(card, verb, message=it.message, channel_card=it.channel_card[:64])
     mine = [one for one in values if one["its_id"] in at_once]
     cards, rows = Card.__table__, BindingRow.__table__
     if mine:

@@ -59,7 +59,7 @@ def drop_column(channel: str, key: str, *, edition: int, actor: Actor) -> None:
 def discard(channel: str, *, actor: Actor) -> None:
     """The draft goes; what is used stays as it is."""
     with transaction():
-        found = queries.require_draft(channels.channel(channel).id)
+        found = queries.held_draft(channels.channel(channel).id)
         db.session.delete(found)
         audit.record(actor, "template.discard", channel)
 
@@ -67,7 +67,7 @@ def discard(channel: str, *, actor: Actor) -> None:
 def activate(channel: str, *, edition: int, note: str, actor: Actor) -> int:
     """New forms and sheets follow the draft from now on. Returns its version. Refused while something is wrong with it."""
     with transaction():
-        found = queries.require_draft(channels.channel(channel).id)
+        found = queries.held_draft(channels.channel(channel).id)
         _require_edition(found, edition)
         columns = rules.unpacked(found.columns)
         if flaws := rules.flaws(columns):
@@ -93,7 +93,7 @@ def activate(channel: str, *, edition: int, note: str, actor: Actor) -> int:
 
 def _change(channel: str, change: Callable[[Sequence[Column]], list[Column]], *, edition: int, actor: Actor) -> None:
     with transaction():
-        found = queries.require_draft(channels.channel(channel).id)
+        found = queries.held_draft(channels.channel(channel).id)
         _require_edition(found, edition)
         columns = change(rules.unpacked(found.columns))
         mine = update(CardTemplate).where(CardTemplate.id == found.id, CardTemplate.edition == edition)

@@ -14,7 +14,9 @@ from app.channels import claims
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel import clock
+from app.kernel.cells import Column
 from app.kernel.errors import Refused, Text, gettext_noop
+from app.kernel.limit import Limit
 from app.runtime import jobs
 from app.runtime.db import db, transaction
 from app.runtime.queue import Line
@@ -27,7 +29,10 @@ PURPOSE = "cards"
 CHECK = "app.cards.jobs.check"
 LONGEST = 20 * 1024 * 1024
 """Bytes of a sheet."""
+UPLOADS = Limit(60, within_s=3600, shut_s=3600)
+"""How often one person may upload."""
 BOUND = gettext_noop("已绑定在该渠道账号上")
+EXAMPLE = gettext_noop("这是模版里的示例，请删除这一行")
 
 
 def receive(*, account: str, filename: str, content: bytes, fence: int, form_key: str, actor: Actor) -> str:
@@ -71,13 +76,14 @@ def _made_before(form_key: str, account_id: int, content: bytes) -> str | None:
 def check(reference: str) -> None:
     """The worker's part: read the sheet and judge its rows."""
     upload = uploads.upload(reference)
+    columns = queries.template_by_id(upload.form_id).columns
     checking.check(
         reference,
         checking.Plan(
-            columns=queries.template_by_id(upload.form_id).columns,
+            columns=columns,
             index_key=rules.NUMBER,
             index=queries.indexer(),
-            known=_Known(upload.account_id),
+            known=_Known(upload.account_id, columns),
         ),
     )
 
@@ -85,8 +91,10 @@ def check(reference: str) -> None:
 class _Known:
     """What is known of numbers already: bound to the account, or in another sheet that is being worked on."""
 
-    def __init__(self, account_id: int) -> None:
+    def __init__(self, account_id: int, columns: Sequence[Column]) -> None:
         self.account_id = account_id
+        index = queries.indexer()
+        self.examples = {index(column.example) for column in columns if column.key == rules.NUMBER and column.example}
         self.elsewhere: dict[bytes, str] = {}
         for upload_id, run in runs.uploads_under_way(account_id).items():
             self.elsewhere |= dict.fromkeys(uploads.indexes([upload_id]), run)
@@ -101,6 +109,7 @@ class _Known:
             Card.state.in_((State.BINDING, State.BOUND, State.UNBINDING)),
         )
         found: dict[bytes, Text] = {bytes.fromhex(index): BOUND for index in db.session.scalars(bound)}
+        found |= dict.fromkeys(self.examples.intersection(indexes), EXAMPLE)
         for index in indexes:
             if index not in found and (run := self.elsewhere.get(index)):
                 found[index] = Text("在另一批未完成的绑卡里（%(run)s）", run=run)

@@ -1,6 +1,6 @@
 """Runs that bind many cards: how far they are, what came of each row, and the result to take along."""
 
-from flask import Blueprint, Response, flash, redirect, request, stream_with_context, url_for
+from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -131,7 +131,8 @@ def _download(reference: str, *, whole: bool) -> Response:
     if not uploads.has_file(upload.id, file):
         raise Refused("还没有结果表，或已按期清除", advice="请先生成")
     service.results.take(reference, whole=whole, actor=me())
-    answer = Response(stream_with_context(uploads.file(upload, file)), mimetype=XLSX)
+    # All of it at once: a slow reader must not keep a connection to the database.
+    answer = Response(b"".join(uploads.file(upload, file)), mimetype=XLSX)
     answer.headers.set("Content-Disposition", "attachment", filename=f"{reference}-{file}.xlsx")
     return answer
 
