@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import worker
-from app.cards.service import runs
+from app.cards.service import binding
 from app.channels import gateway
 from app.kernel import clock
 from app.runtime import http
@@ -93,13 +93,13 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 RUN_POINTS: dict[str, Callable[[], None]] = {
-    "rows handed on, nothing asked": lambda: before(runs, "_ask", die),
+    "rows handed on, nothing asked": lambda: before(binding, "_ask", die),
     "asked once": lambda: at_answer(1),
     "some answers came": lambda: at_answer(5),
-    "answered, nothing kept": lambda: before(runs, "_keep", die),
-    "half kept": lambda: before(runs, "_count", die, lambda *_a, **more: "bound" in more),
-    "kept, not finished": lambda: before(runs, "_move", die, lambda _run, verb, **_more: verb == "finish"),
-    "an orphan asks": lambda: before(runs, "_ask", orphan),
+    "answered, nothing kept": lambda: before(binding, "_keep", die),
+    "half kept": lambda: before(binding, "count", die, lambda *_a, **more: "bound" in more),
+    "kept, not finished": lambda: before(binding, "move_run", die, lambda _run, verb, **_more: verb == "finish"),
+    "an orphan asks": lambda: before(binding, "_ask", orphan),
 }
 
 

@@ -21,7 +21,7 @@ def check(upload: str) -> None:
 
 
 def work(run: str) -> Again | None:
-    return service.runs.work(run)
+    return service.binding.work(run)
 
 
 def write_result(run: str) -> None:

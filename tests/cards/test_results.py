@@ -89,7 +89,7 @@ def test_it_has_every_row_in_the_files_order_with_state_and_reason(world: World)
     ]  # fmt: skip
     reasons = [cells[6] for cells in found]
     assert reasons[1] == "户名不符" and reasons[4] == "与第 2 行重复" and "Luhn" in reasons[2] and "必填" in reasons[6]
-    assert reasons[5] == service.runs.ALREADY and {reasons[0], reasons[7]} <= {"", "成功"}
+    assert reasons[5] == service.binding.ALREADY and {reasons[0], reasons[7]} <= {"", "成功"}
 
 
 def test_rows_that_were_never_handed_on_say_so(world: World) -> None:

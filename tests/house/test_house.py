@@ -73,8 +73,9 @@ def test_only_move_writes_a_state() -> None:
         if pattern.search(line)
     )
     assert lines == {
+        "app/cards/service/binding.py": 3,  # move_run; the answers to a row, and its being left to its card
         "app/cards/service/cards.py": 2,  # move; tell_run, for the row that waits for a card
-        "app/cards/service/runs.py": 5,  # _move; a row's beginning, its answers, being left to its card, and a retry
+        "app/cards/service/runs.py": 2,  # retry, of all refused rows and their cards
         "app/cards/service/templates.py": 1,  # activate retires the one before
         "app/uploads/intake.py": 1,
         "app/withdrawals/service.py": 1,

@@ -151,7 +151,11 @@ def test_a_dead_database_is_told_not_stumbled_over(house: Flask) -> None:
     vanish(house)
     for _ in range(3):
         status, told = asked(house)
-        assert (status, told["ready"], missing(told)) == (503, False, {"database", "clock", "worker:channel", "worker:sheets"})
+        assert (status, told["ready"], missing(told)) == (
+            503,
+            False,
+            {"database", "clock", "worker:channel", "worker:sheets"},
+        )
         assert told["redis"] is True
     assert asked(house, "/healthz") == (200, {"status": "ok"}), (
         "the process itself answers: restarting it would not help"

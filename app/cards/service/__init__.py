@@ -1,6 +1,6 @@
 """Everything that can be done to cards, their templates, and the sheets and runs that bind many."""
 
-from app.cards.service import listing, results, runs, templates, uploads
+from app.cards.service import binding, listing, results, runs, templates, uploads
 from app.cards.service.cards import NOBODY, REVEALS, TOPIC, Forgotten, ask_channel, bind, forget, reveal
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Forgotten",
     "ask_channel",
     "bind",
+    "binding",
     "forget",
     "listing",
     "results",
