@@ -499,3 +499,25 @@ def test_a_sheet_that_nobody_sent_is_not_there(desk: Desk) -> None:
     for reference in ("U0", "", "\0", "U0\0"):
         with pytest.raises(NotThere):
             uploads.upload(reference)
+
+
+def test_the_example_of_the_template_is_no_card(desk: Desk) -> None:
+    example = next(column.example for column in cards.BUILT_IN.columns if column.key == "number")
+    upload = desk.check_rows([example, "张三", ICBC, "13800138000"], good(1))
+    assert [found.template for found in uploads.tally(upload).faults] == [service.uploads.EXAMPLE.template]
+    assert count(upload) == 1
+
+
+def test_a_card_number_in_a_file_name_is_masked(desk: Desk) -> None:
+    upload = desk.looked_at(desk.sends(xlsx(HEAD, good(1)), filename=f"{number(7)} 张三.xlsx"))
+    assert number(7) not in upload.filename and upload.filename.endswith("张三.xlsx")
+
+
+def test_one_person_uploads_so_often_and_no_more(desk: Desk) -> None:
+    for _time in range(service.uploads.UPLOADS.times):
+        with pytest.raises(Refused, match="领取"):
+            service.uploads.receive(
+                account=desk.account, filename="", content=b"a,b", fence=0, form_key=str(uuid4()), actor=desk.actor
+            )
+    with pytest.raises(Refused, match="次数太多"):
+        desk.sends(b"a,b")

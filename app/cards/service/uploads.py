@@ -17,7 +17,7 @@ from app.kernel import clock
 from app.kernel.cells import Column
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.limit import Limit
-from app.runtime import jobs
+from app.runtime import jobs, throttle
 from app.runtime.db import db, transaction
 from app.runtime.queue import Line
 from app.uploads import checking, intake
@@ -41,6 +41,10 @@ def receive(*, account: str, filename: str, content: bytes, fence: int, form_key
         raise Refused("这个文件是空的", advice="请选择填好的表格")
     if len(content) > LONGEST:
         raise Refused("文件太大：最多 20 MB", advice="请拆成几个文件分别上传")
+    try:
+        throttle.take(f"upload:{actor.operator_id}", UPLOADS)
+    except throttle.Shut as shut:
+        raise Refused("上传的次数太多，请于 %(until)s 后再试", until=shut.until) from None
     with transaction():
         held = channels.account(account)
         if made := _made_before(form_key, held.id, content):
