@@ -39,8 +39,17 @@ REAL_HASHES = passwords._ARGON2
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
+@pytest.hookimpl(tryfirst=True)  # before items are chosen by their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A module that says `ONE_ENGINE = True` is about pages: what differs between databases is proved below them."""
+    """A module that says `ONE_ENGINE = True` is about pages: what differs between databases is proved below them.
+
+    `SOAK_ON_POSTGRES` names the cases (parts of their ids) that CI proves on SQLite alone, and `./test --soak` on both.
+    """
+    for item in items:
+        if item.get_closest_marker("postgres") and any(
+            case in item.name for case in getattr(_module(item), "SOAK_ON_POSTGRES", ())
+        ):
+            item.add_marker(pytest.mark.soak)
     spared = {it for it in items if it.get_closest_marker("postgres") and getattr(_module(it), "ONE_ENGINE", False)}
     if spared:
         config.hook.pytest_deselected(items=list(spared))

@@ -23,6 +23,7 @@ from tests.cards.sheets import row, run
 from tests.cards.test_pages import csrf, enters
 from tests.world import PASSWORD, World
 
+ONE_ENGINE = True
 REMARK = (*sheets.HEADER, "备注")
 MISTYPED = "6222021001116245778"
 ID, PHONE = "11010519491231002X", "13912345678"
