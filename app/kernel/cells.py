@@ -158,6 +158,7 @@ def tidy(text: str, kind: Kind) -> tuple[str, tuple[str, ...]]:
         return text, tuple(dict.fromkeys(codes))
     if not text.isascii():
         step("width", unicodedata.normalize("NFKC", text))
+        step("space", text.strip())  # some letters are a blank and a mark, once taken apart
         step("digits", "".join(_as_digit(letter) for letter in text))
     if kind in (Kind.CARD, Kind.ID_NUMBER, Kind.CNAPS):
         step("separator", _DASHES.sub("", text))

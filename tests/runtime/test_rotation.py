@@ -1,6 +1,7 @@
 """Field keys change: everything is sealed anew, in pieces, whenever it is killed; then the old key may go."""
 
 import base64
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from app.kernel.money import Money
 from app.runtime import rotation, vault
 from app.runtime.db import db, transaction
 from app.sealed import SEALED
+from app.uploads import intake
+from app.uploads import queries as uploads
 from app.withdrawals.models import Withdrawal
 from tests.conftest import KEYS
 from tests.world import CARD, World
@@ -115,6 +118,13 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
         person = world.maker.operator_id
         secret = vault.seal("TOTP", table="operator", column="totp_sealed", row=str(person))
         db.session.execute(update(Operator).where(Operator.id == person).values(totp_sealed=secret))
+        bound = db.session.scalars(select(Card)).one()
+        branch = json.dumps({"branch": "南山支行"})
+        bound.details_sealed = vault.seal(branch, table="card", column="details_sealed", row=bound.reference)
+        sheet = intake.receive(
+            purpose="cards", account_id=bound.account_id, form_id=0, form_key="k" * 36, filename="a.csv", content=b"a,b",
+            actor=world.maker,
+        )  # fmt: skip
     before = {sealed.place: rotation.left(sealed) for sealed in SEALED}
     assert set(before.values()) == {0}
 
@@ -126,6 +136,8 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
         (card,) = db.session.scalars(select(Card))
         assert cards.number_of(card) == CARD
         assert cards.by_number(card.account_id, cards.index_of(CARD)) == card
+        assert cards.details_of(card) == {"branch": "南山支行"}
+        assert b"".join(uploads.file(uploads.upload(sheet))) == b"a,b"
         assert gateway.settings(card.account_id)["api_secret"]
         assert channels.active_setting_id(card.account_id)
         for inbox in db.session.scalars(select(CallbackInbox.id)).all():

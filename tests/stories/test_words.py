@@ -155,7 +155,11 @@ def kept(answer: TestResponse, typed: Mapping[str, str], names: tuple[str, ...])
     ]
 
 
-TYPED = {"bind": ("number", "holder", "bank", "phone"), "check": ("card", "amount", "memo"), "reject": ("reason",)}
+TYPED = {
+    "bind": ("c_number", "c_holder", "c_bank", "c_phone"),
+    "check": ("card", "amount", "memo"),
+    "reject": ("reason",),
+}
 
 # form, what is bad in it, status, what is said
 MISTYPED = [
@@ -169,7 +173,7 @@ MISTYPED = [
     ("bind", {"c_holder": ""}, "必填，没有填"),
     ("bind", {"c_holder": "<b>四</b>" * 20}, "开户人"),
     ("bind", {"c_bank": ""}, "必填，没有填"),
-    ("bind", {"c_phone": "0551-1234567"}, "11 位数字"),
+    ("bind", {"c_phone": "0551-1234567"}, "手机号只能是数字"),
     ("check", {"amount": ""}, "请输入提现金额"),
     ("check", {"amount": "1e2"}, "不是金额"),
     ("check", {"amount": "1.005"}, "不是金额"),
@@ -206,7 +210,7 @@ def test_what_is_mistyped_is_told_beside_what_was_typed(desk: Desk) -> None:
 
 # The form is well written, and a rule says no: in words, with the form as it was.
 REFUSED = [
-    ("bind", "", {"c_number": CARD}, "已绑定在该渠道账号上"),
+    ("bind", "", {"c_number": CARD, "c_bank": "中国工商银行"}, "已绑定在该渠道账号上"),
     ("check", "", {"amount": "0"}, "必须大于 0"),
     ("check", "", {"amount": "0.00"}, "必须大于 0"),
     ("check", "", {"amount": "5,000.01"}, "单笔限额 ¥5,000.00"),
@@ -321,7 +325,7 @@ def test_a_form_that_is_not_ours_is_refused_whole(desk: Desk) -> None:
     before, wrong = desk.counted(), []
     for name, by in (("bind", Role.OPERATOR), ("check", Role.OPERATOR), ("approve", Role.SUPERVISOR)):
         action, form = desk.filled(name, by)
-        field_name = {"bind": "holder", "check": "amount", "approve": "seen"}[name]
+        field_name = {"bind": "c_holder", "check": "amount", "approve": "seen"}[name]
         bad: list[tuple[Any, str]] = [
             ({key: value for key, value in form.items() if key != "csrf_token"}, EXPIRED),
             (form | {"csrf_token": "nonsense"}, EXPIRED),
