@@ -235,14 +235,8 @@ def forget(reference: str, *, why: str, above: Callable[[int, str], int], actor:
         same_card = queries.same_card(card)
         copies = above(card.id, NOBODY)
         move(card, "forget", message="")
-        gone = {
-            "holder": NOBODY,
-            "bank": NOBODY,
-            "number_masked": NOBODY,
-            "phone": "",
-            "number_sealed": "",
-            "details_sealed": "",
-        }
+        gone = dict.fromkeys(("phone", "number_sealed", "details_sealed", "channel_card"), "")
+        gone |= dict.fromkeys(("holder", "bank", "number_masked"), NOBODY)
         # Not empty: an account has each index once.
         gone["number_index"] = f"forgotten:{reference}"
         db.session.execute(update(Card).where(Card.id == card.id).values(**gone))
