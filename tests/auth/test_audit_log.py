@@ -26,6 +26,8 @@ from app.runtime.queue import Line
 from tests.auth.conftest import PASSWORD, Browser, Time
 from tests.auth.test_audit import tamper, write
 
+SOAK_ON_POSTGRES = ("",)  # in CI on SQLite alone
+
 
 @pytest.fixture
 def keeper(people: dict[str, int], new_browser: Callable[[], Browser]) -> Browser:

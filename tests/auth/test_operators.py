@@ -27,6 +27,8 @@ from tests.auth.conftest import HX, PASSWORD, Browser, Time, another, enters
 from tests.auth.test_sign_in import live, together
 from tests.conftest import KEYS
 
+SOAK_ON_POSTGRES = ("",)  # in CI on SQLite alone
+
 New = Callable[[], Browser]
 WANG = {"username": "wang.lei", "display_name": "王磊", "role": "operator"}
 

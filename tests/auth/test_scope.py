@@ -22,6 +22,8 @@ from app.runtime.queue import Line
 from app.withdrawals.models import Withdrawal
 from tests.world import PASSWORD, World
 
+SOAK_ON_POSTGRES = ("",)  # in CI on SQLite alone
+
 pytestmark = pytest.mark.slow
 
 FIELDS = {

@@ -27,6 +27,8 @@ from app.withdrawals import queries
 from tests.conftest import KEYS
 from tests.world import PASSWORD, World
 
+SOAK_ON_POSTGRES = ("",)  # in CI on SQLite alone
+
 FOR_EVER = (
     "transfer",
     "ledger_account",

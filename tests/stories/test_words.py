@@ -24,6 +24,8 @@ from app.runtime.db import db
 from app.withdrawals import queries
 from tests.world import CARD, PASSWORD, World
 
+SOAK_ON_POSTGRES = ("",)  # in CI on SQLite alone
+
 pytestmark = pytest.mark.slow
 
 OTHER_CARD, MISTYPED_CARD = "6217001210024455220", "6217001210024455221"
