@@ -92,10 +92,6 @@ class Judge:
         number = str(cells[card])
         return _nothing_odd(bins.head(number), len(number), "" if bank is None else str(cells[bank]))
 
-    def text(self, place: int, cell: Cell) -> str:
-        """The cell as text, repaired where it can be: for indexes and comparisons, not for use before it was accepted."""
-        return self._read(place, cell, corporate=False).text
-
     def _is_corporate(self, cells: Sequence[Cell]) -> bool:
         place = self._at.get(Kind.ACCOUNT_TYPE)
         if place is None:
