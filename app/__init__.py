@@ -51,7 +51,7 @@ log = structlog.get_logger(__name__)
 TOP = Path(__file__).resolve().parent.parent
 WORK = (auth_jobs, card_jobs, channel_jobs, collection_jobs, withdrawal_jobs)
 """The workers' doors, imported here so that a worker has everything before it forks."""
-ROOMS = (live, channels, callbacks, withdrawals, ledger, menus)
+ROOMS = (live, channels, callbacks, ledger, menus)
 LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 
 
@@ -73,7 +73,7 @@ def create_app(config: Config) -> Flask:
     auth.init(app)
     for room in ROOMS:
         app.register_blueprint(room.bp)
-    for blueprint in (live.cache, *cards.BLUEPRINTS):
+    for blueprint in (live.cache, *cards.BLUEPRINTS, *withdrawals.BLUEPRINTS):
         app.register_blueprint(blueprint)
     session_started.connect(channel_service.session_started)
     session_ended.connect(channel_service.session_ended)

@@ -18,7 +18,7 @@ from app.channels import gateway
 from app.kernel import clock
 from app.runtime import http
 from app.runtime.queue import Line
-from app.withdrawals import service
+from app.withdrawals.service import movement
 
 
 def faster(began: float, rate: float) -> Callable[[], datetime]:
@@ -88,7 +88,7 @@ POINTS: dict[str, Callable[[], None]] = {
     "before the intent": lambda: before(gateway, "announce", die, is_submit),
     "after the intent": lambda: before(gateway, "submit", die),
     "after the send": after_send,
-    "before the final commit": lambda: before(service, "_write_event", die, is_outcome),
+    "before the final commit": lambda: before(movement, "_write_event", die, is_outcome),
     "an orphan sends": lambda: before(gateway, "submit", orphan),
 }
 

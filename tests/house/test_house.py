@@ -78,7 +78,7 @@ def test_only_move_writes_a_state() -> None:
         "app/cards/service/runs.py": 2,  # retry, of all refused rows and their cards
         "app/cards/service/templates.py": 1,  # activate retires the one before
         "app/uploads/intake.py": 1,
-        "app/withdrawals/service.py": 1,
+        "app/withdrawals/service/movement.py": 1,
     }
 
 

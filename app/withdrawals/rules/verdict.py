@@ -1,20 +1,17 @@
-"""What is allowed and what follows from what was seen, as plain functions of plain values."""
+"""What follows from what was seen, as plain functions of plain values."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.channels.contract import Observation, Seen
-from app.kernel.bank_card import has_card_number
-from app.kernel.errors import Refused, gettext_noop
-from app.kernel.money import ZERO, Money
+from app.kernel.errors import gettext_noop
+from app.kernel.money import Money
 from app.withdrawals.states import State
 
 SEND_WITHIN_S = 60
 """A send that could not start within this time after its intention was written is not started at all."""
 HTTP_TOTAL_S = 30
 BETWEEN_NOT_FOUND_S = 60
-
 HOLDS = {
     "amount_differs": gettext_noop("渠道所说的金额与我方不一致"),
     "number_differs": gettext_noop("渠道的答复说的是另一笔订单"),
@@ -23,44 +20,11 @@ HOLDS = {
     "no_resend": gettext_noop("渠道两次回复无此订单，但它不按单号去重，不能自动重发"),
     "approval_broken": gettext_noop("审批时的内容与现在不一致，已停止发送"),
 }
-
 _FINAL = {
     Seen.PAID: ("succeed",),
     Seen.FAILED: ("fail",),
     Seen.RETURNED: ("succeed", "return"),
 }
-
-
-def require_amount(amount: Money, *, limit: Money) -> None:
-    if amount <= ZERO:
-        raise Refused("提现金额必须大于 0")
-    if amount > limit:
-        raise Refused(
-            "金额 ¥%(amount)s 超过该渠道账号的单笔限额 ¥%(limit)s",
-            amount=str(amount),
-            limit=str(limit),
-            advice="请拆分或换一个渠道账号",
-        )
-
-
-def require_clean_memo(memo: str) -> None:
-    if has_card_number(memo):
-        raise Refused("备注里不能写银行卡号", advice="请删去卡号后再提交")
-
-
-def require_another_pair_of_eyes(*, maker_id: int, checker_id: int) -> None:
-    if maker_id == checker_id:
-        raise Refused("不能审批自己创建的提现，请由另一人审批")
-
-
-def require_nothing_open(numbers: Sequence[str]) -> None:
-    if numbers:
-        raise Refused(
-            "还有 %(count)s 笔提现用到这张卡且没有办完（如 %(number)s），不能删除收款人资料",
-            count=len(numbers),
-            number=numbers[0],
-            advice="请等它们有结果、人工待办处理完后再删除",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,9 @@
+"""The tables of the room."""
+
+from app.withdrawals.models.withdrawal import Withdrawal, WithdrawalEvent, WithdrawalHold
+
+__all__ = [
+    "Withdrawal",
+    "WithdrawalEvent",
+    "WithdrawalHold",
+]

@@ -1,0 +1,59 @@
+"""Broken promises of this room, for `paydesk check`."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import and_, exists, func, or_, select
+
+from app.kernel.money import Money
+from app.ledger import queries as ledger
+from app.runtime.db import db
+from app.runtime.jobs import Job
+from app.withdrawals import rules
+from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.queries.rows import OUT
+from app.withdrawals.states import ASK, SUBMIT, State
+
+
+def problems() -> list[str]:
+    """Broken promises of this room, for `paydesk check`: traces with gaps, open work that nobody will look at."""
+    found: list[str] = []
+    last = (
+        select(
+            WithdrawalEvent.withdrawal_id,
+            func.count().label("lines"),
+            func.max(WithdrawalEvent.seq).label("last"),
+        )
+        .group_by(WithdrawalEvent.withdrawal_id)
+        .subquery()
+    )
+    gaps = select(Withdrawal.number).outerjoin(last, last.c.withdrawal_id == Withdrawal.id)
+    gaps = gaps.where(or_(last.c.lines.is_(None), last.c.lines != Withdrawal.seq, last.c.last != Withdrawal.seq))
+    found += [f"{number}: its trace has a gap" for number in db.session.scalars(gaps)]
+    told = select(Withdrawal.number, Withdrawal.state, WithdrawalEvent.state.label("told")).join(
+        WithdrawalEvent, and_(WithdrawalEvent.withdrawal_id == Withdrawal.id, WithdrawalEvent.seq == Withdrawal.seq)
+    )
+    differs = db.session.execute(told.where(WithdrawalEvent.state != Withdrawal.state))
+    found += [f"{row.number}: is {row.state}, its last event says {row.told}" for row in differs]
+    for states, kind in (((State.QUEUED,), SUBMIT), (OUT, ASK)):
+        cared_for = exists().where(Job.dedup_key == f"{kind}:" + Withdrawal.number, Job.done_at.is_(None))
+        held_up = exists().where(
+            WithdrawalHold.withdrawal_id == Withdrawal.id, WithdrawalHold.reason == "approval_broken"
+        )
+        lost = select(Withdrawal.number, Withdrawal.state).where(Withdrawal.state.in_(states), ~cared_for, ~held_up)
+        found += [f"{row.number}: is {row.state} and no job will look at it" for row in db.session.execute(lost)]
+    return found
+
+
+def against_ledger() -> list[str]:
+    """Withdrawals and ledger, laid side by side: each has the entries its state asks for, and no entry is nobody's."""
+    deeds = ledger.deeds()
+    found = []
+    for row in db.session.execute(select(Withdrawal.number, Withdrawal.state, Withdrawal.amount, Withdrawal.fee)):
+        wanted = rules.entries(State(row.state), amount=row.amount, fee=row.fee)
+        if (booked := deeds.pop(row.number, {})) != wanted:
+            found.append(f"{row.number}: is {row.state}, the ledger has {_plain(booked)} instead of {_plain(wanted)}")
+    return found + [f"{number}: the ledger holds money for a withdrawal that does not exist" for number in deeds]
+
+
+def _plain(entries: Mapping[str, Money]) -> str:
+    return ", ".join(f"{kind} {amount}" for kind, amount in sorted(entries.items())) or "nothing"

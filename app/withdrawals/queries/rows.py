@@ -1,0 +1,103 @@
+"""One withdrawal, and what belongs to it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import exists, func, select
+
+from app.channels import queries as channels
+from app.kernel.errors import NotThere
+from app.runtime import vault
+from app.runtime.db import db
+from app.runtime.jobs import Job
+from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.states import ASK, SUBMIT, WITHDRAWAL, Kind, State
+
+OUT = (State.SENDING, State.PENDING)
+
+
+def held(number: str) -> Withdrawal:
+    """The withdrawal, locked until the transaction ends; NotThere when there is none."""
+    found = select(Withdrawal).where(Withdrawal.number == number).with_for_update()
+    withdrawal = db.session.scalars(found.execution_options(populate_existing=True)).one_or_none()
+    if withdrawal is None:
+        raise NotThere(number)
+    channels.require_reach(withdrawal.account_id, number)
+    return withdrawal
+
+
+def by_number(number: str) -> Withdrawal:
+    found = find(number)
+    if found is None:
+        raise NotThere(number)
+    return found
+
+
+def find(number: str) -> Withdrawal | None:
+    mine = select(Withdrawal).where(Withdrawal.number == number, channels.within_reach(Withdrawal.account_id))
+    return db.session.scalars(mine).one_or_none()
+
+
+def numbers_of(account_id: int) -> Sequence[str]:
+    """The numbers of all withdrawals of an account."""
+    return db.session.scalars(select(Withdrawal.number).where(Withdrawal.account_id == account_id)).all()
+
+
+def by_form_key(form_key: str) -> Withdrawal | None:
+    return db.session.scalars(select(Withdrawal).where(Withdrawal.form_key == form_key)).one_or_none()
+
+
+def of_card(card_id: int) -> tuple[list[str], list[str]]:
+    """The numbers of all withdrawals to this card, and of those that are open or wait for a person."""
+    waits = exists().where(WithdrawalHold.withdrawal_id == Withdrawal.id, WithdrawalHold.closed_at.is_(None))
+    found = select(Withdrawal.number, Withdrawal.state, waits.label("waits")).where(Withdrawal.card_id == card_id)
+    rows = db.session.execute(found.order_by(Withdrawal.id)).all()
+    done = {*WITHDRAWAL.final, State.PAID}
+    return [row.number for row in rows], [row.number for row in rows if row.waits or row.state not in done]
+
+
+def digest(withdrawal: Withdrawal) -> str:
+    """What an approval is about: number, amount, fee, payee, card and account, in one unambiguous form (I-13)."""
+    parts = (
+        withdrawal.number,
+        str(withdrawal.amount.minor),
+        str(withdrawal.fee.minor),
+        withdrawal.holder,
+        withdrawal.bank,
+        withdrawal.card_index,
+        str(withdrawal.card_id),
+        str(withdrawal.account_id),
+        str(withdrawal.maker_id),
+        # A payout's form is the one it had before there were settlements: what was approved then still holds.
+        *([] if withdrawal.kind == Kind.PAYOUT else [withdrawal.kind]),
+    )
+    data = b"".join(f"{len(part.encode())}:".encode() + part.encode() for part in parts)
+    return vault.mac(data, purpose="approvals")
+
+
+def events(withdrawal_id: int) -> Sequence[WithdrawalEvent]:
+    """The trace, oldest first."""
+    found = select(WithdrawalEvent).where(WithdrawalEvent.withdrawal_id == withdrawal_id)
+    return db.session.scalars(found.order_by(WithdrawalEvent.seq)).all()
+
+
+def holds(withdrawal_id: int) -> Sequence[WithdrawalHold]:
+    """What waits for a person."""
+    found = select(WithdrawalHold).where(WithdrawalHold.withdrawal_id == withdrawal_id)
+    return db.session.scalars(found.where(WithdrawalHold.closed_at.is_(None)).order_by(WithdrawalHold.id)).all()
+
+
+def next_look(number: str) -> datetime | None:
+    """When the worker looks at it next, if it does."""
+    mine = Job.dedup_key.in_([f"{kind}:{number}" for kind in (SUBMIT, ASK)])
+    return db.session.scalar(select(func.min(Job.due_at)).where(mine, Job.done_at.is_(None)))
+
+
+def is_unknown(withdrawal: Withdrawal) -> bool:
+    """Out, and without a signed word of the channel."""
+    return withdrawal.state in OUT and withdrawal.signed_at is None
+
+
+def steps(withdrawal: Withdrawal) -> int:
+    """How far along 创建 → 审批 → 发送 → 结果 it is: 0 … 4."""
+    return {State.REVIEW: 1, State.QUEUED: 2, State.SENDING: 2, State.PENDING: 3}.get(State(withdrawal.state), 4)

@@ -1,0 +1,39 @@
+"""What may be made, decided, forgotten: refusals in words, as plain functions of plain values."""
+
+from collections.abc import Sequence
+
+from app.kernel.bank_card import has_card_number
+from app.kernel.errors import Refused
+from app.kernel.money import ZERO, Money
+
+
+def require_amount(amount: Money, *, limit: Money) -> None:
+    if amount <= ZERO:
+        raise Refused("提现金额必须大于 0")
+    if amount > limit:
+        raise Refused(
+            "金额 ¥%(amount)s 超过该渠道账号的单笔限额 ¥%(limit)s",
+            amount=str(amount),
+            limit=str(limit),
+            advice="请拆分或换一个渠道账号",
+        )
+
+
+def require_clean_memo(memo: str) -> None:
+    if has_card_number(memo):
+        raise Refused("备注里不能写银行卡号", advice="请删去卡号后再提交")
+
+
+def require_another_pair_of_eyes(*, maker_id: int, checker_id: int) -> None:
+    if maker_id == checker_id:
+        raise Refused("不能审批自己创建的提现，请由另一人审批")
+
+
+def require_nothing_open(numbers: Sequence[str]) -> None:
+    if numbers:
+        raise Refused(
+            "还有 %(count)s 笔提现用到这张卡且没有办完（如 %(number)s），不能删除收款人资料",
+            count=len(numbers),
+            number=numbers[0],
+            advice="请等它们有结果、人工待办处理完后再删除",
+        )
