@@ -15,6 +15,7 @@ from app import create_app
 from app.config import load
 from app.runtime import log, queue
 from app.runtime.db import db
+from app.withdrawals import service as withdrawals
 
 
 class HouseWorker(Worker):
@@ -32,6 +33,10 @@ def work(line: queue.Line) -> None:
     """Work until asked to stop; what is under way is finished first."""
     log.set_up()
     app = create_app(load())
+    if line == queue.Line.CHANNEL:  # before the first send: is this the database that sent last, and does it add up?
+        with app.app_context():
+            withdrawals.guard.at_start()
+            db.session.remove()
     redis = app.extensions["redis.rq"]
     worker = HouseWorker(
         [Queue(line, connection=redis, serializer="json")],

@@ -42,6 +42,8 @@ class Config(BaseSettings):
     """Addresses (`host:port`, comma separated) in private ranges that channels may be called at: the sandbox, mostly."""
     worker_threads: int = Field(16, ge=1, le=64)
     secure_cookies: bool = False
+    journal_dir: Path | None = None
+    """Where the send journal is kept; better on another disk than the database, and never restored together with it."""
     keep_bodies_days: int = Field(180, ge=30)
     """What was said to channels and what they sent us is kept word for word for so long (`paydesk retention`)."""
 
@@ -79,6 +81,10 @@ class Config(BaseSettings):
             raise ValueError("PAYDESK_FIELD_KEYS names a key that can be guessed; `openssl rand -base64 32` makes one")
         if os.environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no"):
             raise ValueError("FLASK_DEBUG does not belong into production: unset it")
+
+    @property
+    def journal_folder(self) -> Path:
+        return self.journal_dir or self.data_dir / "journal"
 
     @cached_property
     def sealing_keys(self) -> dict[str, bytes]:

@@ -1,10 +1,14 @@
 """Periodic work as data. The clock puts what is due on the list of jobs; workers do it."""
 
 from app.runtime.jobs import Every
+from app.runtime.queue import Line
 
 EVERY = (
     Every("app.channels.jobs.pull_all", every_s=30),
     Every("app.channels.jobs.pull_missed", every_s=600),
+    Every("app.withdrawals.jobs.look_at_journal", every_s=60),
+    Every("app.withdrawals.jobs.examine", every_s=6 * 3600, line=Line.SHEETS),
+    Every("app.withdrawals.jobs.forget_old_journal", every_s=24 * 3600),
     Every("app.auth.jobs.forget_old_tries", every_s=3600),
     Every("app.cards.jobs.erase_old_uploads", every_s=3600),
 )

@@ -7,12 +7,15 @@ from app.cards.models import Card
 from app.channels.models import CallbackInbox, ChannelAccount, ChannelSetting
 from app.runtime.rotation import SealedColumn
 from app.uploads.models import Upload
+from app.withdrawals.models import LostSend, WithdrawalOutcome
 
 SEALED = (
     SealedColumn(Operator.totp_sealed, row=cast(Operator.id, String)),
     SealedColumn(Card.number_sealed, row=Card.reference.expression),
     SealedColumn(Card.details_sealed, row=Card.reference.expression),
     SealedColumn(Upload.key_sealed, row=Upload.reference.expression),
+    SealedColumn(WithdrawalOutcome.key_sealed, row=cast(WithdrawalOutcome.id, String)),
+    SealedColumn(LostSend.sealed, row=LostSend.number.expression),
     SealedColumn(
         ChannelSetting.sealed,
         row=select(ChannelAccount.number + "/" + cast(ChannelSetting.version, String))

@@ -111,14 +111,23 @@ def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     cluster.__exit__(None, None, None)
 
 
+@pytest.fixture(scope="session")
+def lent_postgres(new_postgres: Callable[[], str]) -> Iterator[server.Lent]:
+    """One database for one test after the other: making one takes longer than most tests do."""
+    with server.Lent(new_postgres) as lent:
+        yield lent
+
+
 @pytest.fixture(params=ENGINES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a fresh database, on each engine in turn."""
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("migrated"), tmp_path / "paydesk.db")
-        return f"sqlite:///{tmp_path / 'paydesk.db'}"
-    new: Callable[[], str] = request.getfixturevalue("new_postgres")
-    return new()
+        yield f"sqlite:///{tmp_path / 'paydesk.db'}"
+        return
+    lent: server.Lent = request.getfixturevalue("lent_postgres")
+    yield lent.take()
+    lent.give_back()
 
 
 @pytest.fixture

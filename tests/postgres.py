@@ -7,10 +7,15 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from app.runtime.supervisor import end_with
 
@@ -55,6 +60,96 @@ def start_cluster(*, durable: bool = False) -> Iterator[str]:
         finally:
             server.send_signal(signal.SIGINT)  # fast: who is still connected is let go
             server.wait(30)
+
+
+class Lent:
+    """A database that is given to one test after the other, each time as the migrations left it.
+
+    What a test wrote is deleted and what the migrations wrote put back; a test that changed more than rows (a trigger, a
+    grant, a table) leaves a database that nobody gets again.
+    """
+
+    def __init__(self, new: Callable[[], str]) -> None:
+        self._new, self._url = new, ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._forget()
+
+    def take(self) -> str:
+        if not self._url:
+            self._url = self._new()
+            self._engine = create_engine(self._url, poolclass=NullPool)
+            with self._engine.connect() as connection:
+                tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
+                self._rows = {table: connection.execute(text(f'SELECT * FROM "{table}"')).all() for table in tables}
+                self._shape = self._look(connection)
+        return self._url
+
+    def give_back(self) -> None:
+        """Whoever still holds a connection loses it."""
+        try:
+            with self._engine.begin() as connection:
+                others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                connection.execute(text(others + " AND pid <> pg_backend_pid()"))
+                if self._look(connection) == self._shape:
+                    self._wipe(connection)
+                    return
+        except DBAPIError:
+            pass  # a test stopped the server, or broke the database: the next one gets another
+        self._forget()
+
+    def _wipe(self, connection: Connection) -> None:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))  # past append-only triggers
+        asked = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM \"{table}\")" for table in self._rows)
+        for table in connection.scalars(text(asked)).all():
+            connection.execute(text(f'DELETE FROM "{table}"'))
+        for table, rows in self._rows.items():
+            if rows:
+                columns = rows[0]._fields
+                into = ", ".join(f'"{column}"' for column in columns)
+                values = ", ".join(f":{column}" for column in columns)
+                given = [dict(row._mapping) for row in rows]
+                connection.execute(text(f'INSERT INTO "{table}" ({into}) VALUES ({values})'), given)
+        connection.execute(text(_SEQUENCES))
+
+    @staticmethod
+    def _look(connection: Connection) -> str:
+        return str(connection.scalar(text(_SHAPE)))
+
+    def _forget(self) -> None:
+        if self._url:
+            url = make_url(self._url)
+            admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+            with suppress(DBAPIError), admin.connect() as connection:
+                connection.execute(text(f"DROP DATABASE {url.database} WITH (FORCE)"))
+            self._url = ""
+
+
+_SHAPE = """
+SELECT md5(concat(
+  (SELECT string_agg(concat(oid, relname, relacl), ',' ORDER BY oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace),
+  (SELECT string_agg(concat(oid, tgenabled), ',' ORDER BY oid) FROM pg_trigger),
+  (SELECT string_agg(concat(oid, pg_get_constraintdef(oid)), ',' ORDER BY oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace),
+  (SELECT string_agg(concat(oid, md5(prosrc)), ',' ORDER BY oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace),
+  (SELECT string_agg(concat(attrelid, attname, attnotnull, attisdropped), ',' ORDER BY attrelid, attnum) FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'public'::regnamespace),
+  (SELECT nspacl::text FROM pg_namespace WHERE nspname = 'public'),
+  (SELECT version_num FROM alembic_version)))
+"""
+_SEQUENCES = """
+SELECT setval(seq::regclass, greatest((xpath('/row/top/text()',
+         query_to_xml(format('SELECT coalesce(max(id), 0) AS top FROM %I', tab), false, true, '')))[1]::text::bigint, 1),
+       (xpath('/row/top/text()',
+         query_to_xml(format('SELECT coalesce(max(id), 0) AS top FROM %I', tab), false, true, '')))[1]::text::bigint > 0)
+FROM (SELECT tablename AS tab, pg_get_serial_sequence(format('%I', tablename), 'id') AS seq
+      FROM pg_tables JOIN information_schema.columns ON table_name = tablename AND column_name = 'id'
+      WHERE schemaname = 'public' AND table_schema = 'public') AS them
+WHERE seq IS NOT NULL
+"""
 
 
 def _initdb_options(folder: Path) -> list[str]:

@@ -30,6 +30,9 @@ class Permission(StrEnum):
     WITHDRAWAL_CREATE = "withdrawal:create"
     WITHDRAWAL_APPROVE = "withdrawal:approve"
     WITHDRAWAL_CANCEL = "withdrawal:cancel"
+    WITHDRAWAL_DECLARE = "withdrawal:declare"
+    WORK_TAKE = "work:take"
+    SENDING_STOP = "sending:stop"
     LEDGER_READ = "ledger:read"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
@@ -57,16 +60,17 @@ _LOOKS = {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CARD_READ, _P.WITHDRAWAL_READ}
 _WORKS = (
     _LOOKS
     | {_P.CHANNEL_REFRESH, _P.CLAIM_TAKE, _P.CARD_BIND, _P.CARD_UNBIND}
-    | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL}
+    | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL, _P.WORK_TAKE}
 )
+_DECIDES = {_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     # What a new house begins with; from then on the database knows (a migration writes it there).
     Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ}),
     Role.SUPERVISOR: frozenset(
-        _WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
+        _WORKS | _DECIDES | {_P.LEDGER_READ, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
     ),
-    Role.FINANCE: frozenset(_LOOKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CHANNEL_REFRESH}),
+    Role.FINANCE: frozenset(_LOOKS | _DECIDES | {_P.LEDGER_READ, _P.WORK_TAKE, _P.CHANNEL_REFRESH}),
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
     Role.ADMINISTRATOR: frozenset(
         {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ}
@@ -77,7 +81,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 
 MONEY = frozenset(
     {_P.CLAIM_TAKE, _P.CLAIM_FORCE_RELEASE, _P.CARD_BIND, _P.CARD_REVEAL, _P.CARD_UNBIND, _P.CARD_TEMPLATE}
-    | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_CANCEL}
+    | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL, _P.WORK_TAKE}
+    | _DECIDES
 )
 PEOPLE = frozenset({_P.OPERATOR_EDIT, _P.ROLE_EDIT})
 """Nobody has both: who decides who may do what does not move money."""
@@ -103,6 +108,9 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.WITHDRAWAL_CREATE: gettext_noop("创建提现"),
         _P.WITHDRAWAL_CANCEL: gettext_noop("撤销自己的提现"),
         _P.WITHDRAWAL_APPROVE: gettext_noop("审批他人的提现"),
+        _P.WITHDRAWAL_DECLARE: gettext_noop("人工认定提现的结果"),
+        _P.WORK_TAKE: gettext_noop("办理人工待办"),
+        _P.SENDING_STOP: gettext_noop("停发与恢复发送"),
     },
     gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
     gettext_noop("人员与系统"): {

@@ -2,7 +2,11 @@
 
 from sqlalchemy import update
 
+from app.cards import queries
 from app.cards.models import Card
+from app.cards.states import State
+from app.kernel.bank_card import mask
+from app.runtime import vault
 from app.runtime.db import db, in_transaction
 
 
@@ -18,3 +22,29 @@ def end(card_id: int) -> None:
 def _count(card_id: int, more: int) -> None:
     assert in_transaction()
     db.session.execute(update(Card).where(Card.id == card_id).values(open_work=Card.open_work + more))
+
+
+def known_again(
+    *, reference: str, account_id: int, number: str, holder: str, bank: str, channel_card: str, made_by: str
+) -> Card:
+    """A bound card that a restored database has lost, as the send journal knows it. The one that is there, if it is."""
+    assert in_transaction()
+    index = queries.index_of(number)
+    known = queries.by_number(account_id, index)
+    if known is not None:
+        return known
+    card = Card(
+        reference=reference,
+        account_id=account_id,
+        holder=holder,
+        bank=bank,
+        number_sealed=vault.seal(number, table="card", column="number_sealed", row=reference),
+        number_index=index,
+        number_masked=mask(number),
+        state=State.BOUND,
+        channel_card=channel_card,
+        made_by=made_by,
+    )
+    db.session.add(card)
+    db.session.flush()
+    return card

@@ -264,6 +264,10 @@ class Adapter(ABC):
     """Seconds between queries of an unfinished order; the last one repeats."""
     resend_window_s: ClassVar[int] = 15 * 60
     """How long after a send the channel may still take it in although it says it does not know it."""
+    return_waits_s: ClassVar[tuple[int, ...]] = (3600, 24 * 3600, 3 * 24 * 3600)
+    """Seconds after a payment was confirmed at which it is asked about again: a bank may send the money back (退票)."""
+    return_refunds_fee: ClassVar[bool] = False
+    """Does the channel give its fee back with a returned payment?"""
     callback_answer: ClassVar[str] = "success"
     """What the channel wants to read when a callback was taken."""
 

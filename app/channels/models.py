@@ -24,6 +24,10 @@ class Channel(Model):
     enabled: Mapped[bool] = mapped_column(default=True)
     query_waits_s: Mapped[str] = mapped_column(String(200))
     resend_window_s: Mapped[int]
+    return_waits_s: Mapped[str] = mapped_column(String(200), default="")
+    """When a paid withdrawal is asked about again, in seconds after it was paid: banks send money back days later."""
+    return_refunds_fee: Mapped[bool] = mapped_column(default=False)
+    """Does the channel give its fee back with a returned payment (退票)?"""
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -35,6 +39,7 @@ class ChannelAccount(Model):
         CheckConstraint("fee_fixed_minor >= 0 AND fee_rate_ppm >= 0", name="fee_not_negative"),
         CheckConstraint("single_limit_minor > 0", name="single_limit_positive"),
         CheckConstraint("bind_per_s > 0", name="bind_rate_positive"),
+        CheckConstraint("send_per_s >= 0", name="send_rate_not_negative"),
         UniqueConstraint("channel_id", "merchant_no"),
     )
 
@@ -50,6 +55,9 @@ class ChannelAccount(Model):
     fee_rate_ppm: Mapped[int] = mapped_column(default=0)
     bind_per_s: Mapped[int] = mapped_column(default=20)
     """How many cards a second this account may ask to bind, one by one."""
+    send_per_s: Mapped[int] = mapped_column(default=0)
+    """How many withdrawals a second this account may send; 0: as many as there are."""
+    next_send_at: Mapped[datetime | None]
     figures_failed_at: Mapped[datetime | None]
     figures_failure: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import identity
 from app.channels.adapters import ADAPTERS
+from app.channels.contract import Interface
 from app.channels.models import (
     CallbackInbox,
     Channel,
@@ -45,7 +46,10 @@ class Account:
     fee_rate_ppm: int
     query_waits_s: str
     resend_window_s: int
+    return_waits_s: str
+    return_refunds_fee: bool
     bind_per_s: int
+    send_per_s: int
     figures_failed_at: datetime | None
     figures_failure: str
 
@@ -227,6 +231,13 @@ def calls_about(subject: str, limit: int = 200) -> Sequence[ChannelCall]:
     return db.session.scalars(found).all()
 
 
+def was_answered(number: str, *, since: datetime) -> bool:
+    """Was a question about this order, asked since then, answered with a valid signature?"""
+    asked = (ChannelCall.subject == number, ChannelCall.interface == str(Interface.QUERY), ChannelCall.at >= since)
+    found = select(ChannelCall.id).where(*asked, ChannelCall.outcome == "ok").limit(1)
+    return db.session.scalar(found) is not None
+
+
 def callbacks_about(number: str, limit: int = 50) -> Sequence[CallbackInbox]:
     """All callbacks that came for one order, oldest first."""
     found = select(CallbackInbox).where(CallbackInbox.number == number).order_by(CallbackInbox.id).limit(limit)
@@ -286,7 +297,10 @@ def _accounts() -> Select[*tuple[Any, ...]]:
         ChannelAccount.fee_rate_ppm,
         Channel.query_waits_s,
         Channel.resend_window_s,
+        Channel.return_waits_s,
+        Channel.return_refunds_fee,
         ChannelAccount.bind_per_s,
+        ChannelAccount.send_per_s,
         ChannelAccount.figures_failed_at,
         ChannelAccount.figures_failure,
     )

@@ -106,8 +106,8 @@ def missed(known: Sequence[date], *, today: date) -> list[date]:
 
 
 def waits(text: str) -> tuple[int, ...]:
-    """The query schedule as stored: `10,30,60`."""
-    return tuple(int(part) for part in text.split(","))
+    """A schedule as stored: `10,30,60`; none where nothing is written."""
+    return tuple(int(part) for part in text.split(",") if part)
 
 
 def wait_after(schedule: tuple[int, ...], asked: int) -> int:

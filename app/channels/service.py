@@ -170,6 +170,8 @@ def open_channel(*, code: str, name: str, adapter: str, actor: Actor | str) -> N
                 adapter=adapter,
                 query_waits_s=",".join(map(str, kind.query_waits_s)),
                 resend_window_s=kind.resend_window_s,
+                return_waits_s=",".join(map(str, kind.return_waits_s)),
+                return_refunds_fee=kind.return_refunds_fee,
             )
         )
         audit.record(actor, "channel.open", code, after={"name": name, "adapter": adapter})

@@ -4,7 +4,8 @@
     reserve   available → in_flight                      the hold of a withdrawal: amount + fee
     settle    in_flight → outside, in_flight → cost      it was paid
     release   in_flight → available                      it was not, all of it comes back
-    reverse   outside   → available                      退票: the amount came back, the fee did not
+    reverse   outside   → available                      退票: the amount came back; the fee only where the channel
+                                                         gives it back (cost → available)
 
 A refusal has changed nothing. On PostgreSQL the number of the hold is locked before it is judged; below that, unique
 indexes and CHECKs of the tables say the same things again.
@@ -65,12 +66,18 @@ def release(number: str, *, note: str = "") -> None:
     _post(hold.owner, number, (Kind.VOID, hold.amount), hold_id=hold.id, note=note)
 
 
-def reverse(number: str, *, note: str = "") -> None:
-    """退票: the settled amount is available again, the fee is spent. Refused before a settlement, and a second time."""
+def reverse(number: str, *, with_fee: bool = False, note: str = "") -> None:
+    """退票: the settled amount is available again, with the fee where the channel gives it back.
+
+    Refused before a settlement, and a second time.
+    """
     hold = queries.held(number)
     done = queries.done(hold)
     rules.require_returnable(number, done)
-    _post(hold.owner, number, (Kind.RETURN, done[Kind.SETTLE]), hold_id=hold.id, note=note)
+    legs = [(Kind.RETURN, done[Kind.SETTLE])]
+    if with_fee and Kind.FEE in done:
+        legs.append((Kind.FEE_RETURN, done[Kind.FEE]))
+    _post(hold.owner, number, *legs, hold_id=hold.id, note=note)
 
 
 def balance(owner: str, code: Code) -> Money:

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     FEE = "fee"
     VOID = "void"
     RETURN = "return"
+    FEE_RETURN = "fee_return"
 
 
 KIND_LABELS = {
@@ -53,6 +54,7 @@ KIND_LABELS = {
     Kind.FEE: gettext_noop("手续费"),
     Kind.VOID: gettext_noop("解冻"),
     Kind.RETURN: gettext_noop("退票"),
+    Kind.FEE_RETURN: gettext_noop("退手续费"),
 }
 
 ROUTES = {
@@ -63,11 +65,12 @@ ROUTES = {
     Kind.FEE: (Code.IN_FLIGHT, Code.CHANNEL_COST),
     Kind.VOID: (Code.IN_FLIGHT, Code.AVAILABLE),
     Kind.RETURN: (Code.OUTSIDE, Code.AVAILABLE),
+    Kind.FEE_RETURN: (Code.CHANNEL_COST, Code.AVAILABLE),
 }
 
 RESOLUTIONS = (Kind.SETTLE, Kind.VOID)
 """What ends a hold: one of them, once."""
-OF_A_HOLD = (Kind.SETTLE, Kind.FEE, Kind.VOID, Kind.RETURN)
+OF_A_HOLD = (Kind.SETTLE, Kind.FEE, Kind.VOID, Kind.RETURN, Kind.FEE_RETURN)
 """Transfers that name the hold they belong to."""
 
 

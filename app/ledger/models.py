@@ -43,13 +43,16 @@ class Transfer(Model):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("debit_account_id <> credit_account_id", name="two_accounts"),
-        CheckConstraint("kind IN ('collect', 'hold', 'settle', 'fee', 'void', 'return')", name="kind_known"),
+        CheckConstraint(
+            "kind IN ('collect', 'hold', 'settle', 'fee', 'void', 'return', 'fee_return')", name="kind_known"
+        ),
         CheckConstraint("(hold_id IS NULL) = (kind IN ('collect', 'hold'))", name="hold_named"),
         _only_one("uq_transfer_one_collect", "number", Kind.COLLECT),
         _only_one("uq_transfer_one_hold", "number", Kind.HOLD),
         _only_one("uq_transfer_one_resolution", "hold_id", Kind.SETTLE, Kind.VOID),
         _only_one("uq_transfer_one_fee", "hold_id", Kind.FEE),
         _only_one("uq_transfer_one_return", "hold_id", Kind.RETURN),
+        _only_one("uq_transfer_one_fee_return", "hold_id", Kind.FEE_RETURN),
         Index("ix_transfer_number", "number"),
     )
 

@@ -36,6 +36,8 @@ DEFAULTS = (
     # The migrations wrote the same; a room that brings a page adds it here and in a migration of its own.
     Default("live.dashboard", gettext_noop("渠道看板"), "Channel board", "layout-dashboard", "d"),
     Default("withdrawals.index", gettext_noop("提现"), "Withdrawals", "send", "w"),
+    Default("work.index", gettext_noop("人工待办"), "Work items", "checklist", "o"),
+    Default("sending.index", gettext_noop("发送控制"), "Sending", "player-pause", "s"),
     Default("cards.index", gettext_noop("银行卡"), "Bank cards", "credit-card", "c"),
     Default("card_uploads.index", gettext_noop("批量绑卡"), "Bulk binding", "upload", "b"),
     Default("card_templates.index", gettext_noop("绑定模版"), "Binding templates", "file-spreadsheet", "t"),
@@ -60,6 +62,7 @@ NEW_ICON, GROUP_ICON = "file-text", "stack-2"
 ICONS: dict[str, Text] = {
     "layout-dashboard": gettext_noop("看板"),
     "send": gettext_noop("纸飞机"),
+    "player-pause": gettext_noop("暂停"),
     "credit-card": gettext_noop("卡片"),
     "plug-connected": gettext_noop("插头"),
     "books": gettext_noop("账册"),

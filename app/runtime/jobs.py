@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 from flask import current_app
-from sqlalchemy import Index, String, Text, and_, case, or_, select, text, update
+from sqlalchemy import Index, Select, String, Text, and_, case, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.config import config
@@ -93,6 +93,7 @@ class Every:
 
     kind: str
     every_s: float
+    line: str = queue.Line.CHANNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,15 @@ def promise(kind: str, subject: str = "", *, after_s: float = 0, line: str = que
     )
     if after_s <= 0:
         after_commit(queue.nudge, str(line))
+
+
+def hasten(kind: str, subjects: Select[Any], *, line: str = queue.Line.CHANNEL) -> int:
+    """What waits of this kind, for these subjects, is due now. Joins the caller's transaction. How many rows there were."""
+    assert in_transaction()
+    waiting = (Job.kind == kind, Job.done_at.is_(None), Job.lease_until.is_(None), Job.subject.in_(subjects))
+    hit = changed(update(Job).where(*waiting).values(due_at=clock.now()).execution_options(synchronize_session=False))
+    after_commit(queue.nudge, str(line))
+    return hit
 
 
 def drain(line: str) -> int:
@@ -235,7 +245,7 @@ def put_due_ticks_on_the_list(schedule: tuple[Every, ...]) -> None:
                 .values(last_at=now)
             )
             if won:
-                promise(entry.kind)
+                promise(entry.kind, line=entry.line)
 
 
 def beat(name: str) -> None:

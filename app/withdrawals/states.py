@@ -47,9 +47,11 @@ UNKNOWN = (gettext_noop("结果未知"), "odd")
 
 VERBS = {
     "create": gettext_noop("创建"),
+    "second": gettext_noop("审批通过（还需一人）"),
     "approve": gettext_noop("审批通过"),
     "reject": gettext_noop("审批驳回"),
     "cancel": gettext_noop("创建人撤销"),
+    "lapse": gettext_noop("退回审批"),
     "send": gettext_noop("开始发送"),
     "unsent": gettext_noop("未发出，退回待发送"),
     "wait": gettext_noop("等待渠道结果"),
@@ -57,8 +59,19 @@ VERBS = {
     "fail": gettext_noop("渠道确认失败"),
     "return": gettext_noop("渠道退票"),
     "resend": gettext_noop("证据齐全，按原单号重发"),
+    "recover": gettext_noop("按发送日志补录"),
     "hold": gettext_noop("需要人工处理"),
+    "resolve": gettext_noop("人工待办已处理"),
     "not_found": gettext_noop("渠道回复无此订单"),
+    "propose": gettext_noop("提出人工认定"),
+    "withdraw": gettext_noop("收回人工认定"),
+    "refuse": gettext_noop("人工认定未通过"),
+    "declare_paid": gettext_noop("人工认定已付"),
+    "declare_failed": gettext_noop("人工认定未付"),
+    "declare_late": gettext_noop("人工认定已付（原记失败）"),
+    "declare_returned": gettext_noop("人工认定已退票"),
+    "declare_as_is": gettext_noop("人工认定无需改动"),
+    "replaced": gettext_noop("已用新单号重新提现"),
 }
 
 
@@ -72,6 +85,8 @@ class WithdrawalMove(Move):
 
 SUBMIT = "app.withdrawals.jobs.submit"
 ASK = "app.withdrawals.jobs.ask"
+WATCH = "app.withdrawals.jobs.watch"
+ENTER = "app.withdrawals.jobs.enter"
 
 # Queued is among them because a re-send may be queued while the first send turns out to have arrived after all.
 _OUT = (State.QUEUED, State.SENDING, State.PENDING)
@@ -83,13 +98,24 @@ WITHDRAWAL = Machine(
     moves=(
         WithdrawalMove(verb="approve", sources=(State.REVIEW,), target=State.QUEUED, wakes=SUBMIT),
         WithdrawalMove(verb="reject", sources=(State.REVIEW,), target=State.REJECTED, book="release"),
-        WithdrawalMove(verb="cancel", sources=(State.REVIEW,), target=State.CANCELLED, book="release"),
+        # Queued only before the first send (`rules.require_never_sent`), as is every way back from there.
+        WithdrawalMove(verb="cancel", sources=(State.REVIEW, State.QUEUED), target=State.CANCELLED, book="release"),
+        WithdrawalMove(verb="lapse", sources=(State.QUEUED,), target=State.REVIEW),
         WithdrawalMove(verb="send", sources=(State.QUEUED,), target=State.SENDING, wakes=ASK),
         WithdrawalMove(verb="unsent", sources=(State.SENDING,), target=State.QUEUED, wakes=SUBMIT),
         WithdrawalMove(verb="wait", sources=(State.SENDING,), target=State.PENDING, wakes=ASK),
         WithdrawalMove(verb="resend", sources=(State.SENDING, State.PENDING), target=State.QUEUED, wakes=SUBMIT),
-        WithdrawalMove(verb="succeed", sources=_OUT, target=State.PAID, book="settle"),
+        WithdrawalMove(verb="succeed", sources=_OUT, target=State.PAID, book="settle", wakes=WATCH),
         WithdrawalMove(verb="fail", sources=_OUT, target=State.FAILED, book="release"),
         WithdrawalMove(verb="return", sources=(State.PAID,), target=State.RETURNED, book="reverse"),
+        WithdrawalMove(verb="recover", sources=(State.REVIEW, State.QUEUED), target=State.SENDING, wakes=ASK),
+        WithdrawalMove(
+            verb="declare_paid", sources=(State.SENDING, State.PENDING), target=State.PAID, book="settle", wakes=WATCH
+        ),
+        WithdrawalMove(
+            verb="declare_failed", sources=(State.SENDING, State.PENDING), target=State.FAILED, book="release"
+        ),
+        WithdrawalMove(verb="declare_late", sources=(State.FAILED,), target=State.PAID, book="pay_late", wakes=WATCH),
+        WithdrawalMove(verb="declare_returned", sources=(State.PAID,), target=State.RETURNED, book="reverse"),
     ),
 )

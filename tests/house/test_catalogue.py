@@ -183,6 +183,7 @@ class Person(FlaskClient):
 NO_PAGES = {
     *("live.stream", "live.healthz", "live.readyz"),
     *("card_templates.xlsx", "card_templates.csv", "binding_runs.result", "binding_runs.whole_result"),
+    "withdrawal_outcomes.evidence",
 }
 
 

@@ -44,7 +44,7 @@ def test_every_adapter_file_is_registered_and_has_its_suite() -> None:
 
 def test_every_state_has_a_label_and_every_verb_a_name() -> None:
     assert set(State) == WITHDRAWAL.states == set(LABELS)
-    assert {"failed", "rejected", "cancelled", "returned"} == WITHDRAWAL.final
+    assert {"rejected", "cancelled", "returned"} == WITHDRAWAL.final
     assert {move.verb for move in WITHDRAWAL.moves} <= set(VERBS)
     assert CARD.states == set(CARD_LABELS)
     assert {str(it) for it in Interface} == set(rules.INTERFACES)
@@ -60,7 +60,7 @@ def test_every_promised_job_and_every_tick_is_one_line_at_a_workers_door() -> No
 
 def test_every_word_of_the_book_is_in_the_book() -> None:
     assert {move.book for move in WITHDRAWAL.moves if move.book} == set(BOOK)
-    assert {"hold", "settle", "fee", "void", "return"} == {str(kind) for kind in Kind} - {"collect"}
+    assert {"hold", "settle", "fee", "void", "return", "fee_return"} == {str(kind) for kind in Kind} - {"collect"}
 
 
 def test_only_move_writes_a_state() -> None:

@@ -28,7 +28,8 @@ from app.runtime.db import db, transaction
 from app.sealed import SEALED
 from app.uploads import intake
 from app.uploads import queries as uploads
-from app.withdrawals.models import Withdrawal
+from app.withdrawals import service
+from app.withdrawals.models import LostSend, Withdrawal
 from tests.conftest import KEYS
 from tests.world import CARD, World
 
@@ -125,6 +126,15 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
             purpose="cards", account_id=bound.account_id, form_id=0, form_key="k" * 36, filename="a.csv", content=b"a,b",
             actor=world.maker,
         )  # fmt: skip
+        db.session.add(LostSend(number="W1", account="C1", attempt=1, sent_at=clock.now(), sealed=""))
+        db.session.flush()
+        lost = vault.seal("{}", table="lost_send", column="sealed", row="W1")
+        db.session.execute(update(LostSend).values(sealed=lost, cleared_at=clock.now()))
+    late = world.withdrawal("10.17", account=next(iter(world.terms)))
+    world.approve(late)
+    world.until_state(late, "pending")
+    slip = {"outcome": "paid", "reason": "渠道后台", "file_name": "a.pdf", "content": b"%PDF-1.7"}
+    proposal = service.outcomes.propose(late, **slip, actor=world.checker)
     before = {sealed.place: rotation.left(sealed) for sealed in SEALED}
     assert set(before.values()) == {0}
 
@@ -146,9 +156,11 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
         assert operator.totp_sealed is not None
         place = {"table": "operator", "column": "totp_sealed", "row": str(person)}
         assert vault.unseal(operator.totp_sealed, **place) == "TOTP"
+        assert service.outcomes.evidence_file(late, proposal, actor=world.checker)[1] == b"%PDF-1.7"
         assert examine() == []
     db.session.rollback()
-    last = db.session.scalars(select(AuditRecord).order_by(AuditRecord.seq.desc())).first()
+    rotated = select(AuditRecord).where(AuditRecord.action == "field-keys.rotate")
+    last = db.session.scalars(rotated.order_by(AuditRecord.seq.desc())).first()
     assert last and (last.actor, last.action, last.subject) == ("command line", "field-keys.rotate", "k2")
 
 

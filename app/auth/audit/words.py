@@ -104,6 +104,16 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "withdrawal.reject": gettext_noop("驳回提现"),
         "withdrawal.cancel": gettext_noop("撤销提现"),
         "withdrawal.ask": gettext_noop("立即查询渠道"),
+        "withdrawal.send-back": gettext_noop("退回审批"),
+        "withdrawal.propose": gettext_noop("提出人工认定"),
+        "withdrawal.declare": gettext_noop("确认人工认定"),
+        "withdrawal.refuse": gettext_noop("不认可人工认定"),
+        "withdrawal.withdraw": gettext_noop("收回人工认定"),
+        "withdrawal.evidence": gettext_noop("查看证据文件"),
+        "work.take": gettext_noop("领取人工待办"),
+        "work.resolve": gettext_noop("办结人工待办"),
+        "sending.stop": gettext_noop("停发"),
+        "sending.resume": gettext_noop("恢复发送"),
     },
     gettext_noop("菜单"): {
         "menu.add": gettext_noop("新建菜单项"),
@@ -188,6 +198,13 @@ FIELDS = {
     "what": gettext_noop("做了什么"),
     "who": gettext_noop("谁"),
     "withdrawals": gettext_noop("提现单数"),
+    "file": gettext_noop("证据文件指纹"),
+    "left": gettext_noop("还需审批人数"),
+    "outcome": gettext_noop("认定结果"),
+    "owner": gettext_noop("经办"),
+    "proposed_by": gettext_noop("提出人"),
+    "reason": gettext_noop("事由"),
+    "state": gettext_noop("状态"),
 }
 
 FLAWS = {

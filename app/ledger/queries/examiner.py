@@ -175,7 +175,7 @@ def _each_transfer() -> Check:
                     Transfer.debit_account_id != hold.credit_account_id,
                 ),
                 and_(
-                    Transfer.kind.in_((Kind.VOID, Kind.RETURN)),
+                    Transfer.kind.in_((Kind.VOID, Kind.RETURN, Kind.FEE_RETURN)),
                     Transfer.credit_account_id != hold.debit_account_id,
                 ),
             ),
@@ -221,6 +221,10 @@ def _each_hold() -> Check:
             ),
             "hold {id} ({number}) of {amount} fen was released with {void_fen}": and_(
                 made.c.void_times > 0, made.c.void_fen != amount
+            ),
+            "hold {id} ({number}) had a fee of {fee_fen} fen, and {fee_return_fen} of it came back": and_(
+                made.c.fee_return_times > 0,
+                or_(made.c.fee_return_times > 1, made.c.return_times == 0, made.c.fee_return_fen != made.c.fee_fen),
             ),
             "hold {id} ({number}) was settled with {settle_fen} fen and returned with {return_fen}": and_(
                 made.c.return_times > 0, made.c.return_fen != made.c.settle_fen

@@ -1,9 +1,15 @@
 """The tables of the room."""
 
+from app.withdrawals.models.decision import WithdrawalApproval, WithdrawalOutcome
+from app.withdrawals.models.sending import LostSend, SendingStop
 from app.withdrawals.models.withdrawal import Withdrawal, WithdrawalEvent, WithdrawalHold
 
 __all__ = [
+    "LostSend",
+    "SendingStop",
     "Withdrawal",
+    "WithdrawalApproval",
     "WithdrawalEvent",
     "WithdrawalHold",
+    "WithdrawalOutcome",
 ]

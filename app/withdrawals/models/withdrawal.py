@@ -27,6 +27,13 @@ class Withdrawal(Model):
         Index("ix_withdrawal_out", "account_id", "state"),
         Index("ix_withdrawal_channel_number", "channel_number"),
         Index("ix_withdrawal_holder", "holder", "id"),
+        Index(
+            "uq_withdrawal_replaces",
+            "replaces",
+            unique=True,
+            postgresql_where=text("replaces <> ''"),
+            sqlite_where=text("replaces <> ''"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -48,6 +55,9 @@ class Withdrawal(Model):
     maker: Mapped[str] = mapped_column(String(60))
     checker_id: Mapped[int | None] = mapped_column(ForeignKey("operator.id"))
     checker: Mapped[str] = mapped_column(String(60), default="")
+    checkers: Mapped[int] = mapped_column(default=1)
+    """How many pairs of eyes beside the maker's it needs."""
+    approved_at: Mapped[datetime | None]
     approval: Mapped[str] = mapped_column(String(64), default="")
     """HMAC over what was approved; the worker computes it again before it sends."""
     setting_id: Mapped[int | None] = mapped_column(ForeignKey("channel_setting.id"))
@@ -56,10 +66,17 @@ class Withdrawal(Model):
     channel_number: Mapped[str] = mapped_column(String(64), default="")
     attempts: Mapped[int] = mapped_column(default=0)
     asked: Mapped[int] = mapped_column(default=0)
+    asked_at: Mapped[datetime | None]
+    watched: Mapped[int] = mapped_column(default=0)
+    """How often the channel was asked again after it was paid: it may come back (退票)."""
     not_found: Mapped[int] = mapped_column(default=0)
     first_not_found_at: Mapped[datetime | None]
     signed_at: Mapped[datetime | None]
     """When the channel last said anything signed about it. None while it is out: the result is unknown."""
+    replaces: Mapped[str] = mapped_column(String(32), default="")
+    """The number of the one that was proved not to be paid, and in whose place this is paid."""
+    paid_late: Mapped[bool] = mapped_column(default=False)
+    """Its hold was released when it counted as failed; what it cost stands under a number of its own (`rules.late`)."""
     message: Mapped[str] = mapped_column(Text, default="")
     business_day: Mapped[date]
     made_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -97,11 +114,16 @@ class WithdrawalHold(Model):
             postgresql_where=_OPEN,
             sqlite_where=_OPEN,
         ),
+        Index("ix_withdrawal_hold_waiting", "opened_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     withdrawal_id: Mapped[int] = mapped_column(ForeignKey("withdrawal.id"))
     reason: Mapped[str] = mapped_column(String(30))
     detail: Mapped[str] = mapped_column(String(300), default="")
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("operator.id"), index=True)
+    owner: Mapped[str] = mapped_column(String(60), default="")
     opened_at: Mapped[datetime] = mapped_column(default=clock.now)
     closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str] = mapped_column(String(60), default="")
+    closing: Mapped[str] = mapped_column(String(300), default="")

@@ -48,11 +48,26 @@ def against_ledger() -> list[str]:
     """Withdrawals and ledger, laid side by side: each has the entries its state asks for, and no entry is nobody's."""
     deeds = ledger.deeds()
     found = []
-    for row in db.session.execute(select(Withdrawal.number, Withdrawal.state, Withdrawal.amount, Withdrawal.fee)):
-        wanted = rules.entries(State(row.state), amount=row.amount, fee=row.fee)
-        if (booked := deeds.pop(row.number, {})) != wanted:
-            found.append(f"{row.number}: is {row.state}, the ledger has {_plain(booked)} instead of {_plain(wanted)}")
+    w = Withdrawal
+    for row in db.session.execute(select(w.number, w.state, w.amount, w.fee, w.paid_late)):
+        state = State(row.state)
+        if row.paid_late:  # what it cost stands beside it, under a hold of its own
+            asked = rules.entries(state, amount=row.amount, fee=row.fee)
+            found += _compared(rules.late(row.number), state, deeds.pop(rules.late(row.number), {}), asked, row.fee)
+            state = State.FAILED
+        asked = rules.entries(state, amount=row.amount, fee=row.fee)
+        found += _compared(row.number, state, deeds.pop(row.number, {}), asked, row.fee)
     return found + [f"{number}: the ledger holds money for a withdrawal that does not exist" for number in deeds]
+
+
+def _compared(
+    number: str, state: State, booked: Mapping[str, Money], wanted: Mapping[str, Money], fee: Money
+) -> list[str]:
+    """A returned payment has its fee back, or not, as its channel did it then."""
+    with_fee = {**wanted, "fee_return": fee} if state == State.RETURNED else wanted
+    if booked in (wanted, with_fee):
+        return []
+    return [f"{number}: is {state}, the ledger has {_plain(booked)} instead of {_plain(wanted)}"]
 
 
 def _plain(entries: Mapping[str, Money]) -> str:

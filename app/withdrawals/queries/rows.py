@@ -6,12 +6,14 @@ from datetime import datetime
 from sqlalchemy import exists, func, select
 
 from app.channels import queries as channels
-from app.kernel.errors import NotThere
+from app.kernel.errors import NotThere, Refused
+from app.kernel.money import Money
 from app.runtime import vault
 from app.runtime.db import db
 from app.runtime.jobs import Job
-from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
-from app.withdrawals.states import ASK, SUBMIT, WITHDRAWAL, Kind, State
+from app.withdrawals import rules
+from app.withdrawals.models import Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.states import ASK, OPEN, SUBMIT, Kind, State
 
 OUT = (State.SENDING, State.PENDING)
 
@@ -52,8 +54,7 @@ def of_card(card_id: int) -> tuple[list[str], list[str]]:
     waits = exists().where(WithdrawalHold.withdrawal_id == Withdrawal.id, WithdrawalHold.closed_at.is_(None))
     found = select(Withdrawal.number, Withdrawal.state, waits.label("waits")).where(Withdrawal.card_id == card_id)
     rows = db.session.execute(found.order_by(Withdrawal.id)).all()
-    done = {*WITHDRAWAL.final, State.PAID}
-    return [row.number for row in rows], [row.number for row in rows if row.waits or row.state not in done]
+    return [row.number for row in rows], [row.number for row in rows if row.waits or row.state in OPEN]
 
 
 def digest(withdrawal: Withdrawal) -> str:
@@ -85,6 +86,32 @@ def holds(withdrawal_id: int) -> Sequence[WithdrawalHold]:
     """What waits for a person."""
     found = select(WithdrawalHold).where(WithdrawalHold.withdrawal_id == withdrawal_id)
     return db.session.scalars(found.where(WithdrawalHold.closed_at.is_(None)).order_by(WithdrawalHold.id)).all()
+
+
+def approvals(withdrawal_id: int) -> Sequence[WithdrawalApproval]:
+    """Who approved it and whose word stands, in their order."""
+    mine = (WithdrawalApproval.withdrawal_id == withdrawal_id, WithdrawalApproval.voided_at.is_(None))
+    return db.session.scalars(select(WithdrawalApproval).where(*mine).order_by(WithdrawalApproval.id)).all()
+
+
+def replacement(number: str) -> str:
+    """The number of what was made in its place, or ""."""
+    return db.session.scalar(select(Withdrawal.number).where(Withdrawal.replaces == number)) or ""
+
+
+def require_replaceable(number: str, *, amount: Money, holder: str) -> Withdrawal:
+    """The one that is to be paid under a new number instead. Refused unless it is certain that it never will be paid."""
+    old = by_number(number)
+    rules.require_replaceable(State(old.state), waits=is_waiting(old.id), replaced_by=replacement(number))
+    if (old.amount, old.holder) != (amount, holder):
+        raise Refused("代替的提现要付给同一个人、同样的金额", advice="金额或收款人不同时，请另建一笔提现")
+    return old
+
+
+def is_waiting(withdrawal_id: int) -> bool:
+    """Is there anything about it that waits for a person?"""
+    waits = exists().where(WithdrawalHold.withdrawal_id == withdrawal_id, WithdrawalHold.closed_at.is_(None))
+    return bool(db.session.scalar(select(waits)))
 
 
 def next_look(number: str) -> datetime | None:

@@ -1,6 +1,7 @@
 """What may be made, decided, forgotten: refusals in words, as plain functions of plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from app.kernel.bank_card import has_card_number
 from app.kernel.errors import Refused
@@ -24,9 +25,25 @@ def require_clean_memo(memo: str) -> None:
         raise Refused("备注里不能写银行卡号", advice="请删去卡号后再提交")
 
 
-def require_another_pair_of_eyes(*, maker_id: int, checker_id: int) -> None:
+APPROVAL_LASTS_H = 24
+"""What was approved and could not be sent for so long is looked at again."""
+
+
+def require_another_pair_of_eyes(*, maker_id: int, checker_id: int, approved_by: Collection[int] = ()) -> None:
     if maker_id == checker_id:
         raise Refused("不能审批自己创建的提现，请由另一人审批")
+    if checker_id in approved_by:
+        raise Refused("您已审批过这笔提现，还需要另一人审批")
+
+
+def require_never_sent(*, attempts: int) -> None:
+    """What left once may be paid: nobody takes it back."""
+    if attempts:
+        raise Refused("这笔提现已经发送过，不能撤回", advice="请等渠道的结果")
+
+
+def is_stale(approved_at: datetime | None, *, now: datetime) -> bool:
+    return approved_at is not None and now - approved_at > timedelta(hours=APPROVAL_LASTS_H)
 
 
 def require_nothing_open(numbers: Sequence[str]) -> None:

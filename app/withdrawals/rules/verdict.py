@@ -18,8 +18,24 @@ HOLDS = {
     "contradiction": gettext_noop("渠道前后说法矛盾"),
     "never_sent": gettext_noop("我方从未发送，渠道却有结果"),
     "no_resend": gettext_noop("渠道两次回复无此订单，但它不按单号去重，不能自动重发"),
+    "aged": gettext_noop("发出很久仍没有结果"),
+    "returned": gettext_noop("银行已退票，请核对收款人后决定是否再付"),
+    "lost": gettext_noop("从备份恢复后按发送日志补录，请核对创建人与审批"),
     "approval_broken": gettext_noop("审批时的内容与现在不一致，已停止发送"),
 }
+WORK = {
+    "amount_differs": gettext_noop("金额不一致"),
+    "number_differs": gettext_noop("答复串单"),
+    "contradiction": gettext_noop("前后矛盾"),
+    "never_sent": gettext_noop("未发有果"),
+    "no_resend": gettext_noop("不能自动重发"),
+    "aged": gettext_noop("久无结果"),
+    "returned": gettext_noop("退票"),
+    "lost": gettext_noop("恢复补录"),
+    "approval_broken": gettext_noop("审批失效"),
+}
+"""The same in a word or two, for tabs and lists."""
+
 _FINAL = {
     Seen.PAID: ("succeed",),
     Seen.FAILED: ("fail",),
@@ -69,6 +85,10 @@ def verdict(known: Known, seen: Observation) -> Verdict:
         (State.RETURNED, Seen.PAID),
     }
     return Verdict() if agreed else Verdict(hold="contradiction")
+
+
+AGED_AFTER_S = 3600
+"""What has no outcome for so long after it was sent is put before people. It is never failed by its age."""
 
 
 def entries(state: State, *, amount: Money, fee: Money) -> dict[str, Money]:

@@ -1,22 +1,32 @@
 """Everything that can be done to a withdrawal. Each command is one transaction; the call to the channel is in none."""
 
-from app.withdrawals.service.deciding import approve, reject
-from app.withdrawals.service.driving import ask, ask_now, observe, read_callback, submit
-from app.withdrawals.service.making import cancel, create
+from app.withdrawals.service import guard, outcomes, restoring, stops, work
+from app.withdrawals.service.deciding import Changed, approve, cancel, reject, send_back
+from app.withdrawals.service.driving import ask, ask_now, look, observe, read_callback, submit, watch
+from app.withdrawals.service.making import create
 from app.withdrawals.service.movement import BOOK, TOPIC
 from app.withdrawals.service.payees import payee_forgotten
 
 __all__ = [
     "BOOK",
     "TOPIC",
+    "Changed",
     "approve",
     "ask",
     "ask_now",
     "cancel",
     "create",
+    "guard",
+    "look",
     "observe",
+    "outcomes",
     "payee_forgotten",
     "read_callback",
     "reject",
+    "restoring",
+    "send_back",
+    "stops",
     "submit",
+    "watch",
+    "work",
 ]

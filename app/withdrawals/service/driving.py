@@ -2,43 +2,54 @@
 
 from dataclasses import replace
 
-from sqlalchemy import update
+from sqlalchemy import literal, select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries as cards
-from app.channels import gateway
+from app.channels import gateway, pace
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.adapters import abilities
 from app.channels.contract import Interface, Observation, Order, Seen
 from app.kernel import clock, signing
-from app.kernel.errors import Refused
-from app.runtime import jobs, live_events
+from app.kernel.errors import Refused, gettext_noop
+from app.runtime import jobs, journal, live_events
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, rules
 from app.withdrawals.models import Withdrawal
-from app.withdrawals.service import movement
+from app.withdrawals.service import movement, restoring
 from app.withdrawals.states import ASK, Kind, State
 
+STOPPED_S = 60.0
+"""How long a withdrawal waits before it looks again whether sending was let go; `stops.close_stop` does not wait for it."""
+LOOKED_AT_MOST_EVERY_S = 10
 
-def submit(number: str) -> None:
+
+def submit(number: str) -> jobs.Again | None:
     """Hand the withdrawal to its channel.
 
     `sending` and the call's row are committed before the first byte leaves, so a crash leaves a trace, not a doubt; the
-    job that asks what became of it is promised in that same transaction.
+    job that asks what became of it is promised in that same transaction. Then it is in the send journal, then it is sent.
     """
     with transaction():
         withdrawal = queries.held(number)
         if withdrawal.state != State.QUEUED:
-            return
+            return None
+        if queries.stop_of(withdrawal.account_id) is not None:
+            return jobs.Again(STOPPED_S)
         if not signing.same(withdrawal.approval, queries.digest(withdrawal)):
             movement.hold(withdrawal, "approval_broken", "")
-            return
+            return None
+        if not withdrawal.attempts and rules.is_stale(withdrawal.approved_at, now=clock.now()):
+            movement.send_back(withdrawal, movement.RULE, why=gettext_noop("审批已超过 24 小时，请重新审批"))
+            return None
+        if wait := pace.wait_s(withdrawal.account_id):
+            return jobs.Again(wait)
+        account = channels.account_by_id(withdrawal.account_id)
         setting_id = channels.active_setting_id(withdrawal.account_id)
         assert setting_id is not None, f"{number}: its account has no settings"
-        adapter = channels.account_by_id(withdrawal.account_id).adapter
-        settles = withdrawal.kind == Kind.SETTLEMENT and abilities(adapter).settles
+        settles = withdrawal.kind == Kind.SETTLEMENT and abilities(account.adapter).settles
         interface = Interface.SETTLE if settles else Interface.SUBMIT
         call = gateway.announce(interface, account_id=withdrawal.account_id, setting_id=setting_id, subject=number)
         sent_at = clock.now()
@@ -54,9 +65,19 @@ def submit(number: str) -> None:
             first_not_found_at=None,
         )
         order = _order(withdrawal)
+        card = cards.by_id(withdrawal.card_id)
+        line = restoring.line_of(
+            withdrawal, account=account.number, card_number=order.card_number, reference=card.reference
+        )
+    try:
+        journal.append(line)
+    except OSError:  # what cannot be written down is not sent
+        observe(number, Observation(seen=Seen.NOT_SENT), source="submit", call=call)
+        raise
     if (clock.now() - sent_at).total_seconds() > rules.SEND_WITHIN_S:
-        return  # this process slept too long after its last look: the job that asks will find out and decide
+        return None  # this process slept too long after its last look: the job that asks will find out and decide
     observe(number, gateway.submit(call, order), source="submit", call=call)
+    return None
 
 
 def ask(number: str) -> jobs.Again | None:
@@ -65,17 +86,53 @@ def ask(number: str) -> jobs.Again | None:
         withdrawal = queries.held(number)
         if withdrawal.state not in (State.SENDING, State.PENDING):
             return None
-        assert withdrawal.setting_id is not None
-        call = gateway.announce(
-            Interface.QUERY, account_id=withdrawal.account_id, setting_id=withdrawal.setting_id, subject=number
-        )
-        db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(asked=Withdrawal.asked + 1))
-        asked = withdrawal.asked
-        schedule = channel_rules.waits(channels.account_by_id(withdrawal.account_id).query_waits_s)
-        order = _order(withdrawal)
+        call, order = _question(withdrawal, asked=Withdrawal.asked + 1)
+        asked, now = withdrawal.asked, clock.now()
+        account = channels.account_by_id(withdrawal.account_id)
+        schedule = channel_rules.waits(account.query_waits_s)
+        if withdrawal.sent_at is not None and (now - withdrawal.sent_at).total_seconds() >= rules.AGED_AFTER_S:
+            movement.hold(withdrawal, "aged", "")
     observe(number, gateway.query(call, order), source="query", call=call)
     still_out = queries.by_number(number).state in (State.SENDING, State.PENDING)
     return jobs.Again(channel_rules.wait_after(schedule, asked)) if still_out else None
+
+
+def watch(number: str) -> jobs.Again | None:
+    """Ask once more about a payment that was confirmed: a bank may have sent it back (退票). Ends with the schedule."""
+    with transaction():
+        withdrawal = queries.held(number)
+        waits = channel_rules.waits(channels.account_by_id(withdrawal.account_id).return_waits_s)
+        if withdrawal.state != State.PAID or withdrawal.watched >= len(waits):
+            return None
+        call, order = _question(withdrawal, watched=Withdrawal.watched + 1)
+        watched = withdrawal.watched + 1
+    observe(number, gateway.query(call, order), source="query", call=call)
+    return jobs.Again(waits[watched] - waits[watched - 1]) if watched < len(waits) else None
+
+
+def _question(withdrawal: Withdrawal, **counted: object) -> tuple[gateway.Call, Order]:
+    """Announce the query. Joins the caller's transaction."""
+    assert withdrawal.setting_id is not None
+    call = gateway.announce(
+        Interface.QUERY,
+        account_id=withdrawal.account_id,
+        setting_id=withdrawal.setting_id,
+        subject=withdrawal.number,
+    )
+    order = _order(withdrawal)
+    mine = update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(asked_at=clock.now(), **counted)
+    db.session.execute(mine.execution_options(synchronize_session=False))
+    return call, order
+
+
+def look(number: str) -> None:
+    """Somebody opens its page: while its fate is unknown the channel is asked now, every ten seconds at most."""
+    known = queries.by_number(number)
+    recent = known.asked_at is not None and (clock.now() - known.asked_at).total_seconds() < LOOKED_AT_MOST_EVERY_S
+    if recent or not queries.is_unknown(known):
+        return
+    with transaction():
+        jobs.hasten(ASK, select(literal(number)))
 
 
 def ask_now(number: str, *, actor: Actor) -> None:

@@ -1,4 +1,4 @@
-"""A withdrawal is made, and taken back by whoever made it."""
+"""A withdrawal is made, and its money set aside."""
 
 from collections.abc import Mapping
 
@@ -34,6 +34,7 @@ def create(
     form_key: str,
     actor: Actor,
     kind: Kind = Kind.PAYOUT,
+    replaces: str = "",
 ) -> str:
     """Record the wish to pay and set the money aside for it (amount + fee). Returns the number.
 
@@ -45,17 +46,36 @@ def create(
         if payee.account_id != source.id:
             raise NotThere(card)
         wish = {"maker_id": actor.operator_id, "card_id": payee.id, "amount": amount, "memo": memo, "kind": kind}
+        wish["replaces"] = replaces
         if made := _made_before(form_key, wish):
             return made
         channel_rules.require_enabled(channel=source.channel_enabled, account=source.enabled, name=source.title)
         claims.require(source.id, fence=fence, actor=actor)
         if made := _made_before(form_key, wish):  # a double click: the second one waited for the first at the claim
             return made
-        return put(source, cards.held(card), amount=amount, memo=memo, kind=kind, form_key=form_key, actor=actor).number
+        payee = cards.held(card)
+        old = None
+        if replaces:
+            queries.held(replaces)
+            old = queries.require_replaceable(replaces, amount=amount, holder=payee.holder)
+        withdrawal = put(
+            *(source, payee), amount=amount, memo=memo, kind=kind, replaces=replaces, form_key=form_key, actor=actor
+        )
+        if old is not None:
+            movement.note(old, "replaced", actor.username, why=withdrawal.number)
+        return withdrawal.number
 
 
 def put(
-    source: channels.Account, payee: Card, *, amount: Money, memo: str, kind: Kind, form_key: str, actor: Actor
+    source: channels.Account,
+    payee: Card,
+    *,
+    amount: Money,
+    memo: str,
+    kind: Kind,
+    form_key: str,
+    actor: Actor,
+    replaces: str = "",
 ) -> Withdrawal:
     """The withdrawal itself, its hold and its first line: for a form, a row of a sheet, a replacement.
 
@@ -84,6 +104,7 @@ def put(
         amount=amount,
         fee=fee,
         memo=memo,
+        replaces=replaces,
         maker_id=actor.operator_id,
         maker=actor.display_name,
         business_day=clock.business_day(),
@@ -109,13 +130,3 @@ def _made_before(form_key: str, wish: Mapping[str, object]) -> str | None:
             advice="要再提一笔，请重新打开“新建提现”",
         )
     return made.number
-
-
-def cancel(number: str, *, actor: Actor) -> None:
-    """The maker takes it back before anybody approved it."""
-    with transaction():
-        withdrawal = queries.held(number)
-        if withdrawal.maker_id != actor.operator_id:
-            raise Refused("只有创建人可以撤销", advice="审批人可以驳回")
-        movement.move(withdrawal, "cancel", actor.username)
-        audit.record(actor, "withdrawal.cancel", number)

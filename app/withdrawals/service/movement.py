@@ -1,6 +1,6 @@
 """How a withdrawal moves: one line changes its state, with its event, its posting and its next job."""
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.cards import usage
 from app.channels import queries as channels
@@ -11,22 +11,41 @@ from app.ledger import book
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, insert
 from app.withdrawals import rules, tallies
-from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.models import Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.states import OPEN, WITHDRAWAL, State
 
 TOPIC = "withdrawals"
+RULE = "rule"
+"""Who acts when no person does: a rule of the house."""
+
+
+def _reverse(withdrawal: Withdrawal) -> None:
+    with_fee = channels.account_by_id(withdrawal.account_id).return_refunds_fee
+    book.reverse(rules.late(withdrawal.number) if withdrawal.paid_late else withdrawal.number, with_fee=with_fee)
+
+
+def _pay_late(withdrawal: Withdrawal) -> None:
+    """Its own hold was released long ago: what the payment cost is held and settled under a number beside it."""
+    number, account = rules.late(withdrawal.number), channels.account_by_id(withdrawal.account_id)
+    book.reserve(account.number, number, withdrawal.amount + withdrawal.fee)
+    book.settle(number, withdrawal.amount, withdrawal.fee)
+
+
 BOOK = {
     "settle": lambda withdrawal: book.settle(withdrawal.number, withdrawal.amount, withdrawal.fee),
     "release": lambda withdrawal: book.release(withdrawal.number),
-    "reverse": lambda withdrawal: book.reverse(withdrawal.number),
+    "reverse": _reverse,
+    "pay_late": _pay_late,
 }
 
 
 def move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **more: object) -> None:
     """The only line in the house that changes withdrawal.state: conditional, with its event, its posting and its next job."""
     edge = WITHDRAWAL.move(withdrawal.state, verb)
-    if edge.target in WITHDRAWAL.final or edge.target == State.PAID:
+    if edge.target not in OPEN:
         more["finished_at"] = clock.now()
+    if verb == "declare_late":
+        more["paid_late"] = True
     ends = withdrawal.state in OPEN and edge.target not in OPEN
     hit = changed(
         update(Withdrawal)
@@ -40,22 +59,37 @@ def move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **more
     _write_event(withdrawal, verb, actor, why)
     if ends:
         usage.end(withdrawal.card_id)
+        _close_by_itself(withdrawal)
     if edge.book:
         BOOK[edge.book](withdrawal)
         live_events.announce("channels", "")
-    if edge.wakes:
-        jobs.promise(edge.wakes, withdrawal.number, after_s=_first_wait(withdrawal, verb))
+    if edge.wakes and (wait := _first_wait(withdrawal, verb)) is not None:
+        jobs.promise(edge.wakes, withdrawal.number, after_s=wait)
+    if edge.target == State.RETURNED:
+        hold(withdrawal, "returned", why)
     announce(withdrawal.number)
 
 
-def _first_wait(withdrawal: Withdrawal, verb: str) -> float:
-    """When the job that the new state needs is due, in seconds."""
-    first, *_ = channel_rules.waits(channels.account_by_id(withdrawal.account_id).query_waits_s)
+def _first_wait(withdrawal: Withdrawal, verb: str) -> float | None:
+    """When the job that the new state needs is due, in seconds; None: it needs none."""
+    account = channels.account_by_id(withdrawal.account_id)
+    first, *_ = channel_rules.waits(account.query_waits_s)
+    if withdrawal.state == State.PAID:
+        watch = channel_rules.waits(account.return_waits_s)
+        return watch[0] if watch else None
     return {
         "send": rules.HTTP_TOTAL_S + first,  # for the case that this worker does not live to hear the answer
         "wait": first,
         "unsent": min(2.0 ** min(withdrawal.attempts, 10), 300),
     }.get(verb, 0)
+
+
+def send_back(withdrawal: Withdrawal, actor: str, *, why: str) -> None:
+    """退回审批: what was approved counts no more. Only before the first send."""
+    rules.require_never_sent(attempts=withdrawal.attempts)
+    mine = (WithdrawalApproval.withdrawal_id == withdrawal.id, WithdrawalApproval.voided_at.is_(None))
+    db.session.execute(update(WithdrawalApproval).where(*mine).values(voided_at=clock.now()))
+    move(withdrawal, "lapse", actor, why=why, checker_id=None, checker="", approval="", approved_at=None)
 
 
 def note(withdrawal: Withdrawal, verb: str, actor: str, why: str = "") -> None:
@@ -92,7 +126,25 @@ def announce(number: str) -> None:
 def hold(withdrawal: Withdrawal, reason: str, detail: str) -> None:
     """A person must look; nothing moves by itself. Once per reason while it is open."""
     row = insert(WithdrawalHold).values(
-        withdrawal_id=withdrawal.id, reason=reason, detail=detail[:300], opened_at=clock.now()
-    )
+        withdrawal_id=withdrawal.id, reason=reason, detail=detail[:300], opened_at=clock.now(), owner="", closed_by="",
+        closing="",
+    )  # fmt: skip
     if changed(row.on_conflict_do_nothing()):
-        note(withdrawal, "hold", "rule", why=reason)
+        note(withdrawal, "hold", RULE, why=reason)
+
+
+def close_holds(withdrawal: Withdrawal, *reasons: str, by: str, why: str) -> int:
+    """Nobody needs to look any more; without reasons: for none of them. How many there were."""
+    mine = [WithdrawalHold.withdrawal_id == withdrawal.id, WithdrawalHold.closed_at.is_(None)]
+    mine += [WithdrawalHold.reason.in_(reasons)] if reasons else []
+    return changed(
+        update(WithdrawalHold).where(*mine).values(closed_at=clock.now(), closed_by=by[:60], closing=why[:300])
+    )
+
+
+def _close_by_itself(withdrawal: Withdrawal) -> None:
+    waits = select(WithdrawalHold.id).where(
+        WithdrawalHold.withdrawal_id == withdrawal.id, WithdrawalHold.closed_at.is_(None)
+    )
+    if db.session.scalar(waits.limit(1)) is not None:
+        close_holds(withdrawal, *rules.CLOSES_ITSELF, by=RULE, why="")

@@ -1,7 +1,7 @@
 """The pages of the room. Each has a blueprint of its own."""
 
-from app.withdrawals.views import withdrawals
+from app.withdrawals.views import outcomes, sending, withdrawals, work
 
-BLUEPRINTS = (withdrawals.bp,)
+BLUEPRINTS = (withdrawals.bp, outcomes.bp, work.bp, sending.bp)
 
 __all__ = ["BLUEPRINTS"]

@@ -18,10 +18,18 @@ from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
-from app.runtime.page import page, say
+from app.runtime.page import is_fragment, page, say
 from app.withdrawals import queries, rules, service
-from app.withdrawals.forms import ApproveForm, RejectForm, WithdrawalFilters, WithdrawalForm, WithdrawalSearch
-from app.withdrawals.states import KINDS, LABELS, UNKNOWN, VERBS, Kind, State
+from app.withdrawals.forms import (
+    ApproveForm,
+    ReasonForm,
+    RejectForm,
+    WithdrawalFilters,
+    WithdrawalForm,
+    WithdrawalSearch,
+)
+from app.withdrawals.states import KINDS, LABELS, UNKNOWN, Kind
+from app.withdrawals.views.show import show_page
 
 bp = Blueprint("withdrawals", __name__, url_prefix="/withdrawals")
 
@@ -68,7 +76,9 @@ def search() -> ResponseReturnValue:
 @bp.get("/<number>")
 @needs(Permission.WITHDRAWAL_READ)
 def show(number: str) -> ResponseReturnValue:
-    return _show(number, RejectForm(formdata=None))
+    if not is_fragment():
+        service.look(number)
+    return show_page(number)
 
 
 @bp.get("/new")
@@ -76,7 +86,13 @@ def show(number: str) -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     kind = Kind.SETTLEMENT if request.args.get("kind") == Kind.SETTLEMENT else Kind.PAYOUT
     form = WithdrawalForm(formdata=None, form_key=str(uuid4()), card=request.args.get("card", ""), kind=kind.value)
-    return _form(form, request.args.get("account", ""))
+    number = request.args.get("account", "")
+    if replaced := request.args.get("replaces"):
+        old = queries.by_number(replaced)
+        form.replaces.data, form.amount.data = old.number, old.amount
+        form.card.data = form.card.data or cards.by_id(old.card_id).reference
+        number = number or channels.account_by_id(old.account_id).number
+    return _form(form, number)
 
 
 @bp.post("/check")
@@ -95,6 +111,8 @@ def check(status: int = 200) -> ResponseReturnValue:
         channel_rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
         rules.require_amount(form.amount.data, limit=account.single_limit)
         rules.require_clean_memo(form.memo.data or "")
+        if form.replaces.data:
+            queries.require_replaceable(form.replaces.data, amount=form.amount.data, holder=card.holder)
     except Refused as problem:
         return _form(form, account.number, status=409, refused=problem)
     fee = channel_rules.fee(form.amount.data, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)
@@ -107,6 +125,9 @@ def check(status: int = 200) -> ResponseReturnValue:
         fee=fee,
         available=available,
         remains=available - form.amount.data - fee,
+        echoes=queries.echoes_of(card, form.amount.data),
+        labels=LABELS,
+        unknown_label=UNKNOWN,
     )
 
 
@@ -126,6 +147,7 @@ def create() -> ResponseReturnValue:
             fence=int(form.fence.data),
             form_key=form.form_key.data,
             kind=Kind(form.kind.data or Kind.PAYOUT),
+            replaces=form.replaces.data or "",
             actor=me(),
         )
     except Refused as problem:
@@ -138,8 +160,12 @@ def create() -> ResponseReturnValue:
 @needs(Permission.WITHDRAWAL_APPROVE, proof=True)
 def approve(number: str) -> ResponseReturnValue:
     form = ApproveForm()
-    service.approve(number, seen=form.seen.data or "", actor=me())
-    flash(_("已审批，正在发送给渠道"), "good")
+    try:
+        left = service.approve(number, seen=form.seen.data or "", actor=me())
+    except service.Changed as changed:
+        flash(say(changed.text), "bad")
+        return show_page(number, 409, shown=form.shown.data or "")
+    flash(_("已记下您的审批，还需另一人审批") if left else _("已审批，正在发送给渠道"), "good")
     return redirect(url_for(".show", number=number), 303)
 
 
@@ -148,9 +174,20 @@ def approve(number: str) -> ResponseReturnValue:
 def reject(number: str) -> ResponseReturnValue:
     form = RejectForm()
     if not form.validate():
-        return _show(number, form, status=422)
+        return show_page(number, 422, reject_form=form)
     service.reject(number, reason=form.reason.data, actor=me())
     flash(_("已驳回，冻结的资金已退回可用余额"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+@bp.post("/<number>/send-back")
+@needs(Permission.WITHDRAWAL_APPROVE)
+def send_back(number: str) -> ResponseReturnValue:
+    form = ReasonForm()
+    if not form.validate():
+        return show_page(number, 422, back_form=form)
+    service.send_back(number, reason=form.reason.data, actor=me())
+    flash(_("已退回审批，没有发送"), "good")
     return redirect(url_for(".show", number=number), 303)
 
 
@@ -176,49 +213,6 @@ def entries(number: str) -> ResponseReturnValue:
     """What the ledger says about it: a part of its page."""
     withdrawal = queries.by_number(number)
     return page("ledger/entries.html", number=number, entries=ledger.entries(withdrawal.number), labels=LEDGER_LABELS)
-
-
-def _show(number: str, reject_form: RejectForm, status: int = 200) -> ResponseReturnValue:
-    withdrawal = queries.by_number(number)
-    person = me()
-    in_review = withdrawal.state == State.REVIEW
-    mine = withdrawal.maker_id == person.operator_id
-    trace = queries.trace(withdrawal)
-    return page(
-        "withdrawals/show.html",
-        status,
-        withdrawal=withdrawal,
-        account=channels.account_by_id(withdrawal.account_id),
-        card=cards.by_id(withdrawal.card_id),
-        trace=trace,
-        names=_names(trace, maker=withdrawal.maker, checker=withdrawal.checker),
-        why=trace[-1].note,
-        holds=[(rules.HOLDS[hold.reason], hold) for hold in queries.holds(withdrawal.id)],
-        next_look=queries.next_look(number),
-        seen=queries.digest(withdrawal),
-        reject_form=reject_form,
-        label=UNKNOWN if queries.is_unknown(withdrawal) else LABELS[State(withdrawal.state)],
-        unknown=queries.is_unknown(withdrawal),
-        steps=queries.steps(withdrawal),
-        may_check=in_review and not mine and person.can(Permission.WITHDRAWAL_APPROVE),
-        may_cancel=in_review and mine and person.can(Permission.WITHDRAWAL_CANCEL),
-        own=in_review and mine,
-        may_ask=withdrawal.state in queries.OUT,
-        moving=withdrawal.state in (State.REVIEW, State.QUEUED, *queries.OUT),
-    )
-
-
-def _names(trace: list[queries.TraceLine], *, maker: str, checker: str) -> dict[str, str]:
-    """Who the trace speaks of, as people say it: names instead of usernames, words for the parts of the machine."""
-    verbs = {"create": maker, "cancel": maker, "approve": checker, "reject": checker}
-    by_title = {str(VERBS[verb]): name for verb, name in verbs.items()}
-    return {line.who: by_title[line.title] for line in trace if line.title in by_title} | {
-        "worker": _("系统"),
-        "submit": _("渠道答复"),
-        "query": _("系统查询"),
-        "callback": _("渠道回调"),
-        "rule": _("系统核对"),
-    }
 
 
 def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:

@@ -13,6 +13,7 @@ class WithdrawalForm(StrictForm):
     account = HiddenField(validators=[InputRequired()])
     fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}\Z")])
     form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
+    replaces = HiddenField(validators=[Optional(), Regexp(r"W[0-9A-Z]{1,31}\Z")])
     kind = HiddenField(validators=[Optional(), AnyOf([str(kind) for kind in Kind])])
     card = SelectField(_("收款卡"), validators=[InputRequired(_("请选择收款卡"))], validate_choice=False)
     amount = MoneyField(
@@ -25,6 +26,8 @@ class WithdrawalForm(StrictForm):
 
 class ApproveForm(StrictForm):
     seen = HiddenField(validators=[InputRequired()])
+    shown = HiddenField(validators=[Optional(), Length(max=2000)])
+    """What stood on the screen, as JSON: only to show what is different now."""
 
 
 class RejectForm(StrictForm):

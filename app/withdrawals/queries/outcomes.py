@@ -1,0 +1,102 @@
+"""What people said became of a withdrawal, what is known, and what waits for them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from app.channels import queries as channels
+from app.kernel import clock
+from app.runtime.db import db
+from app.withdrawals import rules
+from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalOutcome
+from app.withdrawals.queries.rows import OUT
+
+
+def proposal(withdrawal_id: int) -> WithdrawalOutcome | None:
+    """The one that waits for a second person."""
+    mine = (WithdrawalOutcome.withdrawal_id == withdrawal_id, WithdrawalOutcome.state == "proposed")
+    return db.session.scalars(select(WithdrawalOutcome).where(*mine)).one_or_none()
+
+
+def outcome(withdrawal_id: int, outcome_id: int) -> WithdrawalOutcome | None:
+    mine = (WithdrawalOutcome.withdrawal_id == withdrawal_id, WithdrawalOutcome.id == outcome_id)
+    return db.session.scalars(select(WithdrawalOutcome).where(*mine)).one_or_none()
+
+
+def outcomes(withdrawal_id: int) -> Sequence[WithdrawalOutcome]:
+    """All of them, the latest first."""
+    mine = WithdrawalOutcome.withdrawal_id == withdrawal_id
+    return db.session.scalars(select(WithdrawalOutcome).where(mine).order_by(WithdrawalOutcome.id.desc())).all()
+
+
+def place_of_evidence(outcome_id: int) -> str:
+    """What its file is sealed to."""
+    return f"withdrawal_outcome|body|{outcome_id}"
+
+
+def evidence(withdrawal: Withdrawal) -> list[rules.Evidence]:
+    """What is known of whether it was paid; nothing, where it is not out or has not been sent."""
+    if withdrawal.state not in OUT or withdrawal.sent_at is None:
+        return []
+    account = channels.account_by_id(withdrawal.account_id)
+    return rules.proof_of_non_payment(
+        rules.Traces(
+            sent_at=withdrawal.sent_at,
+            window_s=account.resend_window_s,
+            not_found=withdrawal.not_found,
+            first_not_found_at=withdrawal.first_not_found_at,
+            signed_at=withdrawal.signed_at,
+            now=clock.now(),
+        )
+    )
+
+
+def open_hold(hold_id: int) -> tuple[WithdrawalHold, str] | None:
+    """What waits for a person, and the number it is about; nothing of what is foreign."""
+    found = (
+        select(WithdrawalHold, Withdrawal.number)
+        .join(Withdrawal, Withdrawal.id == WithdrawalHold.withdrawal_id)
+        .where(WithdrawalHold.id == hold_id, WithdrawalHold.closed_at.is_(None))
+        .where(channels.within_reach(Withdrawal.account_id))
+    )
+    row = db.session.execute(found).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def work(*, owner_id: int | None = None, reason: str = "", limit: int = 200) -> Sequence[Row[*tuple[Any, ...]]]:
+    """What waits for people, the oldest first."""
+    w, hold = Withdrawal, WithdrawalHold
+    found = (
+        select(hold.id, hold.reason, hold.detail, hold.owner_id, hold.owner, hold.opened_at, w.number, w.amount, w.holder,
+               w.card_masked, w.state, w.signed_at, w.account_id, w.maker)
+        .join(w, w.id == hold.withdrawal_id)
+        .where(hold.closed_at.is_(None), channels.within_reach(w.account_id))
+        .order_by(hold.opened_at, hold.id)
+        .limit(limit)
+    )  # fmt: skip
+    if owner_id is not None:
+        found = found.where(hold.owner_id == owner_id)
+    if reason:
+        found = found.where(hold.reason == reason)
+    return db.session.execute(found).all()
+
+
+def work_counts() -> dict[str, int]:
+    """How many of each reason wait."""
+    found = (
+        select(WithdrawalHold.reason, func.count())
+        .join(Withdrawal, Withdrawal.id == WithdrawalHold.withdrawal_id)
+        .where(WithdrawalHold.closed_at.is_(None), channels.within_reach(Withdrawal.account_id))
+        .group_by(WithdrawalHold.reason)
+    )
+    return {str(reason): int(count) for reason, count in db.session.execute(found)}
+
+
+def oldest_work() -> datetime | None:
+    """Since when the longest-waiting of them waits."""
+    found = select(func.min(WithdrawalHold.opened_at)).join(Withdrawal, Withdrawal.id == WithdrawalHold.withdrawal_id)
+    return db.session.scalar(
+        found.where(WithdrawalHold.closed_at.is_(None), channels.within_reach(Withdrawal.account_id))
+    )

@@ -1,0 +1,65 @@
+"""What keeps money from leaving, and how much waits for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, or_, select, type_coerce
+
+from app.channels import queries as channels
+from app.kernel.money import Money
+from app.runtime.db import Key, db, total
+from app.withdrawals.models import LostSend, SendingStop, Withdrawal
+from app.withdrawals.states import State
+
+ALL = "all"
+_ACCOUNT = type_coerce(SendingStop.account_id, Key)
+"""For those that name one."""
+
+
+def stop_of(account_id: int) -> SendingStop | None:
+    """What keeps this account from sending, if anything does."""
+    mine = or_(SendingStop.scope == ALL, SendingStop.account_id == account_id)
+    found = select(SendingStop).where(SendingStop.closed_at.is_(None), mine).order_by(SendingStop.scope != ALL)
+    return db.session.scalars(found.limit(1)).one_or_none()
+
+
+def stops() -> Sequence[SendingStop]:
+    """What stands now: of the house and of the accounts that the person at the screen may see."""
+    mine = or_(SendingStop.account_id.is_(None), channels.within_reach(_ACCOUNT))
+    found = select(SendingStop).where(SendingStop.closed_at.is_(None), mine)
+    return db.session.scalars(found.order_by(SendingStop.id)).all()
+
+
+def past_stops(limit: int = 20) -> Sequence[SendingStop]:
+    """What stood before, the latest first."""
+    mine = or_(SendingStop.account_id.is_(None), channels.within_reach(_ACCOUNT))
+    found = select(SendingStop).where(SendingStop.closed_at.is_not(None), mine)
+    return db.session.scalars(found.order_by(SendingStop.id.desc()).limit(limit)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is approved and has not left yet."""
+
+    count: int
+    amount: Money
+
+
+def waiting_to_leave() -> dict[int, Waiting]:
+    """By account."""
+    found = (
+        select(Withdrawal.account_id, func.count(), total(Withdrawal.amount))
+        .where(Withdrawal.state == State.QUEUED, channels.within_reach(Withdrawal.account_id))
+        .group_by(Withdrawal.account_id)
+    )
+    return {account_id: Waiting(count, amount) for account_id, count, amount in db.session.execute(found)}
+
+
+def lost_sends() -> Sequence[LostSend]:
+    """What the journal knows and the restored database did not, the oldest first."""
+    return db.session.scalars(select(LostSend).order_by(LostSend.sent_at, LostSend.number)).all()
+
+
+def uncleared() -> int:
+    """How many of them the channel has not answered for."""
+    return db.session.scalar(select(func.count()).where(LostSend.cleared_at.is_(None))) or 0

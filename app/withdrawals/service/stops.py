@@ -1,0 +1,67 @@
+"""停发: nothing is sent, of one account or of all, until somebody or something says so. Questions are asked all the same."""
+
+from sqlalchemy import select, update
+
+from app.auth import audit
+from app.auth.identity import Actor
+from app.channels import queries as channels
+from app.kernel import clock
+from app.kernel.errors import Refused
+from app.runtime import jobs, live_events
+from app.runtime.db import changed, db, in_transaction, insert, transaction
+from app.withdrawals import queries
+from app.withdrawals.models import SendingStop, Withdrawal
+from app.withdrawals.service import movement
+from app.withdrawals.states import SUBMIT, State
+
+ALL, PAUSED, RESTORED, BROKEN = queries.ALL, "paused", "restored", "broken"
+
+
+def pause(*, account: str = "", reason: str, actor: Actor) -> None:
+    """Nothing more leaves this account (none named: the house) until `resume`. What has left is followed as ever."""
+    with transaction():
+        scope = channels.account(account).number if account else ALL
+        if not open_stop(scope, PAUSED, detail=reason, by=actor.display_name):
+            raise Refused("已经停发了")
+        audit.record(actor, "sending.stop", scope, why=reason)
+
+
+def resume(*, account: str = "", actor: Actor) -> None:
+    """What waited is sent now."""
+    with transaction():
+        scope = channels.account(account).number if account else ALL
+        if not close_stop(scope, PAUSED, by=actor.display_name):
+            raise Refused("没有由人停发，不需要恢复", advice="由系统停发的，问题解决后自动恢复")
+        audit.record(actor, "sending.resume", scope)
+
+
+def open_stop(scope: str, reason: str, *, detail: str, by: str) -> bool:
+    """Joins the caller's transaction. False: it stood already."""
+    assert in_transaction()
+    row = insert(SendingStop).values(
+        scope=scope,
+        account_id=None if scope == ALL else channels.account(scope).id,
+        reason=reason,
+        detail=detail[:300],
+        opened_by=by[:60],
+        opened_at=clock.now(),
+        closed_by="",
+    )
+    opened = bool(changed(row.on_conflict_do_nothing()))
+    live_events.announce(movement.TOPIC, "")
+    return opened
+
+
+def close_stop(scope: str, reason: str, *, by: str) -> bool:
+    """Joins the caller's transaction; whatever waited is due again. False: there was none."""
+    assert in_transaction()
+    stand = (SendingStop.scope == scope, SendingStop.reason == reason, SendingStop.closed_at.is_(None))
+    if not changed(update(SendingStop).where(*stand).values(closed_at=clock.now(), closed_by=by[:60])):
+        return False
+    waiting = select(Withdrawal.number).where(Withdrawal.state == State.QUEUED)
+    if scope != ALL:
+        waiting = waiting.where(Withdrawal.account_id == channels.account(scope).id)
+    jobs.hasten(SUBMIT, waiting)
+    db.session.flush()
+    live_events.announce(movement.TOPIC, "")
+    return True

@@ -1,0 +1,152 @@
+"""One withdrawal's page: how it stands, what is known, what may be done, and by whom."""
+
+import json
+from collections.abc import Mapping
+
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from wtforms.fields.choices import SelectChoice
+
+from app.auth.identity import Actor, me
+from app.auth.permissions import Permission
+from app.cards import queries as cards
+from app.channels import queries as channels
+from app.runtime.page import page, say
+from app.withdrawals import queries, rules
+from app.withdrawals.forms import OutcomeForm, ReasonForm, RejectForm
+from app.withdrawals.queries import TraceLine, Withdrawal
+from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
+
+
+def show_page(
+    number: str,
+    status: int = 200,
+    *,
+    reject_form: RejectForm | None = None,
+    outcome_form: OutcomeForm | None = None,
+    refuse_form: ReasonForm | None = None,
+    back_form: ReasonForm | None = None,
+    shown: str = "",
+) -> ResponseReturnValue:
+    """`shown`: what stood on the screen of somebody whose approval came too late; what differs is marked."""
+    withdrawal = queries.by_number(number)
+    person, state = me(), State(withdrawal.state)
+    in_review, mine = state == State.REVIEW, withdrawal.maker_id == person.operator_id
+    approvals = queries.approvals(withdrawal.id)
+    approved = any(it.operator_id == person.operator_id for it in approvals)
+    checks = in_review and person.can(Permission.WITHDRAWAL_APPROVE) and not mine
+    trace = queries.trace(withdrawal)
+    holds = queries.holds(withdrawal.id)
+    proposal = queries.proposal(withdrawal.id)
+    facts = _facts(withdrawal)
+    return page(
+        "withdrawals/show.html",
+        status,
+        withdrawal=withdrawal,
+        account=channels.account_by_id(withdrawal.account_id),
+        card=cards.by_id(withdrawal.card_id),
+        trace=trace,
+        names=_names(trace, withdrawal),
+        why=trace[-1].note,
+        holds=[(rules.HOLDS[hold.reason], hold) for hold in holds],
+        next_look=queries.next_look(number),
+        seen=queries.digest(withdrawal),
+        shown=json.dumps(facts, ensure_ascii=False),
+        changes=_changes(shown, facts),
+        reject_form=reject_form or RejectForm(formdata=None),
+        back_form=back_form or ReasonForm(formdata=None),
+        label=UNKNOWN if queries.is_unknown(withdrawal) else LABELS[state],
+        unknown=queries.is_unknown(withdrawal),
+        steps=queries.steps(withdrawal),
+        may_check=checks and not approved,
+        approvals=approvals,
+        approved=approved,
+        oddities=queries.oddities(withdrawal) if checks else [],
+        echoes=queries.echoes(withdrawal) if checks or queries.is_unknown(withdrawal) else [],
+        labels=LABELS,
+        unknown_label=UNKNOWN,
+        may_cancel=mine and _is_unsent(withdrawal) and person.can(Permission.WITHDRAWAL_CANCEL),
+        may_send_back=state == State.QUEUED and _is_unsent(withdrawal) and person.can(Permission.WITHDRAWAL_APPROVE),
+        stop=queries.stop_of(withdrawal.account_id) if state == State.QUEUED else None,
+        stop_words=rules.STOPS,
+        own=in_review and mine,
+        may_ask=state in queries.OUT,
+        moving=state in (State.REVIEW, State.QUEUED, *queries.OUT),
+        **_outcome(withdrawal, person, bool(holds), outcome_form, refuse_form),
+        proposal=proposal,
+        past=[it for it in queries.outcomes(withdrawal.id) if it.state != "proposed"],
+        evidence=queries.evidence(withdrawal),
+        outcome_words=rules.OUTCOMES,
+        replaced_by=queries.replacement(number),
+        may_replace=_may_replace(withdrawal, person, bool(holds)),
+    )
+
+
+def _is_unsent(withdrawal: Withdrawal) -> bool:
+    return withdrawal.state in (State.REVIEW, State.QUEUED) and not withdrawal.attempts
+
+
+def _may_replace(withdrawal: Withdrawal, person: Actor, waits: bool) -> bool:
+    replaceable = withdrawal.state in rules.REPLACEABLE and not waits and not queries.replacement(withdrawal.number)
+    return replaceable and person.can(Permission.WITHDRAWAL_CREATE)
+
+
+def _outcome(
+    withdrawal: Withdrawal, person: Actor, waits: bool, form: OutcomeForm | None, refuse: ReasonForm | None
+) -> dict[str, object]:
+    possible = rules.possible(State(withdrawal.state), waits=waits)
+    form = form or OutcomeForm(formdata=None)
+    form.outcome.choices = [SelectChoice(it.value, say(rules.OUTCOMES[it])) for it in possible]
+    asked = waits or queries.is_unknown(withdrawal) or bool(form.errors) or bool(form.form_errors)
+    return {
+        "outcome_form": form,
+        "refuse_form": refuse or ReasonForm(formdata=None),
+        "may_propose": bool(possible) and asked and person.can(Permission.WITHDRAWAL_DECLARE),
+        "may_declare": person.can(Permission.WITHDRAWAL_DECLARE),
+        "me_id": person.operator_id,
+    }
+
+
+def _facts(withdrawal: Withdrawal) -> dict[str, str]:
+    """What an approval is about, as the page shows it."""
+    return {
+        "amount": str(withdrawal.amount),
+        "fee": str(withdrawal.fee),
+        "holder": withdrawal.holder,
+        "card": withdrawal.card_masked,
+        "bank": withdrawal.bank,
+        "memo": withdrawal.memo,
+    }
+
+
+def _changes(shown: str, facts: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(what, before, now) of everything that is not what stood on the screen."""
+    try:
+        before = json.loads(shown) if shown else {}
+    except ValueError:
+        return []
+    if not isinstance(before, dict) or not before:
+        return []
+    titles = {
+        "amount": _("金额"),
+        "fee": _("手续费"),
+        "holder": _("开户人"),
+        "card": _("卡号"),
+        "bank": _("开户行"),
+        "memo": _("备注"),
+    }
+    return [(titles[name], str(before.get(name, "")), now) for name, now in facts.items() if before.get(name) != now]
+
+
+def _names(trace: list[TraceLine], withdrawal: Withdrawal) -> dict[str, str]:
+    """Who the trace speaks of, as people say it: names instead of usernames, words for the parts of the machine."""
+    verbs = {"create": withdrawal.maker, "cancel": withdrawal.maker}
+    verbs |= {"approve": withdrawal.checker, "reject": withdrawal.checker}
+    by_title = {str(VERBS[verb]): name for verb, name in verbs.items() if name}
+    return {line.who: by_title[line.title] for line in trace if line.title in by_title} | {
+        "worker": _("系统"),
+        "submit": _("渠道答复"),
+        "query": _("系统查询"),
+        "callback": _("渠道回调"),
+        "rule": _("系统核对"),
+    }

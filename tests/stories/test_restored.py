@@ -1,0 +1,179 @@
+"""Yesterday's backup is put back (I-14): what was sent after it is entered and asked about before anything is sent."""
+
+import json
+import shutil
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.config import Config
+from app.kernel import clock
+from app.ledger import queries as ledger
+from app.runtime import journal
+from app.runtime.db import db
+from app.withdrawals import queries, service
+from tests.world import World
+
+ONE_ENGINE = True  # a backup is a file here; what the room does with the journal is the same on both
+AT = datetime(2026, 11, 21, 4, tzinfo=UTC)
+
+
+def back_up(config: Config, to: Path) -> None:
+    """As SQLite says it is done while people work."""
+    source, copy = sqlite3.connect(config.data_dir / "paydesk.db"), sqlite3.connect(to)
+    with source, copy:
+        source.backup(copy)
+    source.close()
+    copy.close()
+
+
+def restore(config: Config, backup: Path) -> None:
+    db.session.remove()
+    db.engine.dispose()
+    for name in ("paydesk.db-wal", "paydesk.db-shm"):
+        (config.data_dir / name).unlink(missing_ok=True)
+    shutil.copy(backup, config.data_dir / "paydesk.db")
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    return tmp_path / "yesterday.db"
+
+
+def test_nothing_is_paid_twice_after_a_restore(world: World, config: Config, backup: Path) -> None:
+    account = world.account()
+    card = world.card(account)
+    service.stops.pause(account=account, reason="备份前先停发", actor=world.checker)
+    waits, queued = (world.withdrawal(amount, account=account, card=card) for amount in ("10.00", "20.00"))
+    world.approve(queued)
+    back_up(config, backup)
+    service.stops.resume(account=account, actor=world.checker)
+    world.approve(waits)
+    new_card = world.card(account, "6228480402564890018")
+    made_later = world.withdrawal("30.00", account=account, card=new_card)
+    pending = world.withdrawal("10.17", account=account, card=card)
+    world.approve(made_later)
+    world.approve(pending)
+    for number in (waits, queued, made_later):
+        world.until_state(number, "paid")
+    world.until_state(pending, "pending")
+    before = world.paid_by_sandbox(account)["submits"]
+
+    restore(config, backup)
+    assert queries.find(made_later) is None and world.state(queued) == "queued", "so it is in the backup"
+    assert service.restoring.look() == 4
+    service.stops.resume(account=account, actor=world.checker)
+    fresh = world.withdrawal("40.00", account=account, card=card)
+    world.approve(fresh)
+    world.until(lambda: queries.uncleared() == 0, hurry_s=5)
+    for number in (waits, queued, made_later):
+        assert world.until_state(number, "paid", hurry_s=5) == "paid"
+    assert world.until_state(fresh, "paid", hurry_s=5) == "paid", "and then sending goes on"
+    assert world.paid_by_sandbox(account)["submits"] == before + 1
+    assert [it.reason for it in queries.holds(queries.by_number(made_later).id)] == ["lost"]
+    assert queries.stops() == []
+    service.restoring.look()
+    assert queries.uncleared() == 0
+    world.all_is_well()
+
+
+def test_nothing_leaves_until_the_channel_has_answered_for_all_of_it(
+    world: World, config: Config, backup: Path
+) -> None:
+    account = world.account()
+    number, fresh = world.withdrawal("10.00", account=account), world.withdrawal("20.00", account=account)
+    back_up(config, backup)
+    world.approve(number)
+    world.until_state(number, "paid")
+    restore(config, backup)
+    manner, _merchant = world.terms[account]
+    world.third.post(f"/control/channels/{manner}/unavailable")
+    try:
+        service.restoring.look()
+        world.approve(fresh)
+        world.until(lambda: world.state(number) in ("sending", "pending"), hurry_s=5)
+        world.until(lambda: len(queries.events(queries.by_number(number).id)) >= 2, hurry_s=5)
+        assert world.state(fresh) == "queued" and queries.uncleared() == 1
+    finally:
+        world.third.post(f"/control/channels/{manner}/open")
+    assert world.until_state(fresh, "paid", hurry_s=10) == "paid"
+    assert world.state(number) == "paid"
+    world.all_is_well()
+
+
+def test_a_journal_that_agrees_stops_nothing(world: World) -> None:
+    for amount in ("10.00", "10.05"):
+        number = world.withdrawal(amount)
+        world.approve(number)
+        world.until_state(number, "paid", hurry_s=5)
+    assert service.restoring.look() == 0 and queries.stops() == []
+
+
+def test_a_broken_book_stops_sending_until_it_is_mended(world: World) -> None:
+    number = world.withdrawal("10.00")
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(
+            "UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE code = 'available'"
+        )
+    db.session.rollback()
+    assert ledger.problems()
+    service.guard.at_start()
+    world.approve(number)
+    world.until(lambda: True)
+    assert world.state(number) == "queued"
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(
+            "UPDATE ledger_account SET balance_minor = balance_minor - 1 WHERE code = 'available'"
+        )
+    db.session.rollback()
+    service.guard.at_start()
+    assert world.until_state(number, "paid", hurry_s=0) == "paid"
+
+
+def test_what_cannot_be_written_down_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = world.withdrawal("10.00")
+    account = next(iter(world.terms))
+
+    def full(_line: journal.Line) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "append", full)
+        world.approve(number)
+        world.until(lambda: len(queries.events(queries.by_number(number).id)) >= 4)
+        assert world.state(number) == "queued" and world.paid_by_sandbox(account)["submits"] == 0
+    assert world.until_state(number, "paid", hurry_s=5) == "paid"
+    world.all_is_well()
+
+
+# The journal itself
+
+
+def line(number: str, attempt: int = 1) -> journal.Line:
+    return journal.Line(number=number, account="C1", attempt=attempt, at=AT.isoformat(), sealed="k1:00")
+
+
+def test_lines_come_back_the_newest_first_over_days_and_blocks(app: Flask, config: Config) -> None:
+    numbers = [f"W{place:06}" for place in range(3000)]
+    for place, number in enumerate(numbers):
+        with clock.replaced(lambda place=place: AT + timedelta(minutes=place)):  # type: ignore[misc]
+            journal.append(line(number))
+    assert len(list(config.journal_folder.glob("*.jsonl"))) == 3
+    assert [it.number for it in journal.backwards()] == numbers[::-1]
+    with clock.replaced(lambda: AT + timedelta(days=journal.KEEP_DAYS + 1)):
+        journal.forget_old()
+    assert next(journal.backwards()).number == numbers[-1] and len(list(journal.backwards())) < 3000
+
+
+@pytest.mark.parametrize("torn", range(0, 60, 7))
+def test_half_a_line_loses_only_itself(app: Flask, config: Config, torn: int) -> None:
+    journal.append(line("W1"))
+    (path,) = config.journal_folder.glob("*.jsonl")
+    whole = json.dumps({"number": "W2", "account": "C1", "attempt": 1, "at": AT.isoformat(), "sealed": "k1:00"})
+    with path.open("a") as file:
+        file.write("\n" + whole[:torn])
+    journal.append(line("W3"))
+    assert [it.number for it in journal.backwards()] == ["W3", "W1"]

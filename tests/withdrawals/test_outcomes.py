@@ -1,0 +1,279 @@
+"""Manual outcomes: two people, evidence, proof of non-payment, a new number for what is certain never to be paid (I-1, I-6)."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from app.auth.identity import Actor
+from app.auth.permissions import Role
+from app.channels.contract import Observation, Seen
+from app.kernel.errors import NotThere, Refused
+from app.kernel.money import Money
+from app.ledger import queries as ledger
+from app.withdrawals import queries, rules, service
+from app.withdrawals.rules import Outcome, Traces
+from app.withdrawals.states import State
+from tests.world import World
+
+PDF = b"%PDF-1.7 a bank's own slip"
+PNG = b"\x89PNG\r\n\x1a\n and so on"
+NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
+
+
+def traces(**known: object) -> Traces:
+    told: dict[str, object] = {
+        "sent_at": NOW - timedelta(hours=1),
+        "window_s": 900,
+        "not_found": 2,
+        "first_not_found_at": NOW - timedelta(minutes=10),
+        "signed_at": None,
+        "now": NOW,
+    }
+    return Traces(**(told | known))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("known", "missing"),
+    [
+        ({}, []),
+        ({"sent_at": NOW - timedelta(seconds=900 + 89)}, [0]),
+        ({"signed_at": NOW - timedelta(minutes=5)}, [1]),
+        ({"not_found": 1}, [3]),
+        ({"not_found": 0, "first_not_found_at": None}, [2, 3]),
+        ({"first_not_found_at": NOW - timedelta(seconds=59)}, [3]),
+    ],
+)
+def test_non_payment_is_proved_only_by_all_of_it(known: dict[str, object], missing: list[int]) -> None:
+    evidence = rules.proof_of_non_payment(traces(**known))
+    assert [place for place, item in enumerate(evidence) if not item.there] == missing
+    assert rules.is_proved(evidence) is (missing == [])
+
+
+def test_a_signed_word_before_the_first_not_found_is_outdone_by_two_of_them() -> None:
+    assert rules.is_proved(rules.proof_of_non_payment(traces(signed_at=NOW - timedelta(minutes=11))))
+
+
+@pytest.mark.parametrize(
+    ("state", "waits", "outcomes"),
+    [
+        ("review", False, []),
+        ("queued", True, ["as_is"]),
+        ("sending", False, ["paid", "failed"]),
+        ("pending", True, ["paid", "failed", "as_is"]),
+        ("paid", False, ["returned"]),
+        ("failed", True, ["paid", "as_is"]),
+        ("returned", False, []),
+    ],
+)
+def test_what_may_be_said_of_each_state(state: str, waits: bool, outcomes: list[str]) -> None:
+    assert rules.possible(State(state), waits=waits) == [Outcome(it) for it in outcomes]
+
+
+@pytest.mark.parametrize("content", [b"", b"MZ\x90 an executable", b"<html>", b"%PDF-" + bytes(5 * 1024 * 1024)])
+def test_evidence_is_a_picture_or_a_pdf(content: bytes) -> None:
+    with pytest.raises(Refused):
+        rules.file_type(content)
+
+
+def out(world: World, amount: str = "10.17") -> str:
+    """One that left and stays pending for long."""
+    number = world.withdrawal(amount)
+    world.approve(number)
+    world.until_state(number, "pending")
+    return number
+
+
+def propose(number: str, outcome: str, *, actor: Actor, content: bytes = PDF) -> int:
+    return service.outcomes.propose(
+        number, outcome=outcome, reason="渠道后台核对", file_name="slip.pdf", content=content, actor=actor
+    )
+
+
+@pytest.fixture
+def second(world: World) -> Actor:
+    return world.person("second", Role.FINANCE)
+
+
+def test_two_people_say_that_it_was_paid(world: World, second: Actor) -> None:
+    number = out(world)
+    account = next(iter(world.terms))
+    proposal = propose(number, "paid", actor=world.checker)
+    assert world.state(number) == "pending"
+    with pytest.raises(Refused, match="另一人"):
+        service.outcomes.confirm(number, proposal, actor=world.checker)
+    service.outcomes.confirm(number, proposal, actor=second)
+    assert world.state(number) == "paid"
+    assert ledger.balances_of([account])[account].in_flight == Money(0)
+    withdrawal = queries.by_number(number)
+    assert [event.verb for event in queries.events(withdrawal.id)][-2:] == ["propose", "declare_paid"]
+    (told,) = queries.outcomes(withdrawal.id)
+    assert (told.state, told.proposer, told.decider) == ("confirmed", "checker", "second")
+    assert queries.against_ledger() == [] and queries.problems() == []
+
+
+def test_its_maker_does_not_confirm(world: World, second: Actor) -> None:
+    number = out(world)
+    proposal = propose(number, "paid", actor=second)
+    with pytest.raises(Refused, match="自己创建"):
+        service.outcomes.confirm(number, proposal, actor=world.maker)
+
+
+def test_a_proposal_is_about_what_was_known(world: World, second: Actor) -> None:
+    """Between proposing and confirming the channel speaks: whoever confirms would confirm something else."""
+    number = out(world)
+    proposal = propose(number, "paid", actor=world.checker)
+    service.observe(number, Observation(seen=Seen.PAID, signed=True, amount=Money.parse("10.17")), source="query")
+    with pytest.raises(Refused, match="新的情况"):
+        service.outcomes.confirm(number, proposal, actor=second)
+    service.outcomes.refuse(number, proposal, reason="渠道已确认", actor=world.checker)
+    assert world.state(number) == "paid" and queries.proposal(queries.by_number(number).id) is None
+
+
+def test_nobody_says_not_paid_while_it_may_still_arrive(world: World) -> None:
+    number = out(world)
+    with pytest.raises(Refused, match="还可能送达"):
+        propose(number, "failed", actor=world.checker)
+
+
+def test_evidence_is_needed_and_comes_back_as_it_was(world: World, second: Actor) -> None:
+    number = out(world)
+    with pytest.raises(Refused, match="证据"):
+        propose(number, "paid", actor=world.checker, content=b"")
+    proposal = propose(number, "paid", actor=world.checker, content=PNG)
+    found, content = service.outcomes.evidence_file(number, proposal, actor=second)
+    assert content == PNG and found.file_type == "image/png" and found.body != PNG
+    with pytest.raises(Refused, match="已有一项"):
+        propose(number, "paid", actor=second)
+    with pytest.raises(NotThere):
+        service.outcomes.evidence_file(number, proposal + 1, actor=second)
+
+
+def test_who_is_not_convinced_leaves_it_as_it_was(world: World, second: Actor) -> None:
+    number = out(world)
+    proposal = propose(number, "paid", actor=world.checker)
+    service.outcomes.refuse(number, proposal, reason="截图看不清", actor=second)
+    assert world.state(number) == "pending"
+    assert queries.outcomes(queries.by_number(number).id)[0].state == "refused"
+    assert propose(number, "paid", actor=second) != proposal
+
+
+def failed(world: World) -> str:
+    number = world.withdrawal("10.02")
+    world.approve(number)
+    world.until_state(number, "failed")
+    return number
+
+
+def test_failed_then_paid_waits_for_two_people_and_costs_once(world: World, second: Actor) -> None:
+    number = world.withdrawal("10.19")
+    account = next(iter(world.terms))
+    world.approve(number)
+    world.until_state(number, "failed")
+    before = ledger.balances_of([account])[account].available
+    world.until(lambda: queries.holds(queries.by_number(number).id), hurry_s=5)
+    assert world.state(number) == "failed", "nothing flips silently"
+    service.outcomes.confirm(number, propose(number, "paid", actor=world.checker), actor=second)
+    assert world.state(number) == "paid"
+    assert before - ledger.balances_of([account])[account].available == Money.parse("12.19")
+    assert not queries.is_waiting(queries.by_number(number).id)
+    world.all_is_well()
+
+
+def test_paid_late_may_come_back(world: World, second: Actor) -> None:
+    number = failed(world)
+    service.observe(number, Observation(seen=Seen.PAID, signed=True, amount=Money.parse("10.02")), source="callback")
+    service.outcomes.confirm(number, propose(number, "paid", actor=world.checker), actor=second)
+    service.outcomes.confirm(number, propose(number, "returned", actor=world.checker), actor=second)
+    assert world.state(number) == "returned"
+    assert queries.against_ledger() == [] and queries.problems() == [] and ledger.problems() == []
+
+
+def test_a_contradiction_may_be_nothing(world: World, second: Actor) -> None:
+    number = failed(world)
+    service.observe(number, Observation(seen=Seen.PAID, signed=True, amount=Money.parse("10.02")), source="callback")
+    service.outcomes.confirm(number, propose(number, "as_is", actor=second, content=b""), actor=world.checker)
+    assert world.state(number) == "failed" and not queries.is_waiting(queries.by_number(number).id)
+
+
+def again(world: World, old: str, amount: str = "10.02") -> str:
+    account = next(iter(world.terms))
+    return service.create(
+        account=account,
+        card=world.card(account),
+        amount=Money.parse(amount),
+        memo="",
+        fence=world.claimed(account),
+        form_key=str(uuid4()),
+        replaces=old,
+        actor=world.maker,
+    )
+
+
+def test_a_new_number_only_for_what_is_certain_never_to_be_paid(world: World) -> None:
+    number = out(world)
+    with pytest.raises(Refused, match="还没有被证明未付"):
+        again(world, number, "10.17")
+    old = failed(world)
+    with pytest.raises(Refused, match="同样的金额"):
+        again(world, old, "10.03")
+    new = again(world, old)
+    assert queries.by_number(new).replaces == old and queries.replacement(old) == new
+    assert queries.events(queries.by_number(old).id)[-1].why == new
+    with pytest.raises(Refused, match=new):
+        again(world, old)
+
+
+def test_what_contradicts_itself_is_not_replaced(world: World) -> None:
+    old = failed(world)
+    service.observe(old, Observation(seen=Seen.PAID, signed=True, amount=Money.parse("10.02")), source="callback")
+    with pytest.raises(Refused, match="人工待办"):
+        again(world, old)
+
+
+def test_a_return_waits_for_somebody_who_has_seen_it(world: World) -> None:
+    number = world.withdrawal("10.16")
+    world.approve(number)
+    world.until_state(number, "returned", hurry_s=5)
+    (hold,) = queries.holds(queries.by_number(number).id)
+    assert hold.reason == "returned"
+    service.work.take(hold.id, actor=world.maker)
+    service.work.resolve(hold.id, reason="已联系收款人", actor=world.maker)
+    assert queries.holds(queries.by_number(number).id) == []
+
+
+def test_work_about_money_is_not_closed_with_a_word(world: World) -> None:
+    number = failed(world)
+    service.observe(number, Observation(seen=Seen.PAID, signed=True, amount=Money.parse("10.02")), source="callback")
+    (hold,) = queries.holds(queries.by_number(number).id)
+    with pytest.raises(Refused, match="两个人"):
+        service.work.resolve(hold.id, reason="没事", actor=world.checker)
+
+
+def test_what_has_no_outcome_for_an_hour_is_put_before_people_and_leaves_them_by_itself(world: World) -> None:
+    number = out(world)
+    world.ahead += timedelta(minutes=61)
+    world.until(lambda: [it.reason for it in queries.holds(queries.by_number(number).id)] == ["aged"], hurry_s=60)
+    assert world.state(number) == "pending"
+    service.observe(number, Observation(seen=Seen.PAID, signed=True, amount=Money.parse("10.17")), source="query")
+    assert queries.holds(queries.by_number(number).id) == []
+
+
+def test_a_bank_that_sends_it_back_days_later_is_heard(world: World) -> None:
+    """No callback comes: the console asks again after an hour, a day and three days (退票 by query)."""
+    number = world.withdrawal("10.13")
+    manner, merchant = world.terms[next(iter(world.terms))]
+    world.approve(number)
+    world.until_state(number, "paid", hurry_s=5)
+    world.door.shutdown()
+    (payout,) = world.third.get("/control/payouts", manner=manner, merchant=merchant)["payouts"]
+    world.third.post(f"/control/payouts/{payout['id']}/return")
+    assert world.until_state(number, "returned", hurry_s=600) == "returned"
+
+
+def test_the_watch_for_returns_ends(world: World) -> None:
+    number = world.withdrawal("100.00")
+    world.approve(number)
+    world.until_state(number, "paid")
+    world.until(lambda: queries.by_number(number).watched == 3, hurry_s=3600)
+    assert queries.next_look(number) is None
