@@ -30,6 +30,7 @@ class Permission(StrEnum):
     WITHDRAWAL_CREATE = "withdrawal:create"
     WITHDRAWAL_APPROVE = "withdrawal:approve"
     WITHDRAWAL_CANCEL = "withdrawal:cancel"
+    WITHDRAWAL_RULES = "withdrawal:rules"
     LEDGER_READ = "ledger:read"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
@@ -64,9 +65,13 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     # What a new house begins with; from then on the database knows (a migration writes it there).
     Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ}),
     Role.SUPERVISOR: frozenset(
-        _WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
+        _WORKS
+        | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
+        | {_P.WITHDRAWAL_RULES}
     ),
-    Role.FINANCE: frozenset(_LOOKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CHANNEL_REFRESH}),
+    Role.FINANCE: frozenset(
+        _LOOKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CHANNEL_REFRESH} | {_P.WITHDRAWAL_RULES}
+    ),
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
     Role.ADMINISTRATOR: frozenset(
         {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ}
@@ -78,6 +83,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 MONEY = frozenset(
     {_P.CLAIM_TAKE, _P.CLAIM_FORCE_RELEASE, _P.CARD_BIND, _P.CARD_REVEAL, _P.CARD_UNBIND, _P.CARD_TEMPLATE}
     | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_CANCEL}
+    | {_P.WITHDRAWAL_RULES}
 )
 PEOPLE = frozenset({_P.OPERATOR_EDIT, _P.ROLE_EDIT})
 """Nobody has both: who decides who may do what does not move money."""
@@ -103,6 +109,7 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.WITHDRAWAL_CREATE: gettext_noop("创建提现"),
         _P.WITHDRAWAL_CANCEL: gettext_noop("撤销自己的提现"),
         _P.WITHDRAWAL_APPROVE: gettext_noop("审批他人的提现"),
+        _P.WITHDRAWAL_RULES: gettext_noop("改提现规则与名单"),
     },
     gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
     gettext_noop("人员与系统"): {

@@ -1,8 +1,11 @@
 """Reading withdrawals. Nothing here writes."""
 
 from app.withdrawals.queries.checks import against_ledger, problems
+from app.withdrawals.queries.limits import counter_problems
 from app.withdrawals.queries.listing import FILTERS, counts, exact, page, problem_filter, totals
 from app.withdrawals.queries.money import Unknown, in_transit, unknown, unknown_by_account, waiting_for_review
+from app.withdrawals.queries.payees import entries as payee_entries
+from app.withdrawals.queries.payees import entry, held_entry, standing_entry
 from app.withdrawals.queries.rows import (
     OUT,
     by_form_key,
@@ -18,7 +21,15 @@ from app.withdrawals.queries.rows import (
     of_card,
     steps,
 )
+from app.withdrawals.queries.rulebook import checkers
+from app.withdrawals.queries.rulebook import draft as rulebook_draft
+from app.withdrawals.queries.rulebook import held_draft as held_rulebook_draft
+from app.withdrawals.queries.rulebook import in_force as rulebook_in_force
+from app.withdrawals.queries.rulebook import require_draft as require_rulebook_draft
+from app.withdrawals.queries.rulebook import version as rulebook_version
+from app.withdrawals.queries.rulebook import versions as rulebook_versions
 from app.withdrawals.queries.trace import TraceLine, trace
+from app.withdrawals.queries.trial import tried
 from app.withdrawals.tallies import Totals
 
 __all__ = [
@@ -30,12 +41,17 @@ __all__ = [
     "against_ledger",
     "by_form_key",
     "by_number",
+    "checkers",
+    "counter_problems",
     "counts",
     "digest",
+    "entry",
     "events",
     "exact",
     "find",
     "held",
+    "held_entry",
+    "held_rulebook_draft",
     "holds",
     "in_transit",
     "is_unknown",
@@ -43,11 +59,19 @@ __all__ = [
     "numbers_of",
     "of_card",
     "page",
+    "payee_entries",
     "problem_filter",
     "problems",
+    "require_rulebook_draft",
+    "rulebook_draft",
+    "rulebook_in_force",
+    "rulebook_version",
+    "rulebook_versions",
+    "standing_entry",
     "steps",
     "totals",
     "trace",
+    "tried",
     "unknown",
     "unknown_by_account",
     "waiting_for_review",

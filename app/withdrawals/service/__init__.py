@@ -1,5 +1,7 @@
 """Everything that can be done to a withdrawal. Each command is one transaction; the call to the channel is in none."""
 
+from app.withdrawals.service import payee_lists, rulebook
+from app.withdrawals.service.admission import preview
 from app.withdrawals.service.deciding import approve, reject
 from app.withdrawals.service.driving import ask, ask_now, observe, read_callback, submit
 from app.withdrawals.service.making import cancel, create
@@ -16,7 +18,10 @@ __all__ = [
     "create",
     "observe",
     "payee_forgotten",
+    "payee_lists",
+    "preview",
     "read_callback",
     "reject",
+    "rulebook",
     "submit",
 ]

@@ -95,6 +95,7 @@ def check(status: int = 200) -> ResponseReturnValue:
         channel_rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
         rules.require_amount(form.amount.data, limit=account.single_limit)
         rules.require_clean_memo(form.memo.data or "")
+        service.preview(account, card, amount=form.amount.data)
     except Refused as problem:
         return _form(form, account.number, status=409, refused=problem)
     fee = channel_rules.fee(form.amount.data, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)
