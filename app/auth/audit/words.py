@@ -173,7 +173,6 @@ FIELDS = {
     "hash": gettext_noop("校验值"),
     "holder": gettext_noop("领取人"),
     "icon": gettext_noop("图标"),
-    "kind": gettext_noop("名单"),
     "left_out": gettext_noop("没有提交的行数"),
     "like": gettext_noop("照抄自"),
     "menu": gettext_noop("菜单"),
@@ -228,6 +227,11 @@ _WHICH = {
     "activation_link": {"administrator": gettext_noop("首个管理员")},
     "cache": {"all": gettext_noop("全部缓存")},
     "menu": {"menu": gettext_noop("整个菜单")},
+    "payee": {
+        "black": gettext_noop("黑名单"),
+        "white": gettext_noop("白名单"),
+        "source": gettext_noop("来源卡"),
+    },
 }
 
 

@@ -5,7 +5,8 @@ from app.withdrawals.queries.limits import counter_problems
 from app.withdrawals.queries.listing import FILTERS, counts, exact, page, problem_filter, totals
 from app.withdrawals.queries.money import Unknown, in_transit, unknown, unknown_by_account, waiting_for_review
 from app.withdrawals.queries.payees import entries as payee_entries
-from app.withdrawals.queries.payees import entry, held_entry, standing_entry
+from app.withdrawals.queries.payees import entry as payee_entry
+from app.withdrawals.queries.payees import held_entry, standing_entry
 from app.withdrawals.queries.rows import (
     OUT,
     by_form_key,
@@ -45,7 +46,6 @@ __all__ = [
     "counter_problems",
     "counts",
     "digest",
-    "entry",
     "events",
     "exact",
     "find",
@@ -60,6 +60,7 @@ __all__ = [
     "of_card",
     "page",
     "payee_entries",
+    "payee_entry",
     "problem_filter",
     "problems",
     "require_rulebook_draft",

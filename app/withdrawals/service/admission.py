@@ -87,9 +87,9 @@ def _take(scope: Scope, key: str, day: date, amount: Money, limit: rules.Limit) 
     c = WithdrawalCounter
     mine = update(c).where(c.scope == scope, c.key == key, c.day == day)
     if limit.amount is not None:
-        mine = mine.where(c.amount + amount <= limit.amount)
+        mine = mine.where(c.amount <= limit.amount - amount)
     if limit.count is not None:
-        mine = mine.where(c.count + 1 <= limit.count)
+        mine = mine.where(c.count < limit.count)
     more = {c.amount: c.amount + amount, c.count: c.count + 1}
     hit = changed(mine.values(more).execution_options(synchronize_session=False))
     assert hit, f"the rules allowed what the counter of the {scope} does not"

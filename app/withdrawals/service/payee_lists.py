@@ -45,10 +45,11 @@ def enlist(
         audit.record(actor, "payee.list", kind, after=after, why=reason)
 
 
-def unlist(entry_id: int, *, reason: str, actor: Actor) -> None:
-    """It counts no more from now on; that it did, and why, stays."""
+def unlist(entry_id: int, *, reason: str, actor: Actor) -> PayeeList:
+    """It counts no more from now on; that it did, and why, stays. Returns the list it stood on."""
     with transaction():
         found = queries.held_entry(entry_id)
         found.removed_by, found.removed_at, found.removed_why = actor.display_name, clock.now(), reason
         before = {"card": found.card_masked} if found.card_masked else {"name": found.name}
         audit.record(actor, "payee.unlist", found.kind, before=before, why=reason)
+        return PayeeList(found.kind)
