@@ -390,7 +390,7 @@ def test_who_sees_some_channels_reads_the_rules_and_neither_lists_nor_trials(app
     page = there.get(BASE + "/")
     assert page.status_code == 200 and "/lists/" not in page.text and "/draft" not in page.text
     for path in ("/draft", "/draft/edit", "/lists/black"):
-        assert there.get(BASE + path).status_code == 403
+        assert there.get(BASE + path).status_code == 409
 
 
 def test_the_check_page_refuses_before_anything_is_made(app: Flask, world: World) -> None:

@@ -15,7 +15,7 @@ from wtforms import (
     StringField,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, Optional, Regexp
+from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
 
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
@@ -42,7 +42,7 @@ class HourField(StringField):  # type: ignore[misc]
         if found:
             self.data = int(found[1]) * 60 + int(found[2])
         elif self.typed:
-            raise ValueError(_("请写成 09:30 这样的时间"))
+            raise ValidationError(_("请写成 09:30 这样的时间"))
 
     def _value(self) -> str:
         typed: str = getattr(self, "typed", "")
@@ -170,7 +170,7 @@ class EntryForm(StrictForm):
     def validate_card(self, field: Any) -> None:
         text = (field.data or "").strip()
         if bool(text) == bool(self.named):
-            raise ValueError(_("请填写卡号或姓名，只填一项") if self.name else _("请填写卡号"))
+            raise ValidationError(_("请填写卡号或姓名，只填一项") if self.name else _("请填写卡号"))
         if text:
             self.parsed = self._read(BankCard.parse_corporate if self.corporate.data else BankCard.parse, text)
 
@@ -183,7 +183,7 @@ class EntryForm(StrictForm):
         try:
             return parse(text)
         except Malformed as problem:
-            raise ValueError(say(problem.text)) from None
+            raise ValidationError(say(problem.text)) from None
 
 
 def entry_form(kind: PayeeList, *, blank: bool = False) -> EntryForm:

@@ -47,7 +47,7 @@ def entries(kind: PayeeList, asked: Mapping[str, str]) -> Listing:
     if text := asked.get("q", "").replace("\0", "").strip():
         statement = statement.where(_named(text))
     if asked.get("sealed_card"):
-        statement = statement.where(e.card_index == asked["sealed_card"].replace("\0", ""))
+        statement = statement.where(e.card_index == asked["sealed_card"].replace("\0", "?"))
     kept = {name: asked[name] for name in FILTERS if asked.get(name)}
     return listing(statement, key=e.id.expression, asked=asked, kept=kept)
 

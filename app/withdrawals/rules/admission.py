@@ -9,7 +9,7 @@ from app.kernel import clock
 from app.kernel.bins import LENDS
 from app.kernel.errors import Text, gettext_noop
 from app.kernel.money import ZERO, Money
-from app.withdrawals.rules.rulebook import WEEKDAYS, Outside, Rulebook, Scope, hour
+from app.withdrawals.rules.rulebook import WEEKDAYS, Limit, Outside, Rulebook, Scope, hour
 
 
 class Rule(StrEnum):
@@ -92,9 +92,17 @@ class Refusal:
     advice: Text
 
 
+Check = Callable[[Rulebook, Facts], bool]
+
+
+def checks(book: Rulebook) -> list[tuple[Rule, Check]]:
+    """The rules that this book has at all, each with how it is seen to be broken: the gravest first."""
+    return [(rule, is_broken) for rule, (has, is_broken) in _RULES.items() if has(book)]
+
+
 def broken(book: Rulebook, facts: Facts) -> list[Rule]:
     """Every rule that stands against it."""
-    return [rule for rule, is_broken in _BROKEN.items() if is_broken(book, facts)]
+    return [rule for rule, is_broken in checks(book) if is_broken(book, facts)]
 
 
 def refusals(book: Rulebook, facts: Facts) -> list[Refusal]:
@@ -110,7 +118,7 @@ def _is_credit(book: Rulebook, facts: Facts) -> bool:
     """First digits tell it, from lists that are years old: a person who vouches for the card knows better. And money
     that came from a credit card may go back to it."""
     goes_back = facts.account in book.card_funded and facts.standing.source
-    return book.credit_refused and facts.card_kind in LENDS and not facts.standing.vouched and not goes_back
+    return facts.card_kind in LENDS and not facts.standing.vouched and not goes_back
 
 
 def _is_no_source(book: Rulebook, facts: Facts) -> bool:
@@ -126,32 +134,32 @@ def _is_too_much(book: Rulebook, facts: Facts) -> bool:
 
 
 def _is_closed(book: Rulebook, facts: Facts) -> bool:
-    return book.outside is Outside.REFUSE and not book.is_open(facts.at)
+    return not book.is_open(facts.at)
 
 
 def _is_duplicate(book: Rulebook, facts: Facts) -> bool:
     return facts.twin is not None and facts.at - facts.twin.made_at < timedelta(minutes=book.duplicate_minutes)
 
 
-def _passes(scope: Scope) -> Callable[[Rulebook, Facts], bool]:
+def _passes(limit_of: Callable[[Rulebook], Limit], scope: Scope) -> tuple[Callable[[Rulebook], bool], Check]:
     def passes(book: Rulebook, facts: Facts) -> bool:
         used = facts.used.get(scope, NOTHING)
-        return not book.day_limit(scope).allows(used.amount + facts.amount, used.count + 1)
+        return not limit_of(book).allows(used.amount + facts.amount, used.count + 1)
 
-    return passes
+    return lambda book: limit_of(book) != Limit(), passes
 
 
-_BROKEN: dict[Rule, Callable[[Rulebook, Facts], bool]] = {
-    Rule.BLACK: _is_black,
-    Rule.CREDIT: _is_credit,
-    Rule.SOURCE: _is_no_source,
-    Rule.WHITE: _is_not_white,
-    Rule.ORDER: _is_too_much,
-    Rule.HOURS: _is_closed,
-    Rule.DUPLICATE: _is_duplicate,
-    Rule.ACCOUNT_DAY: _passes(Scope.ACCOUNT),
-    Rule.CARD_DAY: _passes(Scope.CARD),
-    Rule.HOUSE_DAY: _passes(Scope.HOUSE),
+_RULES: dict[Rule, tuple[Callable[[Rulebook], bool], Check]] = {
+    Rule.BLACK: (lambda _book: True, _is_black),
+    Rule.CREDIT: (lambda book: book.credit_refused, _is_credit),
+    Rule.SOURCE: (lambda book: bool(book.card_funded), _is_no_source),
+    Rule.WHITE: (lambda book: book.white_from is not None, _is_not_white),
+    Rule.ORDER: (lambda book: book.order_most is not None, _is_too_much),
+    Rule.HOURS: (lambda book: book.outside is Outside.REFUSE and not book.is_always_open, _is_closed),
+    Rule.DUPLICATE: (lambda book: book.duplicate_minutes > 0, _is_duplicate),
+    Rule.ACCOUNT_DAY: _passes(lambda book: book.account_day, Scope.ACCOUNT),
+    Rule.CARD_DAY: _passes(lambda book: book.card_day, Scope.CARD),
+    Rule.HOUSE_DAY: _passes(lambda book: book.house_day, Scope.HOUSE),
 }
 
 Said = tuple[Text, Text]

@@ -39,6 +39,8 @@ class Listed:
     sources: Set[str] = frozenset()
 
     def standing(self, card_index: str, name: str) -> Standing:
+        if not (self.black or self.white_cards or self.white_names or self.sources):
+            return NOWHERE
         name = plain(name)
         return Standing(
             black=self.black.get(card_index) or self.black.get(name, ""),
@@ -46,3 +48,6 @@ class Listed:
             vouched=card_index in self.white_cards,
             source=card_index in self.sources,
         )
+
+
+NOWHERE = Standing()

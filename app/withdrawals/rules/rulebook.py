@@ -71,8 +71,14 @@ class Rulebook:
     def day_limit(self, scope: Scope) -> Limit:
         return {Scope.HOUSE: self.house_day, Scope.ACCOUNT: self.account_day, Scope.CARD: self.card_day}[scope]
 
+    @property
+    def is_always_open(self) -> bool:
+        return len(self.days) == len(WEEKDAYS) and self.opens == 0 and self.closes == WHOLE_DAY
+
     def is_open(self, at: datetime) -> bool:
         """Is this a working hour?"""
+        if self.is_always_open:
+            return True
         local = at.astimezone(clock.BUSINESS_ZONE)
         return local.isoweekday() in self.days and self.opens <= local.hour * 60 + local.minute < self.closes
 
@@ -217,13 +223,13 @@ def lines(book: Rulebook, titles: Mapping[str, str]) -> dict[Text, list[Line]]:
         gettext_noop("时间"): [
             Line(gettext_noop("可以创建的日子"), days),
             Line(gettext_noop("可以创建的时间"), (hours,)),
-            Line(gettext_noop("时间以外"), (Text("—") if all_days and all_hours else OUTSIDE[book.outside],)),
+            Line(gettext_noop("时间以外"), (Text("—") if book.is_always_open else OUTSIDE[book.outside],)),
         ],
         gettext_noop("收款人"): [
             Line(gettext_noop("信用卡、准贷记卡"), (Text("不能收款") if book.credit_refused else Text("不检查"),)),
             Line(gettext_noop("只付白名单"), (_yuan(Text("¥%(amount)s 起"), book.white_from, Text("不要求")),)),
             Line(
-                gettext_noop("只退回来源卡的渠道账号"),
+                gettext_noop("只退回来源卡的账号"),
                 tuple(titles.get(number, number) for number in book.card_funded) or (Text("没有"),),
             ),
         ],

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from app.kernel.money import Money
-from app.withdrawals.rules.admission import Facts, Rule, Standing, Twin, Used, broken
-from app.withdrawals.rules.rulebook import Rulebook, Scope
+from app.withdrawals.rules.admission import NOTHING, Facts, Rule, Standing, Twin, Used, checks
+from app.withdrawals.rules.rulebook import Limit, Rulebook, Scope
 
 DAYS = 7
 EXAMPLES_MOST = 5
@@ -45,8 +45,8 @@ class Replay:
     """Withdrawals in the order they were made, each admitted or refused as this rulebook says."""
 
     def __init__(self, book: Rulebook) -> None:
-        self._book = book
-        self._limited = [scope for scope in Scope if book.day_limit(scope) != _UNLIMITED]
+        self._book, self._checks = book, checks(book)
+        self._limited = [scope for scope in Scope if book.day_limit(scope) != Limit()]
         self._used: dict[tuple[Scope, str, date], Used] = {}
         self._twins: dict[tuple[str, Money], Twin] = {}
         self._by_rule: Counter[Rule] = Counter()
@@ -66,7 +66,7 @@ class Replay:
             used=used,
             twin=twin,
         )
-        rules = broken(self._book, facts)
+        rules = [rule for rule, is_broken in self._checks if is_broken(self._book, facts)]
         if rules:
             self._refused += 1
             self._by_rule.update(rules)
@@ -79,7 +79,7 @@ class Replay:
         if not past.stays:
             return
         for scope, place in places.items():
-            before = used.get(scope, _NONE)
+            before = used.get(scope, NOTHING)
             self._used[place] = Used(before.amount + past.amount, before.count + 1)
         if self._book.duplicate_minutes:
             self._twins[past.card_index, past.amount] = Twin(past.number, past.at)
@@ -92,10 +92,6 @@ class Replay:
             checkers=(nobody, one, two),
             examples={rule: tuple(numbers) for rule, numbers in self._examples.items()},
         )
-
-
-_UNLIMITED = Rulebook().house_day
-_NONE = Used()
 
 
 def _key(scope: Scope, past: Past) -> str:

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -15,13 +15,12 @@ from app.withdrawals import queries, service
 from app.withdrawals.forms import EntryFilters, EntryForm, EntrySearch, UnlistForm, entry_form
 from app.withdrawals.rules import LISTS, PayeeList
 from app.withdrawals.views.rule_tabs import tabs
+from app.withdrawals.views.rulebook import bp
 
-bp = Blueprint("payee_lists", __name__, url_prefix="/withdrawal-rules/lists")
 
-
-@bp.get("/<kind>")
+@bp.get("/lists/<kind>")
 @needs(Permission.WITHDRAWAL_READ, whole=True)
-def show(kind: str) -> ResponseReturnValue:
+def payees(kind: str) -> ResponseReturnValue:
     chosen = _kind(kind)
     return page(
         "withdrawals/payee_list.html",
@@ -35,25 +34,25 @@ def show(kind: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/<kind>/search")
+@bp.post("/lists/<kind>/search")
 @needs(Permission.WITHDRAWAL_READ, whole=True)
-def search(kind: str) -> ResponseReturnValue:
+def search_payees(kind: str) -> ResponseReturnValue:
     """A search with a card number in it: what it becomes may stand in an address."""
     EntrySearch()
     query = urlencode(cards.safe_search(request.form))
-    return redirect(f"{url_for('.show', kind=_kind(kind))}?{query}", 303)
+    return redirect(f"{url_for('.payees', kind=_kind(kind))}?{query}", 303)
 
 
-@bp.get("/<kind>/new")
+@bp.get("/lists/<kind>/new")
 @needs(Permission.WITHDRAWAL_RULES, whole=True)
-def new(kind: str) -> ResponseReturnValue:
+def new_payee(kind: str) -> ResponseReturnValue:
     chosen = _kind(kind)
     return _new(chosen, entry_form(chosen, blank=True))
 
 
-@bp.post("/<kind>")
+@bp.post("/lists/<kind>")
 @needs(Permission.WITHDRAWAL_RULES, whole=True)
-def add(kind: str) -> ResponseReturnValue:
+def add_payee(kind: str) -> ResponseReturnValue:
     chosen = _kind(kind)
     form = entry_form(chosen)
     if not form.validate():
@@ -71,24 +70,24 @@ def add(kind: str) -> ResponseReturnValue:
         form.form_errors.append(say(refused.text))
         return _new(chosen, form, 409)
     flash(_("已加入“%(list)s”，立即生效", list=say(LISTS[chosen][0])), "good")
-    return redirect(url_for(".show", kind=chosen), 303)
+    return redirect(url_for(".payees", kind=chosen), 303)
 
 
-@bp.get("/entries/<int:entry_id>")
+@bp.get("/lists/entries/<int:entry_id>")
 @needs(Permission.WITHDRAWAL_RULES, whole=True)
-def entry(entry_id: int) -> ResponseReturnValue:
+def payee(entry_id: int) -> ResponseReturnValue:
     return _entry(entry_id, UnlistForm(formdata=None))
 
 
-@bp.post("/entries/<int:entry_id>/remove")
+@bp.post("/lists/entries/<int:entry_id>/remove")
 @needs(Permission.WITHDRAWAL_RULES, whole=True)
-def remove(entry_id: int) -> ResponseReturnValue:
+def remove_payee(entry_id: int) -> ResponseReturnValue:
     form = UnlistForm()
     if not form.validate():
         return _entry(entry_id, form, 422)
     kind = service.payee_lists.unlist(entry_id, reason=form.reason.data, actor=me())
     flash(_("已移出“%(list)s”，立即生效", list=say(LISTS[kind][0])), "good")
-    return redirect(url_for(".show", kind=kind), 303)
+    return redirect(url_for(".payees", kind=kind), 303)
 
 
 def _new(kind: PayeeList, form: EntryForm, status: int = 200) -> ResponseReturnValue:

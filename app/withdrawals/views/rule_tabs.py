@@ -24,5 +24,7 @@ def tabs(current: str) -> list[Tab]:
         found.append(("draft", label, url_for("withdrawal_rules.draft")))
     found.append(("versions", _("历史版本"), url_for("withdrawal_rules.versions")))
     if me().channels is None:
-        found += [(kind, say(label), url_for("payee_lists.show", kind=kind)) for kind, (label, _note) in LISTS.items()]
+        found += [
+            (kind, say(label), url_for("withdrawal_rules.payees", kind=kind)) for kind, (label, _note) in LISTS.items()
+        ]
     return [(label, url, None, name == current) for name, label, url in found]
