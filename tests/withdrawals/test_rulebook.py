@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.auth.audit.words import FIELDS
 from app.kernel.errors import Text
 from app.kernel.money import LARGEST_MINOR, ZERO, Money
 from app.withdrawals.rules import rulebook, trial
@@ -234,6 +235,16 @@ def test_every_property_has_a_line_that_tells_it_apart() -> None:
     closed = replace(BUILT_IN, days=(1,))
     assert len(rulebook.differences(closed, replace(closed, outside=Outside.TWO), {})) == 1
     assert rulebook.differences(BUILT_IN, BUILT_IN, {}) == []
+
+
+def test_every_property_is_a_field_of_the_audit_log_with_a_word_of_its_own() -> None:
+    assert set(rulebook.fields(BUILT_IN)) <= set(FIELDS)
+    one, other = replace(BUILT_IN, card_day=Limit(yuan("3.00"), 4)), BUILT_IN
+    told, plain_ = rulebook.fields(one), rulebook.fields(other)
+    assert {name: value for name, value in told.items() if value != plain_[name]} == {
+        "card_day_amount": "¥3.00",
+        "card_day_count": 4,
+    }
 
 
 # -- a trial ------------------------------------------------------------------------------------------------------------

@@ -185,7 +185,6 @@ FIELDS = {
     "role": gettext_noop("角色"),
     "row": gettext_noop("行"),
     "rows": gettext_noop("行数"),
-    "rules": gettext_noop("规则"),
     "session": gettext_noop("登录编号"),
     "subject": gettext_noop("对象"),
     "taken": gettext_noop("收回"),
@@ -201,6 +200,24 @@ FIELDS = {
     "what": gettext_noop("做了什么"),
     "who": gettext_noop("谁"),
     "withdrawals": gettext_noop("提现单数"),
+    # The rules of withdrawals, by the names of their fields.
+    "none_below": gettext_noop("低于此金额免审批"),
+    "two_from": gettext_noop("从此金额起两人审批"),
+    "order_most": gettext_noop("每笔最多"),
+    "account_day_amount": gettext_noop("每个渠道账号每天最多"),
+    "account_day_count": gettext_noop("每个渠道账号每天笔数"),
+    "card_day_amount": gettext_noop("每张卡每天最多"),
+    "card_day_count": gettext_noop("每张卡每天笔数"),
+    "house_day_amount": gettext_noop("全公司每天最多"),
+    "house_day_count": gettext_noop("全公司每天笔数"),
+    "days": gettext_noop("可以创建的日子"),
+    "opens": gettext_noop("开始时间"),
+    "closes": gettext_noop("结束时间"),
+    "outside": gettext_noop("在这些时间以外"),
+    "credit_refused": gettext_noop("信用卡、准贷记卡不能收款"),
+    "white_from": gettext_noop("从此金额起只付白名单"),
+    "card_funded": gettext_noop("资金来自银行卡的渠道账号"),
+    "duplicate_minutes": gettext_noop("同卡同金额，几分钟内只能一笔"),
 }
 
 FLAWS = {
@@ -216,6 +233,16 @@ _VALUES: dict[str, Mapping[str, Text]] = {
     "given": _PERMISSIONS,
     "taken": _PERMISSIONS,
     "what": _ACTIONS,
+    "outside": {"refuse": gettext_noop("不能创建"), "two": gettext_noop("可以创建，要两人审批")},
+    "days": {
+        "1": gettext_noop("周一"),
+        "2": gettext_noop("周二"),
+        "3": gettext_noop("周三"),
+        "4": gettext_noop("周四"),
+        "5": gettext_noop("周五"),
+        "6": gettext_noop("周六"),
+        "7": gettext_noop("周日"),
+    },
 }
 _ENDINGS = {
     Ended.IDLE: gettext_noop("太久没有操作"),

@@ -194,6 +194,32 @@ def hour(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
+def fields(book: Rulebook) -> dict[str, object]:
+    """By the names of the form's fields, for the audit log, which has a word for each: figures, never sentences."""
+    limits: dict[str, object] = {}
+    for scope in Scope:
+        limit = book.day_limit(scope)
+        limits |= {f"{scope}_day_amount": _plain(limit.amount), f"{scope}_day_count": limit.count or ""}
+    return {
+        "none_below": _plain(book.none_below),
+        "two_from": _plain(book.two_from),
+        "order_most": _plain(book.order_most),
+        **limits,
+        "days": list(book.days),
+        "opens": hour(book.opens),
+        "closes": hour(book.closes),
+        "outside": str(book.outside),
+        "credit_refused": book.credit_refused,
+        "white_from": _plain(book.white_from),
+        "card_funded": list(book.card_funded),
+        "duplicate_minutes": book.duplicate_minutes,
+    }
+
+
+def _plain(amount: Money | None) -> str:
+    return "" if amount is None else f"¥{amount}"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One rule as people read it. `words` stand in a row."""

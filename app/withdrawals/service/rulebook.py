@@ -48,7 +48,7 @@ def change(book: Rulebook, *, edition: int, actor: Actor) -> None:
         if not changed(mine.values(values)):
             raise _stale()
         old, new = _said(before, book)
-        audit.record(actor, "rulebook.change", str(found.version), before={"rules": old}, after={"rules": new})
+        audit.record(actor, "rulebook.change", str(found.version), before=old, after=new)
 
 
 def discard(*, actor: Actor) -> None:
@@ -70,8 +70,7 @@ def try_out(*, edition: int, actor: Actor) -> None:
         values = {"trial": trial.packed(result), "trial_edition": edition, "trial_at": clock.now()}
         if not changed(mine.values(values)):
             raise _stale()
-        counted = {"count": result.total}
-        audit.record(actor, "rulebook.try", str(found.version), after=counted)
+        audit.record(actor, "rulebook.try", str(found.version), after={"count": result.total})
 
 
 def activate(*, edition: int, note: str, actor: Actor) -> int:
@@ -102,8 +101,8 @@ def activate(*, edition: int, note: str, actor: Actor) -> int:
             actor,
             "rulebook.activate",
             str(found.version),
-            before={"version": before.version, "rules": old},
-            after={"version": found.version, "rules": new},
+            before={"version": before.version} | old,
+            after={"version": found.version} | new,
             why=note,
         )
         return found.version
@@ -117,11 +116,11 @@ def _require_sound(book: Rulebook) -> None:
         raise Refused("没有这个渠道账号：%(number)s", number=min(unknown))
 
 
-def _said(before: Rulebook, after: Rulebook) -> tuple[dict[str, str], dict[str, str]]:
-    """What differs, before and after, as the audit log keeps it: in words."""
-    titles = {account.number: account.title for account in channels.accounts()}
-    found = rules.differences(before, after, titles)
-    return {it.label: "、".join(it.before) for it in found}, {it.label: "、".join(it.after) for it in found}
+def _said(before: Rulebook, after: Rulebook) -> tuple[dict[str, object], dict[str, object]]:
+    """What differs, before and after."""
+    old, new = rulebook.fields(before), rulebook.fields(after)
+    names = [name for name in old if old[name] != new[name]]
+    return {name: old[name] for name in names}, {name: new[name] for name in names}
 
 
 def _stale() -> Refused:
