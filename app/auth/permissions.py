@@ -33,6 +33,7 @@ class Permission(StrEnum):
     WITHDRAWAL_DECLARE = "withdrawal:declare"
     WORK_TAKE = "work:take"
     SENDING_STOP = "sending:stop"
+    WITHDRAWAL_RULES = "withdrawal:rules"
     LEDGER_READ = "ledger:read"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
@@ -62,7 +63,7 @@ _WORKS = (
     | {_P.CHANNEL_REFRESH, _P.CLAIM_TAKE, _P.CARD_BIND, _P.CARD_UNBIND}
     | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL, _P.WORK_TAKE}
 )
-_DECIDES = {_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP}
+_DECIDES = {_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP, _P.WITHDRAWAL_RULES}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     # What a new house begins with; from then on the database knows (a migration writes it there).
@@ -111,6 +112,7 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.WITHDRAWAL_DECLARE: gettext_noop("人工认定提现的结果"),
         _P.WORK_TAKE: gettext_noop("办理人工待办"),
         _P.SENDING_STOP: gettext_noop("停发与恢复发送"),
+        _P.WITHDRAWAL_RULES: gettext_noop("改提现规则与名单"),
     },
     gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
     gettext_noop("人员与系统"): {

@@ -25,6 +25,13 @@ class Refused(Exception):
         self.advice = Text(advice) if advice else None
         super().__init__(str(self.text))
 
+    @classmethod
+    def saying(cls, text: Text, advice: Text | None = None) -> "Refused":
+        """With a sentence that a rule has put together already."""
+        refused = cls(text)
+        refused.text, refused.advice = text, advice
+        return refused
+
 
 class NotThere(Exception):
     """What was asked for does not exist, or not for this person."""

@@ -14,7 +14,7 @@ GRANTS = {
 }
 MENU = (
     ("work.index", "人工待办", "Work items", "checklist", "o"),
-    ("sending.index", "发送控制", "Sending", "player-pause", "s"),
+    ("sending.index", "发送控制", "Sending", "player-pause", "n"),
 )
 KINDS = ("'collect', 'hold', 'settle', 'fee', 'void', 'return'", "'fee_return'")
 

@@ -32,12 +32,14 @@ from app.channels.models import CallbackInbox, ChannelCall
 from app.channels.rules import told
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop
+from app.kernel.money import Money
 from app.runtime import jobs
 from app.runtime.db import db
 from app.runtime.page import local, say
 from app.runtime.queue import Line
 from app.uploads import queries as uploads
 from app.withdrawals import queries, service
+from app.withdrawals.rules import PayeeList, Rulebook
 from tests.world import CARD, PASSWORD, World
 from tools import catalogue
 from tools.catalogue import CHINESE
@@ -210,6 +212,7 @@ class Story:
         self.withdrawals = dict(self._withdrawals())
         self.uploads, self.run = self._sheets()
         card_service.templates.draft("dolphin", actor=world.checker)
+        self._rules()
 
     def speaks(self, language: str) -> None:
         """From now on everybody reads this language."""
@@ -274,6 +277,23 @@ class Story:
         self.world.until(lambda: (told := cards.listing(channels.account(self.other).id)) and told.told_at)
         return list(made.values()), run
 
+    def _rules(self) -> None:
+        """A version in force, a draft that was tried, and somebody on each kind of list."""
+        writer, second = self.world.checker, self.actors[Role.FINANCE]
+        for edition, book in (
+            (1, Rulebook(duplicate_minutes=5)),
+            (1, Rulebook(order_most=Money.parse("9.00"), days=(1,))),
+        ):
+            service.rulebook.draft(actor=writer)
+            service.rulebook.change(book, edition=edition, actor=writer)
+            service.rulebook.try_out(edition=2, actor=writer)
+            if book.duplicate_minutes:
+                service.rulebook.activate(edition=2, note="stricter", actor=second)
+        lists = service.payee_lists
+        lists.enlist(PayeeList.BLACK, name="Bob Roe", reason="fraud", until=None, actor=writer)
+        lists.enlist(PayeeList.WHITE, card=BankCard.parse(CARD), reason="known", until=None, actor=writer)
+        lists.unlist(1, reason="cleared", actor=writer)
+
     def _withdrawals(self) -> Iterator[tuple[str, str]]:
         fates = {"paid": "20.00", "failed": "10.02", "returned": "10.16"}
         for fate, amount in fates.items():
@@ -325,6 +345,10 @@ class Story:
             "card_templates.show": [{"channel": "dolphin"}],
             "card_templates.new_column": [{"channel": "dolphin"}],
             "card_templates.column": [{"channel": "dolphin", "key": "number"}],
+            "withdrawal_rules.version": [{"number": 1}],
+            "withdrawal_rules.payees": [{"kind": kind} for kind in PayeeList],
+            "withdrawal_rules.new_payee": [{"kind": "black"}, {"kind": "source"}],
+            "withdrawal_rules.payee": [{"entry_id": 1}, {"entry_id": 2}],
             "withdrawals.show": [{"number": number} for number in numbers],
             "cache.show": [{"room": "channels", "name": "health"}],
             "cache.value": [{"room": "channels", "name": "health"}],
@@ -347,6 +371,7 @@ class Story:
             "card_uploads.show": ["show=all"],
             "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
             "withdrawals.new": claims,
+            "withdrawal_rules.payees": ["show=past", "q=nobody"],
         }
         app, found = self.world.app, []
         with app.test_request_context():

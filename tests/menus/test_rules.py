@@ -121,7 +121,11 @@ def migration(name: str) -> ModuleType:
     return found
 
 
-LATER = (("0004_sheets_of_cards", "cards.index"), ("0005_decisions_and_stops", "withdrawals.index"))
+LATER = (
+    ("0004_sheets_of_cards", "cards.index"),
+    ("0005_decisions_and_stops", "withdrawals.index"),
+    ("0006_rules_of_withdrawals", "sending.index"),
+)
 """Migrations that brought entries, and after which page."""
 
 

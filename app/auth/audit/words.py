@@ -115,6 +115,17 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "sending.stop": gettext_noop("停发"),
         "sending.resume": gettext_noop("恢复发送"),
     },
+    gettext_noop("提现规则"): {
+        "rulebook.draft": gettext_noop("建立规则草稿"),
+        "rulebook.change": gettext_noop("修改规则草稿"),
+        "rulebook.discard": gettext_noop("放弃规则草稿"),
+        "rulebook.try": gettext_noop("试算规则草稿"),
+        "rulebook.activate": gettext_noop("启用提现规则"),
+    },
+    gettext_noop("收款人名单"): {
+        "payee.list": gettext_noop("加入收款人名单"),
+        "payee.unlist": gettext_noop("移出收款人名单"),
+    },
     gettext_noop("菜单"): {
         "menu.add": gettext_noop("新建菜单项"),
         "menu.change": gettext_noop("修改菜单项"),
@@ -192,6 +203,7 @@ FIELDS = {
     "title_en": gettext_noop("英文名称"),
     "title_zh": gettext_noop("中文名称"),
     "to": gettext_noop("截止日期"),
+    "until": gettext_noop("有效至"),
     "upload": gettext_noop("上传"),
     "version": gettext_noop("版本"),
     "visible": gettext_noop("显示"),
@@ -205,6 +217,24 @@ FIELDS = {
     "proposed_by": gettext_noop("提出人"),
     "reason": gettext_noop("事由"),
     "state": gettext_noop("状态"),
+    # The rules of withdrawals, by the names of their fields.
+    "none_below": gettext_noop("低于此金额免审批"),
+    "two_from": gettext_noop("从此金额起两人审批"),
+    "order_most": gettext_noop("每笔最多"),
+    "account_day_amount": gettext_noop("每个渠道账号每天最多"),
+    "account_day_count": gettext_noop("每个渠道账号每天笔数"),
+    "card_day_amount": gettext_noop("每张卡每天最多"),
+    "card_day_count": gettext_noop("每张卡每天笔数"),
+    "house_day_amount": gettext_noop("全公司每天最多"),
+    "house_day_count": gettext_noop("全公司每天笔数"),
+    "days": gettext_noop("可以创建的日子"),
+    "opens": gettext_noop("开始时间"),
+    "closes": gettext_noop("结束时间"),
+    "outside": gettext_noop("在这些时间以外"),
+    "credit_refused": gettext_noop("信用卡、准贷记卡不能收款"),
+    "white_from": gettext_noop("从此金额起只付白名单"),
+    "card_funded": gettext_noop("资金来自银行卡的渠道账号"),
+    "duplicate_minutes": gettext_noop("同卡同金额，几分钟内只能一笔"),
 }
 
 FLAWS = {
@@ -220,6 +250,16 @@ _VALUES: dict[str, Mapping[str, Text]] = {
     "given": _PERMISSIONS,
     "taken": _PERMISSIONS,
     "what": _ACTIONS,
+    "outside": {"refuse": gettext_noop("不能创建"), "two": gettext_noop("可以创建，要两人审批")},
+    "days": {
+        "1": gettext_noop("周一"),
+        "2": gettext_noop("周二"),
+        "3": gettext_noop("周三"),
+        "4": gettext_noop("周四"),
+        "5": gettext_noop("周五"),
+        "6": gettext_noop("周六"),
+        "7": gettext_noop("周日"),
+    },
 }
 _ENDINGS = {
     Ended.IDLE: gettext_noop("太久没有操作"),
@@ -231,6 +271,11 @@ _WHICH = {
     "activation_link": {"administrator": gettext_noop("首个管理员")},
     "cache": {"all": gettext_noop("全部缓存")},
     "menu": {"menu": gettext_noop("整个菜单")},
+    "payee": {
+        "black": gettext_noop("黑名单"),
+        "white": gettext_noop("白名单"),
+        "source": gettext_noop("来源卡"),
+    },
 }
 
 

@@ -23,6 +23,7 @@ class Withdrawal(Model):
         Index("ix_withdrawal_state", "state", "id"),
         Index("ix_withdrawal_account", "account_id", "id"),
         Index("ix_withdrawal_card", "card_index", "id"),
+        Index("ix_withdrawal_twin", "card_index", "amount_minor", "id"),
         Index("ix_withdrawal_day", "business_day", "id"),
         Index("ix_withdrawal_out", "account_id", "state"),
         Index("ix_withdrawal_channel_number", "channel_number"),
@@ -78,6 +79,10 @@ class Withdrawal(Model):
     paid_late: Mapped[bool] = mapped_column(default=False)
     """Its hold was released when it counted as failed; what it cost stands under a number of its own (`rules.late`)."""
     message: Mapped[str] = mapped_column(Text, default="")
+    rulebook_id: Mapped[int | None] = mapped_column(ForeignKey("rulebook.id"))
+    """The version it was admitted under; None: the built-in one."""
+    counted: Mapped[bool] = mapped_column(default=False)
+    """Does it use up the limits of its business day? Until it is rejected, cancelled or fails."""
     business_day: Mapped[date]
     made_at: Mapped[datetime] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None]

@@ -1,9 +1,30 @@
 """Reading withdrawals. Nothing here writes."""
 
-from app.withdrawals.models import Withdrawal
-from app.withdrawals.queries.checks import against_ledger, problems
-from app.withdrawals.queries.listing import FILTERS, counts, exact, page, problem_filter, totals
-from app.withdrawals.queries.money import Unknown, in_transit, unknown, unknown_by_account, waiting_for_review
+from app.withdrawals.models import (
+    Withdrawal,
+)
+from app.withdrawals.queries.checks import (
+    against_ledger,
+    problems,
+)
+from app.withdrawals.queries.limits import (
+    counter_problems,
+)
+from app.withdrawals.queries.listing import (
+    FILTERS,
+    counts,
+    exact,
+    page,
+    problem_filter,
+    totals,
+)
+from app.withdrawals.queries.money import (
+    Unknown,
+    in_transit,
+    unknown,
+    unknown_by_account,
+    waiting_for_review,
+)
 from app.withdrawals.queries.outcomes import (
     evidence,
     oldest_work,
@@ -15,7 +36,22 @@ from app.withdrawals.queries.outcomes import (
     work,
     work_counts,
 )
-from app.withdrawals.queries.radar import Echo, echoes, echoes_of, oddities
+from app.withdrawals.queries.payees import (
+    entries as payee_entries,
+)
+from app.withdrawals.queries.payees import (
+    entry as payee_entry,
+)
+from app.withdrawals.queries.payees import (
+    held_entry,
+    standing_entry,
+)
+from app.withdrawals.queries.radar import (
+    Echo,
+    echoes,
+    echoes_of,
+    oddities,
+)
 from app.withdrawals.queries.rows import (
     OUT,
     approvals,
@@ -35,6 +71,27 @@ from app.withdrawals.queries.rows import (
     require_replaceable,
     steps,
 )
+from app.withdrawals.queries.rulebook import (
+    checkers,
+)
+from app.withdrawals.queries.rulebook import (
+    draft as rulebook_draft,
+)
+from app.withdrawals.queries.rulebook import (
+    held_draft as held_rulebook_draft,
+)
+from app.withdrawals.queries.rulebook import (
+    in_force as rulebook_in_force,
+)
+from app.withdrawals.queries.rulebook import (
+    require_draft as require_rulebook_draft,
+)
+from app.withdrawals.queries.rulebook import (
+    version as rulebook_version,
+)
+from app.withdrawals.queries.rulebook import (
+    versions as rulebook_versions,
+)
 from app.withdrawals.queries.sending import (
     ALL,
     Waiting,
@@ -45,8 +102,16 @@ from app.withdrawals.queries.sending import (
     uncleared,
     waiting_to_leave,
 )
-from app.withdrawals.queries.trace import TraceLine, trace
-from app.withdrawals.tallies import Totals
+from app.withdrawals.queries.trace import (
+    TraceLine,
+    trace,
+)
+from app.withdrawals.queries.trial import (
+    tried,
+)
+from app.withdrawals.tallies import (
+    Totals,
+)
 
 __all__ = [
     "ALL",
@@ -62,6 +127,8 @@ __all__ = [
     "approvals",
     "by_form_key",
     "by_number",
+    "checkers",
+    "counter_problems",
     "counts",
     "digest",
     "echoes",
@@ -71,6 +138,8 @@ __all__ = [
     "exact",
     "find",
     "held",
+    "held_entry",
+    "held_rulebook_draft",
     "holds",
     "in_transit",
     "is_unknown",
@@ -86,17 +155,26 @@ __all__ = [
     "outcomes",
     "page",
     "past_stops",
+    "payee_entries",
+    "payee_entry",
     "place_of_evidence",
     "problem_filter",
     "problems",
     "proposal",
     "replacement",
     "require_replaceable",
+    "require_rulebook_draft",
+    "rulebook_draft",
+    "rulebook_in_force",
+    "rulebook_version",
+    "rulebook_versions",
+    "standing_entry",
     "steps",
     "stop_of",
     "stops",
     "totals",
     "trace",
+    "tried",
     "uncleared",
     "unknown",
     "unknown_by_account",

@@ -10,12 +10,14 @@ from app.runtime.db import db
 from app.runtime.jobs import Job
 from app.withdrawals import rules
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.queries.limits import counter_problems
 from app.withdrawals.queries.rows import OUT
 from app.withdrawals.states import ASK, SUBMIT, State
 
 
 def problems() -> list[str]:
-    """Broken promises of this room, for `paydesk check`: traces with gaps, open work that nobody will look at."""
+    """Broken promises of this room, for `paydesk check`: traces with gaps, open work that nobody will look at,
+    limits that were counted wrong."""
     found: list[str] = []
     last = (
         select(
@@ -41,7 +43,7 @@ def problems() -> list[str]:
         )
         lost = select(Withdrawal.number, Withdrawal.state).where(Withdrawal.state.in_(states), ~cared_for, ~held_up)
         found += [f"{row.number}: is {row.state} and no job will look at it" for row in db.session.execute(lost)]
-    return found
+    return found + counter_problems()
 
 
 def against_ledger() -> list[str]:

@@ -1,5 +1,10 @@
 """What is allowed and what follows from what was seen, as plain functions of plain values."""
 
+from app.withdrawals.rules.admission import (
+    Refusal,
+    Rule,
+    refusals,
+)
 from app.withdrawals.rules.making import (
     APPROVAL_LASTS_H,
     is_stale,
@@ -9,7 +14,11 @@ from app.withdrawals.rules.making import (
     require_never_sent,
     require_nothing_open,
 )
-from app.withdrawals.rules.oddities import Facts, History, oddities
+from app.withdrawals.rules.oddities import (
+    Facts,
+    History,
+    oddities,
+)
 from app.withdrawals.rules.outcome import (
     ACKNOWLEDGED,
     CLOSES_ITSELF,
@@ -30,7 +39,21 @@ from app.withdrawals.rules.outcome import (
     require_replaceable,
     require_same,
 )
-from app.withdrawals.rules.outcome import VERBS as OUTCOME_VERBS
+from app.withdrawals.rules.outcome import (
+    VERBS as OUTCOME_VERBS,
+)
+from app.withdrawals.rules.payees import (
+    LISTS,
+    NAMELESS,
+    PayeeList,
+)
+from app.withdrawals.rules.rulebook import (
+    Limit,
+    Rulebook,
+    differences,
+    flaws,
+    lines,
+)
 from app.withdrawals.rules.verdict import (
     AGED_AFTER_S,
     BETWEEN_NOT_FOUND_S,
@@ -55,6 +78,8 @@ __all__ = [
     "HOLDS",
     "HTTP_TOTAL_S",
     "LARGEST_FILE",
+    "LISTS",
+    "NAMELESS",
     "OUTCOMES",
     "OUTCOME_VERBS",
     "REPLACEABLE",
@@ -65,19 +90,28 @@ __all__ = [
     "Facts",
     "History",
     "Known",
+    "Limit",
     "Outcome",
+    "PayeeList",
+    "Refusal",
+    "Rule",
+    "Rulebook",
     "Traces",
     "Verdict",
     "could_still_arrive",
+    "differences",
     "entries",
     "file_type",
+    "flaws",
     "is_proof_of_absence",
     "is_proved",
     "is_stale",
     "late",
+    "lines",
     "oddities",
     "possible",
     "proof_of_non_payment",
+    "refusals",
     "require_amount",
     "require_another_pair_of_eyes",
     "require_clean_memo",

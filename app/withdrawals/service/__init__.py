@@ -1,11 +1,41 @@
 """Everything that can be done to a withdrawal. Each command is one transaction; the call to the channel is in none."""
 
-from app.withdrawals.service import guard, outcomes, restoring, stops, work
-from app.withdrawals.service.deciding import Changed, approve, cancel, reject, send_back
-from app.withdrawals.service.driving import ask, ask_now, look, observe, read_callback, submit, watch
+from app.withdrawals.service import (
+    guard,
+    outcomes,
+    payee_lists,
+    restoring,
+    rulebook,
+    stops,
+    work,
+)
+from app.withdrawals.service.admission import (
+    preview,
+)
+from app.withdrawals.service.deciding import (
+    Changed,
+    approve,
+    cancel,
+    reject,
+    send_back,
+)
+from app.withdrawals.service.driving import (
+    ask,
+    ask_now,
+    look,
+    observe,
+    read_callback,
+    submit,
+    watch,
+)
 from app.withdrawals.service.making import create
-from app.withdrawals.service.movement import BOOK, TOPIC
-from app.withdrawals.service.payees import payee_forgotten
+from app.withdrawals.service.movement import (
+    BOOK,
+    TOPIC,
+)
+from app.withdrawals.service.payees import (
+    payee_forgotten,
+)
 
 __all__ = [
     "BOOK",
@@ -21,9 +51,12 @@ __all__ = [
     "observe",
     "outcomes",
     "payee_forgotten",
+    "payee_lists",
+    "preview",
     "read_callback",
     "reject",
     "restoring",
+    "rulebook",
     "send_back",
     "stops",
     "submit",

@@ -11,7 +11,6 @@ from app.cards.states import State as CardState
 from app.channels import claims
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
-from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.kernel.money import Money
 from app.kernel.numbers import new_number
@@ -20,7 +19,7 @@ from app.runtime import live_events
 from app.runtime.db import db, in_transaction, transaction
 from app.withdrawals import queries, rules
 from app.withdrawals.models import Withdrawal
-from app.withdrawals.service import movement
+from app.withdrawals.service import admission, deciding, movement
 from app.withdrawals.states import Kind
 
 
@@ -88,6 +87,7 @@ def put(
     rules.require_clean_memo(memo)
     fee = channel_rules.fee(amount, fixed=source.fee_fixed, rate_ppm=source.fee_rate_ppm)
     number = new_number("W")
+    admitted = admission.admit(source, payee, amount=amount)
     book.open_accounts(source.number)
     book.reserve(source.number, number, amount + fee)
     usage.begin(payee.id)
@@ -107,12 +107,18 @@ def put(
         replaces=replaces,
         maker_id=actor.operator_id,
         maker=actor.display_name,
-        business_day=clock.business_day(),
+        checkers=admitted.checkers,
+        rulebook_id=admitted.rulebook_id,
+        counted=True,
+        business_day=admitted.day,
+        made_at=admitted.at,
     )
     db.session.add(withdrawal)
     db.session.flush()
     movement.note(withdrawal, "create", actor.username)
     audit.record(actor, "withdrawal.create", number, after={"amount": amount.yuan, "card": payee.number_masked})
+    if not admitted.checkers:
+        deciding.let_go_by_rule(withdrawal)
     movement.announce(number)
     live_events.announce("channels", source.number)
     return withdrawal

@@ -12,6 +12,7 @@ from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, insert
 from app.withdrawals import rules, tallies
 from app.withdrawals.models import Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.service import admission
 from app.withdrawals.states import OPEN, WITHDRAWAL, State
 
 TOPIC = "withdrawals"
@@ -47,6 +48,9 @@ def move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **more
     if verb == "declare_late":
         more["paid_late"] = True
     ends = withdrawal.state in OPEN and edge.target not in OPEN
+    uncounted = withdrawal.counted and edge.book == "release"
+    if uncounted:
+        more["counted"] = False
     hit = changed(
         update(Withdrawal)
         .where(Withdrawal.id == withdrawal.id, Withdrawal.state == withdrawal.state, Withdrawal.seq == withdrawal.seq)
@@ -60,6 +64,8 @@ def move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **more
     if ends:
         usage.end(withdrawal.card_id)
         _close_by_itself(withdrawal)
+    if uncounted:
+        admission.give_back(withdrawal)
     if edge.book:
         BOOK[edge.book](withdrawal)
         live_events.announce("channels", "")

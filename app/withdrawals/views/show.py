@@ -11,6 +11,7 @@ from app.auth.identity import Actor, me
 from app.auth.permissions import Permission
 from app.cards import queries as cards
 from app.channels import queries as channels
+from app.kernel.money import Money
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules
 from app.withdrawals.forms import OutcomeForm, ReasonForm, RejectForm
@@ -61,7 +62,7 @@ def show_page(
         may_check=checks and not approved,
         approvals=approvals,
         approved=approved,
-        oddities=queries.oddities(withdrawal) if checks else [],
+        oddities=queries.oddities(withdrawal, tiers=_tiers()) if checks else [],
         echoes=queries.echoes(withdrawal) if checks or queries.is_unknown(withdrawal) else [],
         labels=LABELS,
         unknown_label=UNKNOWN,
@@ -80,6 +81,12 @@ def show_page(
         replaced_by=queries.replacement(number),
         may_replace=_may_replace(withdrawal, person, bool(holds)),
     )
+
+
+def _tiers() -> list[Money]:
+    """The amounts from which one more pair of eyes is asked for."""
+    book = queries.rulebook_in_force().book
+    return [tier for tier in (book.none_below, book.two_from) if tier is not None and tier.minor > 0]
 
 
 def _is_unsent(withdrawal: Withdrawal) -> bool:

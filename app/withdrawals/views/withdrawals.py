@@ -113,6 +113,7 @@ def check(status: int = 200) -> ResponseReturnValue:
         rules.require_clean_memo(form.memo.data or "")
         if form.replaces.data:
             queries.require_replaceable(form.replaces.data, amount=form.amount.data, holder=card.holder)
+        service.preview(account, card, amount=form.amount.data)
     except Refused as problem:
         return _form(form, account.number, status=409, refused=problem)
     fee = channel_rules.fee(form.amount.data, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)

@@ -1,0 +1,221 @@
+"""Shape and syntax of the rulebook and of the lists of payees."""
+
+import re
+from datetime import date
+from typing import Any, Self
+
+from flask_babel import lazy_gettext as _
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SearchField,
+    SelectMultipleField,
+    StringField,
+)
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
+
+from app.kernel import clock
+from app.kernel.bank_card import BankCard
+from app.kernel.errors import Malformed
+from app.kernel.money import ZERO
+from app.runtime.fields import MoneyField
+from app.runtime.forms import StrictForm
+from app.runtime.page import say
+from app.withdrawals.rules import NAMELESS, PayeeList
+from app.withdrawals.rules.rulebook import OUTSIDE, WEEKDAYS, Limit, Outside, Rulebook, Scope, flaws, hour
+
+_AMOUNT = {"inputmode": "decimal", "autocomplete": "off"}
+_COUNT = {"inputmode": "numeric", "autocomplete": "off"}
+_HOUR = re.compile(r"([01]?[0-9]|2[0-4])[:：]([0-5][0-9])", re.ASCII)
+
+
+class HourField(StringField):  # type: ignore[misc]
+    """An hour of the day as people write it, 9:30; `data` is minutes since midnight, or None."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.typed = str(valuelist[0]).strip() if valuelist else ""
+        self.data = None
+        found = _HOUR.fullmatch(self.typed)
+        if found:
+            self.data = int(found[1]) * 60 + int(found[2])
+        elif self.typed:
+            raise ValidationError(_("请写成 09:30 这样的时间"))
+
+    def _value(self) -> str:
+        typed: str = getattr(self, "typed", "")
+        return typed or (hour(self.data) if self.data is not None else "")
+
+
+class DraftForm(StrictForm):
+    """Something done to the draft; `edition` is the one that was seen."""
+
+    edition = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
+
+
+class ActivateForm(DraftForm):
+    note = StringField(_("说明"), validators=[InputRequired(_("请写明改了什么、为什么")), Length(min=2, max=200)])
+
+
+class RulebookForm(DraftForm):
+    """The whole rulebook. Left empty, a limit is none."""
+
+    none_below = MoneyField(_("低于此金额免审批"), validators=[Optional()], render_kw=_AMOUNT)
+    two_from = MoneyField(_("从此金额起两人审批"), validators=[Optional()], render_kw=_AMOUNT)
+    order_most = MoneyField(_("每笔最多"), validators=[Optional()], render_kw=_AMOUNT)
+    account_day_amount = MoneyField(_("每个渠道账号每天最多"), validators=[Optional()], render_kw=_AMOUNT)
+    account_day_count = IntegerField(_("每个渠道账号每天笔数"), validators=[Optional()], render_kw=_COUNT)
+    card_day_amount = MoneyField(_("每张卡每天最多"), validators=[Optional()], render_kw=_AMOUNT)
+    card_day_count = IntegerField(_("每张卡每天笔数"), validators=[Optional()], render_kw=_COUNT)
+    house_day_amount = MoneyField(_("全公司每天最多"), validators=[Optional()], render_kw=_AMOUNT)
+    house_day_count = IntegerField(_("全公司每天笔数"), validators=[Optional()], render_kw=_COUNT)
+    days = SelectMultipleField(
+        _("可以创建的日子"),
+        coerce=int,
+        choices=[SelectChoice(day, _(label)) for day, label in WEEKDAYS.items()],
+    )
+    opens = HourField(_("开始时间"), validators=[InputRequired(_("请填写时间"))])
+    closes = HourField(_("结束时间"), validators=[InputRequired(_("请填写时间"))])
+    outside = RadioField(
+        _("在这些时间以外"), choices=[SelectChoice(str(way), _(label)) for way, label in OUTSIDE.items()]
+    )
+    credit_refused = BooleanField(_("信用卡、准贷记卡不能收款"))
+    white_from = MoneyField(_("从此金额起只付白名单"), validators=[Optional()], render_kw=_AMOUNT)
+    card_funded = SelectMultipleField(
+        _("资金来自银行卡的渠道账号"), description=_("勾选的账号只能付给“来源卡”名单里的卡")
+    )
+    duplicate_minutes = IntegerField(
+        _("同卡同金额，几分钟内只能一笔"), validators=[InputRequired(_("请填写分钟数，0 为不检查"))], render_kw=_COUNT
+    )
+
+    @classmethod
+    def of(cls, book: Rulebook, edition: int) -> Self:
+        limits: dict[str, Any] = {}
+        for scope in Scope:
+            limit = book.day_limit(scope)
+            limits |= {f"{scope}_day_amount": limit.amount, f"{scope}_day_count": limit.count}
+        return cls(
+            formdata=None,
+            edition=str(edition),
+            none_below=book.none_below,
+            two_from=book.two_from,
+            order_most=book.order_most,
+            **limits,
+            days=list(book.days),
+            opens=book.opens,
+            closes=book.closes,
+            outside=str(book.outside),
+            credit_refused=book.credit_refused,
+            white_from=book.white_from,
+            card_funded=list(book.card_funded),
+            duplicate_minutes=book.duplicate_minutes,
+        )
+
+    def rulebook(self) -> Rulebook:
+        """What was filled in. To be asked once the fields are well-formed."""
+        assert self.opens.data is not None and self.closes.data is not None
+        house, account, card = (
+            Limit(self[f"{scope}_day_amount"].data, self[f"{scope}_day_count"].data) for scope in Scope
+        )
+        return Rulebook(
+            order_most=self.order_most.data,
+            house_day=house,
+            account_day=account,
+            card_day=card,
+            none_below=self.none_below.data or ZERO,
+            two_from=self.two_from.data,
+            days=tuple(sorted(self.days.data)),
+            opens=self.opens.data,
+            closes=self.closes.data,
+            outside=Outside(self.outside.data),
+            credit_refused=bool(self.credit_refused.data),
+            white_from=self.white_from.data,
+            card_funded=tuple(sorted(self.card_funded.data)),
+            duplicate_minutes=self.duplicate_minutes.data,
+        )
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """The fields' own rules, then what makes a rulebook unfit, each at its field."""
+        if not super().validate(extra_validators):
+            return False
+        for name, text in flaws(self.rulebook()).items():
+            self[name].errors = [*self[name].errors, say(text)]
+        return not self.errors
+
+
+class EntryForm(StrictForm):
+    """A card or a name for a list."""
+
+    card = StringField(
+        _("完整卡号"), validators=[Length(max=60)], render_kw={"autocomplete": "off", "inputmode": "numeric"}
+    )
+    corporate = BooleanField(_("这是对公账号"))
+    name = StringField(_("或者姓名"), validators=[Length(max=60)], render_kw={"autocomplete": "off"})
+    reason = StringField(
+        _("原因"),
+        validators=[InputRequired(_("请写明原因")), Length(min=2, max=200)],
+        render_kw={"autocomplete": "off"},
+    )
+    until = StringField(_("有效至"), description=_("当天仍有效；留空为长期"), render_kw={"placeholder": "20261121"})
+
+    parsed: BankCard | None = None
+    last_day: date | None = None
+
+    @property
+    def named(self) -> str:
+        return (self.name.data or "").strip() if self.name else ""
+
+    def validate_card(self, field: Any) -> None:
+        text = (field.data or "").strip()
+        if bool(text) == bool(self.named):
+            raise ValidationError(_("请填写卡号或姓名，只填一项") if self.name else _("请填写卡号"))
+        if text:
+            self.parsed = self._read(BankCard.parse_corporate if self.corporate.data else BankCard.parse, text)
+
+    def validate_until(self, field: Any) -> None:
+        if (field.data or "").strip():
+            self.last_day = self._read(clock.parse_day, field.data)
+
+    @staticmethod
+    def _read(parse: Any, text: str) -> Any:
+        try:
+            return parse(text)
+        except Malformed as problem:
+            raise ValidationError(say(problem.text)) from None
+
+
+def entry_form(kind: PayeeList, *, blank: bool = False) -> EntryForm:
+    """As sent, or empty; without a name, where the list has none."""
+    form = EntryForm(formdata=None) if blank else EntryForm()
+    if kind in NAMELESS:
+        del form.name
+    return form
+
+
+class UnlistForm(StrictForm):
+    reason = StringField(
+        _("移出原因"),
+        validators=[InputRequired(_("请写明移出的原因")), Length(min=2, max=200)],
+        render_kw={"autocomplete": "off"},
+    )
+
+
+class EntryFilters(StrictForm):
+    """The search of a list: a GET form."""
+
+    class Meta:
+        csrf = False
+
+    q = SearchField(_("姓名 / 卡尾号"), description=_("姓名或卡尾号"))
+    card = StringField(_("完整卡号"), render_kw={"autocomplete": "off", "inputmode": "numeric"})
+    sealed_card = HiddenField()
+    show = HiddenField()
+
+
+class EntrySearch(EntryFilters):
+    """The same, sent: a card number does not belong into an address (SECURITY 28)."""
+
+    class Meta:
+        csrf = True

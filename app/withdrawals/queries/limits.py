@@ -1,0 +1,128 @@
+"""What the rules need to know of a withdrawal that is about to be made, and whether the counters are right."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import TypeAlias
+
+from sqlalchemy import and_, func, or_, select
+
+from app.auth import identity
+from app.cards.models import Card
+from app.channels import queries as channels
+from app.kernel import clock
+from app.kernel.money import Money
+from app.runtime import vault
+from app.runtime.db import db, total
+from app.withdrawals.models import Withdrawal, WithdrawalCounter
+from app.withdrawals.queries.payees import listed
+from app.withdrawals.rules.admission import Facts, Twin, Used
+from app.withdrawals.rules.rulebook import Rulebook, Scope
+from app.withdrawals.states import State
+
+Places: TypeAlias = Mapping[Scope, str]
+
+UNDONE = (State.REJECTED, State.CANCELLED, State.FAILED)
+"""Nothing was paid: it uses up no limit, and whoever makes it again repeats nothing."""
+
+
+def places(*, account_id: int, card_index: str, day: date) -> Places:
+    """The keys of the counters that a withdrawal goes into, in the order in which they are locked."""
+    card = vault.mac(f"{day.isoformat()} {card_index}".encode(), purpose="withdrawal counters")
+    return {Scope.HOUSE: "", Scope.ACCOUNT: str(account_id), Scope.CARD: card}
+
+
+def used(places: Places, day: date) -> dict[Scope, Used]:
+    """What the counters say, without locking them."""
+    c = WithdrawalCounter
+    mine = or_(*(and_(c.scope == scope, c.key == key) for scope, key in places.items()))
+    found = select(c.scope, c.amount, c.count).where(c.day == day, mine)
+    return {Scope(scope): Used(amount, count) for scope, amount, count in db.session.execute(found)}
+
+
+def facts(
+    book: Rulebook, source: channels.Account, payee: Card, *, amount: Money, at: datetime, used: Mapping[Scope, Used]
+) -> Facts:
+    """Everything the rules ask about. To be read after the counters are locked: whoever makes the same withdrawal at the
+    same moment waits there, and then finds this one."""
+    found = listed(clock.business_day(at), card_index=payee.number_index, name=payee.holder)
+    return Facts(
+        amount=amount,
+        at=at,
+        account=source.number,
+        card_kind=payee.kind,
+        standing=found.standing(payee.number_index, payee.holder),
+        used=used,
+        twin=_twin(book, payee, amount, at),
+        whole=identity.channels() is None,
+    )
+
+
+def _twin(book: Rulebook, payee: Card, amount: Money, at: datetime) -> Twin | None:
+    """The latest one of this amount to this card within the window, over all accounts; unnamed, where it is foreign."""
+    if not book.duplicate_minutes:
+        return None
+    w = Withdrawal
+    found = (
+        select(w.number, w.made_at, w.account_id)
+        .where(w.card_index == payee.number_index, w.amount == amount, w.state.not_in(UNDONE))
+        .where(w.made_at > at - timedelta(minutes=book.duplicate_minutes))
+        .order_by(w.id.desc())
+        .limit(1)
+    )
+    row = db.session.execute(found).one_or_none()
+    if row is None:
+        return None
+    reach = select(func.count()).where(w.number == row.number, channels.within_reach(w.account_id))
+    return Twin(row.number if db.session.scalar(reach) else "", row.made_at)
+
+
+def counter_problems() -> list[str]:
+    """Counters that do not say what the withdrawals add up to, for `paydesk check`.
+
+    A card that was forgotten cannot be found again by its fingerprint: the cards of such a day add up to the house's all
+    the same.
+    """
+    c = WithdrawalCounter
+    counted: dict[tuple[str, date, str], Used] = {}
+    cards: dict[tuple[str, date], Used] = defaultdict(Used)
+    for scope, key, day, amount, count in db.session.execute(select(c.scope, c.key, c.day, c.amount, c.count)):
+        if scope == Scope.CARD:
+            cards["", day] = Used(cards["", day].amount + amount, cards["", day].count + count)
+        if count or amount:
+            counted[scope, day, key] = Used(amount, count)
+    wanted = dict(_wanted())
+    days_with_forgotten = {day for scope, day, _key in wanted if scope == _FORGOTTEN}
+    found = []
+    for place in sorted({*counted, *wanted} - {it for it in wanted if it[0] == _FORGOTTEN}):
+        scope, day, _key = place
+        if scope == Scope.CARD and day in days_with_forgotten and place not in wanted:
+            continue
+        said, is_ = counted.get(place, Used()), wanted.get(place, Used())
+        if said != is_:
+            found.append(f"{scope} {day}: counted {said.count} of {said.amount}, there are {is_.count} of {is_.amount}")
+    for (_, day), said in cards.items():
+        house = counted.get((Scope.HOUSE, day, ""), Used())
+        if said != house:
+            found.append(f"{day}: the cards add up to {said.amount}, the house to {house.amount}")
+    return found
+
+
+_FORGOTTEN = "forgotten"
+
+
+def _wanted() -> Iterator[tuple[tuple[str, date, str], Used]]:
+    """What each counter should say. One with a forgotten card has no key any more."""
+    w = Withdrawal
+    sums = (func.count(), total(w.amount))
+    mine = select(w.business_day, *sums).where(w.counted).group_by(w.business_day)
+    for day, count, amount in db.session.execute(mine):
+        yield (Scope.HOUSE, day, ""), Used(amount, count)
+    for day, count, amount, account_id in db.session.execute(mine.add_columns(w.account_id).group_by(w.account_id)):
+        yield (Scope.ACCOUNT, day, str(account_id)), Used(amount, count)
+    for day, count, amount, index in db.session.execute(mine.add_columns(w.card_index).group_by(w.card_index)):
+        if index.startswith(f"{_FORGOTTEN}:"):
+            yield (_FORGOTTEN, day, index), Used(amount, count)
+        else:
+            key = places(account_id=0, card_index=index, day=day)[Scope.CARD]
+            yield (Scope.CARD, day, key), Used(amount, count)

@@ -1,0 +1,263 @@
+"""May this withdrawal be made? Decided from a rulebook and plain facts; a refusal names figures and says what to do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.kernel import clock
+from app.kernel.bins import LENDS
+from app.kernel.errors import Text, gettext_noop
+from app.kernel.money import ZERO, Money
+from app.withdrawals.rules.rulebook import WEEKDAYS, Limit, Outside, Rulebook, Scope, hour
+
+
+class Rule(StrEnum):
+    """What can stand against a withdrawal; the gravest first."""
+
+    BLACK = "black"
+    CREDIT = "credit"
+    SOURCE = "source"
+    WHITE = "white"
+    ORDER = "order"
+    HOURS = "hours"
+    DUPLICATE = "duplicate"
+    ACCOUNT_DAY = "account_day"
+    CARD_DAY = "card_day"
+    HOUSE_DAY = "house_day"
+
+
+LABELS = {
+    Rule.BLACK: gettext_noop("收款人在黑名单"),
+    Rule.CREDIT: gettext_noop("收款卡是信用卡"),
+    Rule.SOURCE: gettext_noop("不是来源卡"),
+    Rule.WHITE: gettext_noop("收款人不在白名单"),
+    Rule.ORDER: gettext_noop("超过每笔上限"),
+    Rule.HOURS: gettext_noop("不在可以创建的时间"),
+    Rule.DUPLICATE: gettext_noop("同卡同金额重复"),
+    Rule.ACCOUNT_DAY: gettext_noop("超过渠道账号每日上限"),
+    Rule.CARD_DAY: gettext_noop("超过每张卡每日上限"),
+    Rule.HOUSE_DAY: gettext_noop("超过全公司每日上限"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a day's withdrawals add up to before this one."""
+
+    amount: Money = ZERO
+    count: int = 0
+
+
+NOTHING = Used()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Which lists a payee is on. `black`: why, "" when not; `vouched`: this very card is on the white list."""
+
+    black: str = ""
+    white: bool = False
+    vouched: bool = False
+    source: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """An earlier withdrawal of this amount to this card. Its number is "" for who may not see it."""
+
+    number: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a withdrawal that somebody wants to make."""
+
+    amount: Money
+    at: datetime
+    account: str
+    card_kind: str = ""
+    standing: Standing = Standing()
+    used: Mapping[Scope, Used] = field(default_factory=dict)
+    twin: Twin | None = None
+    whole: bool = True
+    """May whoever asks see all channels? What others withdrew is not told to the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    rule: Rule
+    text: Text
+    advice: Text
+
+
+Check = Callable[[Rulebook, Facts], bool]
+
+
+def checks(book: Rulebook) -> list[tuple[Rule, Check]]:
+    """The rules that this book has at all, each with how it is seen to be broken: the gravest first."""
+    return [(rule, is_broken) for rule, (has, is_broken) in _RULES.items() if has(book)]
+
+
+def broken(book: Rulebook, facts: Facts) -> list[Rule]:
+    """Every rule that stands against it."""
+    return [rule for rule, is_broken in checks(book) if is_broken(book, facts)]
+
+
+def refusals(book: Rulebook, facts: Facts) -> list[Refusal]:
+    """The same in words, the gravest first; nothing, when it may be made."""
+    return [Refusal(rule, *_SAID[rule](book, facts)) for rule in broken(book, facts)]
+
+
+def _is_black(book: Rulebook, facts: Facts) -> bool:
+    return bool(facts.standing.black)
+
+
+def _is_credit(book: Rulebook, facts: Facts) -> bool:
+    """First digits tell it, from lists that are years old: a person who vouches for the card knows better. And money
+    that came from a credit card may go back to it."""
+    goes_back = facts.account in book.card_funded and facts.standing.source
+    return facts.card_kind in LENDS and not facts.standing.vouched and not goes_back
+
+
+def _is_no_source(book: Rulebook, facts: Facts) -> bool:
+    return facts.account in book.card_funded and not facts.standing.source
+
+
+def _is_not_white(book: Rulebook, facts: Facts) -> bool:
+    return book.white_from is not None and facts.amount >= book.white_from and not facts.standing.white
+
+
+def _is_too_much(book: Rulebook, facts: Facts) -> bool:
+    return book.order_most is not None and facts.amount > book.order_most
+
+
+def _is_closed(book: Rulebook, facts: Facts) -> bool:
+    return not book.is_open(facts.at)
+
+
+def _is_duplicate(book: Rulebook, facts: Facts) -> bool:
+    return facts.twin is not None and facts.at - facts.twin.made_at < timedelta(minutes=book.duplicate_minutes)
+
+
+def _passes(limit_of: Callable[[Rulebook], Limit], scope: Scope) -> tuple[Callable[[Rulebook], bool], Check]:
+    def passes(book: Rulebook, facts: Facts) -> bool:
+        used = facts.used.get(scope, NOTHING)
+        return not limit_of(book).allows(used.amount + facts.amount, used.count + 1)
+
+    return lambda book: limit_of(book) != Limit(), passes
+
+
+_RULES: dict[Rule, tuple[Callable[[Rulebook], bool], Check]] = {
+    Rule.BLACK: (lambda _book: True, _is_black),
+    Rule.CREDIT: (lambda book: book.credit_refused, _is_credit),
+    Rule.SOURCE: (lambda book: bool(book.card_funded), _is_no_source),
+    Rule.WHITE: (lambda book: book.white_from is not None, _is_not_white),
+    Rule.ORDER: (lambda book: book.order_most is not None, _is_too_much),
+    Rule.HOURS: (lambda book: book.outside is Outside.REFUSE and not book.is_always_open, _is_closed),
+    Rule.DUPLICATE: (lambda book: book.duplicate_minutes > 0, _is_duplicate),
+    Rule.ACCOUNT_DAY: _passes(lambda book: book.account_day, Scope.ACCOUNT),
+    Rule.CARD_DAY: _passes(lambda book: book.card_day, Scope.CARD),
+    Rule.HOUSE_DAY: _passes(lambda book: book.house_day, Scope.HOUSE),
+}
+
+Said = tuple[Text, Text]
+
+
+def _black(book: Rulebook, facts: Facts) -> Said:
+    text = Text("收款人在黑名单中，不能付款。原因：%(why)s", why=facts.standing.black)
+    return text, Text("如已查清，请主管先把它移出黑名单")
+
+
+def _credit(book: Rulebook, facts: Facts) -> Said:
+    text = Text("按卡号判断，这是一张信用卡或准贷记卡，不能收款")
+    return text, Text("请换一张储蓄卡；如发卡行证实它是储蓄卡，请主管把这张卡加入白名单")
+
+
+def _source(book: Rulebook, facts: Facts) -> Said:
+    text = Text("该渠道账号的资金来自银行卡，只能退回来源卡，而这张卡不在来源卡名单中")
+    return text, Text("请换成来源卡；如它就是来源卡，请主管把它加入来源卡名单")
+
+
+def _white(book: Rulebook, facts: Facts) -> Said:
+    text = Text("¥%(least)s 起只能付给白名单中的收款人，这笔是 ¥%(amount)s", least=book.white_from, amount=facts.amount)
+    return text, Text("请主管核实后把收款人加入白名单")
+
+
+def _order(book: Rulebook, facts: Facts) -> Said:
+    text = Text("金额 ¥%(amount)s 超过每笔上限 ¥%(most)s", amount=facts.amount, most=book.order_most)
+    return text, Text("请减少金额，或请主管修改规则")
+
+
+def _hours(book: Rulebook, facts: Facts) -> Said:
+    local = facts.at.astimezone(clock.BUSINESS_ZONE)
+    if local.isoweekday() not in book.days:
+        return Text("今天（%(day)s）不能创建提现", day=WEEKDAYS[local.isoweekday()]), Text("请在可以创建的日子再来")
+    opens, closes = hour(book.opens), hour(book.closes)
+    return Text("现在不能创建提现：每天 %(opens)s–%(closes)s 才可以", opens=opens, closes=closes), Text(
+        "请在这段时间再来"
+    )
+
+
+def _duplicate(book: Rulebook, facts: Facts) -> Said:
+    assert facts.twin is not None
+    minutes, at, number = book.duplicate_minutes, facts.twin.made_at, facts.twin.number
+    advice = Text("请先核对是不是重复；确要再付一笔，请等满 %(minutes)s 分钟", minutes=minutes)
+    if number:
+        told = {"number": number, "minutes": minutes, "at": at}
+        return Text("%(minutes)s 分钟内已有一笔同卡同金额的提现 %(number)s（%(at)s 创建）", **told), advice
+    return Text("%(minutes)s 分钟内已有一笔同卡同金额的提现，在您看不到的渠道", minutes=minutes), advice
+
+
+_TOO_MUCH = {
+    Scope.ACCOUNT: gettext_noop(
+        "该渠道账号今天已提 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可提 ¥%(left)s"
+    ),
+    Scope.CARD: gettext_noop("这张卡今天已收 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可收 ¥%(left)s"),
+    Scope.HOUSE: gettext_noop(
+        "全公司今天已提 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可提 ¥%(left)s"
+    ),
+}
+_TOO_MANY = {
+    Scope.ACCOUNT: gettext_noop("该渠道账号今天已提 %(used)s 笔，每日上限 %(most)s 笔"),
+    Scope.CARD: gettext_noop("这张卡今天已收 %(used)s 笔，每日上限 %(most)s 笔"),
+    Scope.HOUSE: gettext_noop("全公司今天已提 %(used)s 笔，每日上限 %(most)s 笔"),
+}
+_NO_MORE = {
+    Scope.CARD: gettext_noop("这笔会使这张卡今天的收款超过每日上限"),
+    Scope.HOUSE: gettext_noop("这笔会使全公司今天的提现超过每日上限"),
+}
+_ELSE = {
+    Scope.ACCOUNT: gettext_noop("请减少金额、换一个渠道账号，或明天再提"),
+    Scope.CARD: gettext_noop("请减少金额、换一张卡，或明天再提"),
+    Scope.HOUSE: gettext_noop("请减少金额，或明天再提"),
+}
+
+
+def _day(scope: Scope) -> Callable[[Rulebook, Facts], Said]:
+    def said(book: Rulebook, facts: Facts) -> Said:
+        limit, used = book.day_limit(scope), facts.used.get(scope, NOTHING)
+        if not facts.whole and scope in _NO_MORE:
+            return _NO_MORE[scope], _ELSE[scope]
+        if limit.count is not None and used.count >= limit.count:
+            return Text(_TOO_MANY[scope], used=used.count, most=limit.count), _ELSE[scope]
+        assert limit.amount is not None
+        told = {"used": used.amount, "amount": facts.amount, "most": limit.amount}
+        return Text(_TOO_MUCH[scope], **told, left=max(limit.amount - used.amount, ZERO)), _ELSE[scope]
+
+    return said
+
+
+_SAID: dict[Rule, Callable[[Rulebook, Facts], Said]] = {
+    Rule.BLACK: _black,
+    Rule.CREDIT: _credit,
+    Rule.SOURCE: _source,
+    Rule.WHITE: _white,
+    Rule.ORDER: _order,
+    Rule.HOURS: _hours,
+    Rule.DUPLICATE: _duplicate,
+    Rule.ACCOUNT_DAY: _day(Scope.ACCOUNT),
+    Rule.CARD_DAY: _day(Scope.CARD),
+    Rule.HOUSE_DAY: _day(Scope.HOUSE),
+}
