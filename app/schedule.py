@@ -7,4 +7,6 @@ EVERY = (
     Every("app.channels.jobs.pull_missed", every_s=600),
     Every("app.auth.jobs.forget_old_tries", every_s=3600),
     Every("app.cards.jobs.erase_old_uploads", every_s=3600),
+    Every("app.exports.jobs.erase_old", every_s=3600),
+    Every("app.withdrawals.jobs.count_settled", every_s=60),
 )

@@ -5,6 +5,7 @@ from sqlalchemy import String, cast, select
 from app.auth.models import Operator
 from app.cards.models import Card
 from app.channels.models import CallbackInbox, ChannelAccount, ChannelSetting
+from app.exports.models import Export
 from app.runtime.rotation import SealedColumn
 from app.uploads.models import Upload
 
@@ -13,6 +14,7 @@ SEALED = (
     SealedColumn(Card.number_sealed, row=Card.reference.expression),
     SealedColumn(Card.details_sealed, row=Card.reference.expression),
     SealedColumn(Upload.key_sealed, row=Upload.reference.expression),
+    SealedColumn(Export.key_sealed, row=Export.reference.expression),
     SealedColumn(
         ChannelSetting.sealed,
         row=select(ChannelAccount.number + "/" + cast(ChannelSetting.version, String))

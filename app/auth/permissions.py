@@ -30,6 +30,7 @@ class Permission(StrEnum):
     WITHDRAWAL_CREATE = "withdrawal:create"
     WITHDRAWAL_APPROVE = "withdrawal:approve"
     WITHDRAWAL_CANCEL = "withdrawal:cancel"
+    WITHDRAWAL_EXPORT = "withdrawal:export"
     LEDGER_READ = "ledger:read"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
@@ -40,6 +41,8 @@ class Permission(StrEnum):
     CACHE_CLEAR = "cache:clear"
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
+    JOB_READ = "job:read"
+    JOB_RETRY = "job:retry"
     SYSTEM_READ = "system:read"
 
 
@@ -62,16 +65,19 @@ _WORKS = (
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     # What a new house begins with; from then on the database knows (a migration writes it there).
-    Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ}),
+    Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_EXPORT, _P.JOB_READ}),
     Role.SUPERVISOR: frozenset(
-        _WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
+        _WORKS
+        | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
+        | {_P.WITHDRAWAL_EXPORT, _P.JOB_READ, _P.JOB_RETRY}
     ),
-    Role.FINANCE: frozenset(_LOOKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CHANNEL_REFRESH}),
+    Role.FINANCE: frozenset(_LOOKS | {_P.LEDGER_READ, _P.WITHDRAWAL_APPROVE, _P.CHANNEL_REFRESH, _P.WITHDRAWAL_EXPORT}),
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
     Role.ADMINISTRATOR: frozenset(
         {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ}
         | {_P.OPERATOR_READ, _P.OPERATOR_EDIT, _P.ROLE_READ, _P.ROLE_EDIT, _P.MENU_EDIT}
         | {_P.CACHE_READ, _P.CACHE_CLEAR, _P.AUDIT_READ, _P.AUDIT_EXPORT}
+        | {_P.JOB_READ, _P.JOB_RETRY}
     ),
 }
 
@@ -103,6 +109,7 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.WITHDRAWAL_CREATE: gettext_noop("创建提现"),
         _P.WITHDRAWAL_CANCEL: gettext_noop("撤销自己的提现"),
         _P.WITHDRAWAL_APPROVE: gettext_noop("审批他人的提现"),
+        _P.WITHDRAWAL_EXPORT: gettext_noop("导出提现"),
     },
     gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
     gettext_noop("人员与系统"): {
@@ -115,6 +122,8 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.CACHE_CLEAR: gettext_noop("清除缓存"),
         _P.AUDIT_READ: gettext_noop("看审计日志"),
         _P.AUDIT_EXPORT: gettext_noop("导出审计日志"),
+        _P.JOB_READ: gettext_noop("看代付任务"),
+        _P.JOB_RETRY: gettext_noop("立即重试代付任务"),
         _P.SYSTEM_READ: gettext_noop("看系统状况"),
     },
 }

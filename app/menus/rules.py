@@ -36,6 +36,8 @@ DEFAULTS = (
     # The migrations wrote the same; a room that brings a page adds it here and in a migration of its own.
     Default("live.dashboard", gettext_noop("渠道看板"), "Channel board", "layout-dashboard", "d"),
     Default("withdrawals.index", gettext_noop("提现"), "Withdrawals", "send", "w"),
+    Default("jobs.index", gettext_noop("代付任务"), "Payout jobs", "list-check", "j"),
+    Default("exports.index", gettext_noop("下载中心"), "Downloads", "download", "e"),
     Default("cards.index", gettext_noop("银行卡"), "Bank cards", "credit-card", "c"),
     Default("card_uploads.index", gettext_noop("批量绑卡"), "Bulk binding", "upload", "b"),
     Default("card_templates.index", gettext_noop("绑定模版"), "Binding templates", "file-spreadsheet", "t"),

@@ -14,3 +14,15 @@ def ask(number: str) -> Again | None:
 
 def read_callback(inbox_id: str) -> None:
     service.read_callback(int(inbox_id))
+
+
+def export(reference: str) -> Again | None:
+    return service.exporting.write(reference)
+
+
+def decide(reference: str) -> Again | None:
+    return service.selecting.work(reference)
+
+
+def count_settled() -> None:
+    service.tallying.count_settled()

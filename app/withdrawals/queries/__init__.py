@@ -1,12 +1,13 @@
 """Reading withdrawals. Nothing here writes."""
 
 from app.withdrawals.queries.checks import against_ledger, problems
-from app.withdrawals.queries.listing import FILTERS, counts, exact, page, problem_filter, totals
+from app.withdrawals.queries.listing import FILTERS, SUM_LIMIT, counts, exact, page, problem_filter, totals
 from app.withdrawals.queries.money import Unknown, in_transit, unknown, unknown_by_account, waiting_for_review
 from app.withdrawals.queries.rows import (
     OUT,
     by_form_key,
     by_number,
+    decided_at,
     digest,
     events,
     find,
@@ -24,6 +25,7 @@ from app.withdrawals.tallies import Totals
 __all__ = [
     "FILTERS",
     "OUT",
+    "SUM_LIMIT",
     "Totals",
     "TraceLine",
     "Unknown",
@@ -31,6 +33,7 @@ __all__ = [
     "by_form_key",
     "by_number",
     "counts",
+    "decided_at",
     "digest",
     "events",
     "exact",

@@ -1,5 +1,6 @@
 """Everything that can be done to a withdrawal. Each command is one transaction; the call to the channel is in none."""
 
+from app.withdrawals.service import exporting, selecting, tallying, views
 from app.withdrawals.service.deciding import approve, reject
 from app.withdrawals.service.driving import ask, ask_now, observe, read_callback, submit
 from app.withdrawals.service.making import cancel, create
@@ -14,9 +15,13 @@ __all__ = [
     "ask_now",
     "cancel",
     "create",
+    "exporting",
     "observe",
     "payee_forgotten",
     "read_callback",
     "reject",
+    "selecting",
     "submit",
+    "tallying",
+    "views",
 ]
