@@ -325,6 +325,9 @@ class Story:
             "card_templates.new_column": [{"channel": "dolphin"}],
             "card_templates.column": [{"channel": "dolphin", "key": "number"}],
             "withdrawals.show": [{"number": number} for number in numbers],
+            "withdrawals.slip": [{"number": self.withdrawals[name]} for name in ("paid", "rejected")],
+            "withdrawals.selection": [{"reference": "nothing"}],  # its owner's alone: tests/withdrawals/test_list_pages.py
+            "exports.download": [{"reference": "nothing"}],
             "cache.show": [{"room": "channels", "name": "health"}],
             "cache.value": [{"room": "channels", "name": "health"}],
             "audit.show": [{"seq": seq} for seq in db.session.scalars(audited)],
@@ -346,6 +349,7 @@ class Story:
             "card_uploads.show": ["show=all"],
             "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
             "withdrawals.new": claims,
+            "jobs.index": ["standing=done", "subject=nothing"],
         }
         app, found = self.world.app, []
         with app.test_request_context():

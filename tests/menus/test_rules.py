@@ -122,12 +122,13 @@ def migration(name: str) -> ModuleType:
 
 
 def test_a_new_house_begins_with_the_defaults() -> None:
-    """What the first menu held, and after the cards what came with their sheets."""
-    first, cards = migration("0002_people_roles_and_menus").MENU, migration("0004_sheets_of_cards").MENU
-    (at,) = (place for place, entry in enumerate(first) if entry[0] == "cards.index")
+    """What the first menu held, and after an entry what a migration put there."""
+    written = list(migration("0002_people_roles_and_menus").MENU)
+    for name, after in (("0004_sheets_of_cards", "cards.index"), ("0008_views_and_exports", "withdrawals.index")):
+        (at,) = (place for place, entry in enumerate(written) if entry[0] == after)
+        written[at + 1 : at + 1] = [(*entry, ()) for entry in migration(name).MENU]
 
     def plain(it: rules.Default) -> tuple[object, ...]:
         return it.page, str(it.title_zh), it.title_en, it.icon, it.key
 
-    written = (*first[: at + 1], *((*entry, ()) for entry in cards), *first[at + 1 :])
-    assert tuple((*plain(top), tuple(plain(it) for it in top.inside)) for top in rules.DEFAULTS) == written
+    assert tuple((*plain(top), tuple(plain(it) for it in top.inside)) for top in rules.DEFAULTS) == tuple(written)
