@@ -326,7 +326,9 @@ class Story:
             "card_templates.column": [{"channel": "dolphin", "key": "number"}],
             "withdrawals.show": [{"number": number} for number in numbers],
             "withdrawals.slip": [{"number": self.withdrawals[name]} for name in ("paid", "rejected")],
-            "withdrawals.selection": [{"reference": "nothing"}],  # its owner's alone: tests/withdrawals/test_list_pages.py
+            "withdrawals.selection": [
+                {"reference": "nothing"}
+            ],  # its owner's alone: tests/withdrawals/test_list_pages.py
             "exports.download": [{"reference": "nothing"}],
             "cache.show": [{"room": "channels", "name": "health"}],
             "cache.value": [{"room": "channels", "name": "health"}],
