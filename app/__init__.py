@@ -33,6 +33,8 @@ from app.channels import service as channel_service
 from app.channels import views as channels
 from app.collections import jobs as collection_jobs
 from app.config import Config
+from app.exports import jobs as export_jobs
+from app.exports import views as exports
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger_queries
@@ -49,9 +51,9 @@ from app.withdrawals import views as withdrawals
 log = structlog.get_logger(__name__)
 
 TOP = Path(__file__).resolve().parent.parent
-WORK = (auth_jobs, card_jobs, channel_jobs, collection_jobs, withdrawal_jobs)
+WORK = (auth_jobs, card_jobs, channel_jobs, collection_jobs, export_jobs, withdrawal_jobs)
 """The workers' doors, imported here so that a worker has everything before it forks."""
-ROOMS = (live, channels, callbacks, ledger, menus)
+ROOMS = (live, channels, callbacks, ledger, menus, exports)
 LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 
 
@@ -73,7 +75,7 @@ def create_app(config: Config) -> Flask:
     auth.init(app)
     for room in ROOMS:
         app.register_blueprint(room.bp)
-    for blueprint in (live.cache, *cards.BLUEPRINTS, *withdrawals.BLUEPRINTS):
+    for blueprint in (live.cache, live.jobs, *cards.BLUEPRINTS, *withdrawals.BLUEPRINTS):
         app.register_blueprint(blueprint)
     session_started.connect(channel_service.session_started)
     session_ended.connect(channel_service.session_ended)

@@ -11,4 +11,6 @@ EVERY = (
     Every("app.withdrawals.jobs.forget_old_journal", every_s=24 * 3600),
     Every("app.auth.jobs.forget_old_tries", every_s=3600),
     Every("app.cards.jobs.erase_old_uploads", every_s=3600),
+    Every("app.exports.jobs.erase_old", every_s=3600),
+    Every("app.withdrawals.jobs.count_settled", every_s=60),
 )

@@ -5,6 +5,7 @@ from sqlalchemy import String, cast, select
 from app.auth.models import Operator
 from app.cards.models import Card
 from app.channels.models import CallbackInbox, ChannelAccount, ChannelSetting
+from app.exports.models import Export
 from app.runtime.rotation import SealedColumn
 from app.uploads.models import Upload
 from app.withdrawals.models import LostSend, WithdrawalOutcome
@@ -16,6 +17,7 @@ SEALED = (
     SealedColumn(Upload.key_sealed, row=Upload.reference.expression),
     SealedColumn(WithdrawalOutcome.key_sealed, row=cast(WithdrawalOutcome.id, String)),
     SealedColumn(LostSend.sealed, row=LostSend.number.expression),
+    SealedColumn(Export.key_sealed, row=Export.reference.expression),
     SealedColumn(
         ChannelSetting.sealed,
         row=select(ChannelAccount.number + "/" + cast(ChannelSetting.version, String))

@@ -2,7 +2,7 @@
    (words come from data-text-… on <body>, so the server translates them). Pages work without it; it only makes them kinder.
 
    Parts: look · words and toasts · copy · menus and dialogs · questions before deeds · one submit at a time ·
-          the live stream · heartbeats · ages · keys                                                                     */
+          the live stream · heartbeats · ages · rows seen and ticked · keys                                                                     */
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -290,7 +290,49 @@
   on("pointerover", "time[data-when]", (time) => { time.title = ago(secondsSince(time)); });
   on("focusin", "time[data-when]", (time) => { time.title = ago(secondsSince(time)); });
 
-  /* ---- keys: / search, ? help, g + letter go, j k rows; silent while somebody is typing or composing Chinese ---- */
+  /* ---- rows one has opened in this browser session, told by their tint; nobody else learns of it ---- */
+  const VISITED = "paydesk.visited", VISITED_MOST = 500;
+  const visited = () => { try { return JSON.parse(sessionStorage.getItem(VISITED)) || []; } catch { return []; } };
+  const tint = () => {
+    const seen = all("[data-visited] [data-visit]").length ? new Set(visited()) : null;
+    if (seen) all("[data-visited] [data-visit]").forEach((link) => link.closest("tr").classList.toggle("is-visited", seen.has(link.dataset.visit)));
+  };
+  on("click", "[data-visit]", (link) => {
+    try { sessionStorage.setItem(VISITED, JSON.stringify([...visited().filter((one) => one !== link.dataset.visit), link.dataset.visit].slice(-VISITED_MOST))); } catch { /* private window */ }
+    tint();
+  });
+
+  /* ---- ticked rows: they stay ticked when the list refreshes itself, and the bar says how many there are ---- */
+  const picks = new Set();
+  const showPicks = () => {
+    const bar = document.querySelector("[data-picking]"), boxes = all("[data-pick]");
+    if (!bar) return;
+    boxes.forEach((box) => { box.checked = picks.has(box.value); box.closest("tr").classList.toggle("is-picked", box.checked); });
+    const on_page = boxes.filter((box) => box.checked).length, whole = document.querySelector("[data-pick-all]");
+    if (whole) { whole.checked = boxes.length > 0 && on_page === boxes.length; whole.indeterminate = on_page > 0 && on_page < boxes.length; }
+    const said = bar.querySelector("[data-picked]");
+    said.dataset.none ??= said.textContent;
+    said.textContent = on_page ? bar.dataset.textPicked.replace("{n}", on_page) : said.dataset.none;
+    all("[data-needs-picks]", bar).forEach((button) => { button.disabled = !on_page; });
+    bar.classList.toggle("has-picks", on_page > 0);
+  };
+  const pick = (box, wanted) => { if (wanted) picks.add(box.value); else picks.delete(box.value); };
+  let anchor = null;
+  on("click", "[data-pick]", (box, e) => {
+    const boxes = all("[data-pick]"), here = boxes.indexOf(box), there = boxes.indexOf(anchor);
+    const range = e.shiftKey && there >= 0 ? boxes.slice(Math.min(here, there), Math.max(here, there) + 1) : [box];
+    range.forEach((one) => pick(one, box.checked));
+    anchor = box; showPicks();
+  });
+  on("change", "[data-pick-all]", (whole) => { all("[data-pick]").forEach((box) => pick(box, whole.checked)); showPicks(); });
+  const freshen = () => { tint(); showPicks(); };
+  document.addEventListener("DOMContentLoaded", () => { all("[data-pick]:checked").forEach((box) => picks.add(box.value)); freshen(); });
+  document.addEventListener("htmx:after:swap", freshen);
+  window.addEventListener("pageshow", freshen);
+
+  on("click", "[data-print]", () => window.print());
+
+  /* ---- keys: / search, ? help, g + letter go, j k rows, x ticks one; silent while somebody is typing or composing Chinese ---- */
   const typing = (e) => e.isComposing || e.keyCode === 229 || e.ctrlKey || e.metaKey || e.altKey
     || e.target.closest?.("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]");
   let went = 0;
@@ -314,5 +356,6 @@
     else if (e.key === "g") went = Date.now();
     else if (e.key === "j") step(1);
     else if (e.key === "k") step(-1);
+    else if (e.key === "x") document.activeElement.closest?.("tr")?.querySelector("[data-pick]")?.click();
   });
 })();

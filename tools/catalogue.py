@@ -35,7 +35,7 @@ BESIDE = {"advice"}
 
 APART = (
     *("app/sandbox/", "app/demo.py", "app/demo_sheets.py", "app/runtime/up.py"),
-    *("app/kernel/written.py", "app/kernel/regions.py"),
+    *("app/kernel/written.py", "app/kernel/regions.py", "app/kernel/money_words.py"),
 )
 """A company of its own, the people and banks of the demo, the name on the terminal, what other people write in their
 sheets: not said on any page of ours."""

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     WORK_TAKE = "work:take"
     SENDING_STOP = "sending:stop"
     WITHDRAWAL_RULES = "withdrawal:rules"
+    WITHDRAWAL_EXPORT = "withdrawal:export"
     LEDGER_READ = "ledger:read"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
@@ -44,6 +45,8 @@ class Permission(StrEnum):
     CACHE_CLEAR = "cache:clear"
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
+    JOB_READ = "job:read"
+    JOB_RETRY = "job:retry"
     SYSTEM_READ = "system:read"
 
 
@@ -67,16 +70,22 @@ _DECIDES = {_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP, _P.WI
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     # What a new house begins with; from then on the database knows (a migration writes it there).
-    Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ}),
+    Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_EXPORT, _P.JOB_READ}),
     Role.SUPERVISOR: frozenset(
-        _WORKS | _DECIDES | {_P.LEDGER_READ, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
+        _WORKS
+        | _DECIDES
+        | {_P.LEDGER_READ, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
+        | {_P.WITHDRAWAL_EXPORT, _P.JOB_READ, _P.JOB_RETRY}
     ),
-    Role.FINANCE: frozenset(_LOOKS | _DECIDES | {_P.LEDGER_READ, _P.WORK_TAKE, _P.CHANNEL_REFRESH}),
+    Role.FINANCE: frozenset(
+        _LOOKS | _DECIDES | {_P.LEDGER_READ, _P.WORK_TAKE, _P.CHANNEL_REFRESH, _P.WITHDRAWAL_EXPORT}
+    ),
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
     Role.ADMINISTRATOR: frozenset(
         {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ}
         | {_P.OPERATOR_READ, _P.OPERATOR_EDIT, _P.ROLE_READ, _P.ROLE_EDIT, _P.MENU_EDIT}
         | {_P.CACHE_READ, _P.CACHE_CLEAR, _P.AUDIT_READ, _P.AUDIT_EXPORT}
+        | {_P.JOB_READ, _P.JOB_RETRY}
     ),
 }
 
@@ -113,6 +122,7 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.WORK_TAKE: gettext_noop("办理人工待办"),
         _P.SENDING_STOP: gettext_noop("停发与恢复发送"),
         _P.WITHDRAWAL_RULES: gettext_noop("改提现规则与名单"),
+        _P.WITHDRAWAL_EXPORT: gettext_noop("导出提现"),
     },
     gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
     gettext_noop("人员与系统"): {
@@ -125,6 +135,8 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.CACHE_CLEAR: gettext_noop("清除缓存"),
         _P.AUDIT_READ: gettext_noop("看审计日志"),
         _P.AUDIT_EXPORT: gettext_noop("导出审计日志"),
+        _P.JOB_READ: gettext_noop("看代付任务"),
+        _P.JOB_RETRY: gettext_noop("立即重试代付任务"),
         _P.SYSTEM_READ: gettext_noop("看系统状况"),
     },
 }

@@ -1,4 +1,4 @@
-"""Clearing what is cached. Nothing is lost by it: whatever lay there is read from its tables when it is asked for next."""
+"""Trying a background job again now; clearing what is cached, which loses nothing: it is read from its tables again."""
 
 from redis.exceptions import RedisError
 
@@ -6,10 +6,17 @@ from app.auth import audit
 from app.auth.identity import Actor
 from app.kernel.errors import NotThere, Refused
 from app.live import queries
-from app.runtime import cache
+from app.runtime import cache, job_list
 from app.runtime.db import transaction
 
 _LONGEST_SUBJECT = 128
+
+
+def retry_job(job_id: int, *, actor: Actor) -> None:
+    """It is due now, instead of after its wait. What it may do then is its own to decide, as ever."""
+    with transaction():
+        kind, subject = job_list.make_due(job_id)
+        audit.record(actor, "job.retry", (subject or kind)[:_LONGEST_SUBJECT], after={"what": kind})
 
 
 def clear_key(room: str, name: str, key: str, *, actor: Actor) -> int:

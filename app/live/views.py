@@ -1,11 +1,14 @@
-"""The dashboard, the live stream, the meter of unknown money, two questions a supervisor of machines asks, the cache."""
+"""The dashboard, the live stream, the meter of unknown money, two questions a supervisor of machines asks, the cache, the
+background jobs."""
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from redis.exceptions import RedisError
+from wtforms.fields.choices import SelectChoice
 
 from app.auth import queries as auth_queries
 from app.auth.identity import me
@@ -15,13 +18,16 @@ from app.channels import queries as channels
 from app.channels import rules
 from app.kernel.money import Money
 from app.live import queries, service
-from app.live.forms import ClearForm, ClearKeyForm
-from app.runtime import live_events
-from app.runtime.page import page
+from app.live.forms import ClearForm, ClearKeyForm, JobFilters
+from app.live.rules import JOBS, PAGES, STANDINGS
+from app.runtime import job_list, live_events
+from app.runtime.job_list import JobRow, Standing
+from app.runtime.page import page, say
 from app.withdrawals import queries as withdrawals
 
 bp = Blueprint("live", __name__)
 cache = Blueprint("cache", __name__, url_prefix="/cache")
+jobs = Blueprint("jobs", __name__, url_prefix="/jobs")
 
 
 @bp.get("/")
@@ -131,6 +137,55 @@ def clear_room(room: str) -> ResponseReturnValue:
 def clear_all() -> ResponseReturnValue:
     form = ClearForm()
     return _cleared(service.clear_all(actor=me()), form)
+
+
+@jobs.get("/", endpoint="index")
+@needs(Permission.JOB_READ, whole=True)
+def job_index() -> ResponseReturnValue:
+    filters = JobFilters(formdata=request.args)
+    kinds = sorted((SelectChoice(kind, say(words)) for kind, words in JOBS.items()), key=lambda choice: choice.label)
+    filters.kind.choices = [SelectChoice("", _("全部")), *kinds]
+    listing, rows = job_list.page(request.args)
+    return page(
+        "live/jobs.html",
+        filters=filters,
+        listing=listing,
+        rows=rows,
+        pages={row.id: _page_of(row) for row in rows},
+        tabs=_job_tabs(),
+        kinds=JOBS,
+        standings=STANDINGS,
+        may_retry=me().can(Permission.JOB_RETRY),
+    )
+
+
+@jobs.post("/<int:job_id>/retry", endpoint="retry")
+@needs(Permission.JOB_RETRY, whole=True)
+def retry_job(job_id: int) -> ResponseReturnValue:
+    form = ClearForm()
+    service.retry_job(job_id, actor=me())
+    flash(_("已排到最前，正在办理"), "good")
+    return redirect(own_path(form.next.data or "") or url_for(".index"), 303)
+
+
+def _job_tabs() -> list[tuple[str, str, str, bool]]:
+    counts, current = job_list.counts(request.args), request.args.get("standing", "")
+    kept = {name: request.args[name] for name in ("kind", "subject") if request.args.get(name)}
+
+    def tab(label: str, standing: str, count: int) -> tuple[str, str, str, bool]:
+        query = urlencode(kept | ({"standing": standing} if standing else {}))
+        many = count >= job_list.COUNT_LIMIT
+        return label, f"{url_for('.index')}?{query}", f"{count:,}{'+' if many else ''}", current == standing
+
+    each = [tab(say(STANDINGS[standing][0]), standing, counts[standing]) for standing in Standing]
+    return [tab(_("全部"), "", sum(counts.values())), *each]
+
+
+def _page_of(row: JobRow) -> str:
+    """Where one sees what the job is about, for whoever may."""
+    endpoint, argument, permission = PAGES.get(row.kind, ("", "", ""))
+    may = endpoint and row.subject and me().can(Permission(permission))
+    return url_for(endpoint, **{argument: row.subject}) if may else ""  # type: ignore[arg-type]
 
 
 def _cleared(count: int, form: ClearForm) -> ResponseReturnValue:

@@ -38,6 +38,8 @@ DEFAULTS = (
     Default("withdrawals.index", gettext_noop("提现"), "Withdrawals", "send", "w"),
     Default("work.index", gettext_noop("人工待办"), "Work items", "checklist", "o"),
     Default("sending.index", gettext_noop("发送控制"), "Sending", "player-pause", "n"),
+    Default("jobs.index", gettext_noop("代付任务"), "Payout jobs", "list-check", "j"),
+    Default("exports.index", gettext_noop("下载中心"), "Downloads", "download", "e"),
     Default("withdrawal_rules.index", gettext_noop("提现规则"), "Withdrawal rules", "scale", "x"),
     Default("cards.index", gettext_noop("银行卡"), "Bank cards", "credit-card", "c"),
     Default("card_uploads.index", gettext_noop("批量绑卡"), "Bulk binding", "upload", "b"),

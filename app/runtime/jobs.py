@@ -45,6 +45,9 @@ class Job(Model):
             postgresql_where=text("done_at IS NULL"),
             sqlite_where=text("done_at IS NULL"),
         ),
+        Index("ix_job_open", "id", postgresql_where=text("done_at IS NULL"), sqlite_where=text("done_at IS NULL")),
+        Index("ix_job_kind", "kind", "id"),
+        Index("ix_job_subject", "subject", "id"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -35,3 +35,15 @@ def examine() -> None:
 
 def forget_old_journal() -> None:
     journal.forget_old()
+
+
+def export(reference: str) -> Again | None:
+    return service.exporting.write(reference)
+
+
+def decide(reference: str) -> Again | None:
+    return service.selecting.work(reference)
+
+
+def count_settled() -> None:
+    service.tallying.count_settled()

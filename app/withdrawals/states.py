@@ -30,6 +30,20 @@ class Kind(StrEnum):
     SETTLEMENT = "settlement"
 
 
+class Outcome(StrEnum):
+    """What became of one row of a selection."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+OUTCOMES = {
+    Outcome.WAITING: (gettext_noop("等待办理"), "wait"),
+    Outcome.DONE: (gettext_noop("已办理"), "good"),
+    Outcome.REFUSED: (gettext_noop("没有办理"), "bad"),
+}
+
 KINDS = {Kind.PAYOUT: gettext_noop("提现"), Kind.SETTLEMENT: gettext_noop("结算")}
 LABELS = {
     State.REVIEW: (gettext_noop("待审批"), "info"),

@@ -6,6 +6,7 @@ is told to look again is not shown what was counted before.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select
@@ -21,11 +22,16 @@ _ALL, _UNKNOWN = "all", "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of everything the filter finds, not of the page."""
+    """Of everything the filter finds, not of the page. `is_floor`: there is more, and nobody added it up.
+
+    `as_of`: when a large house counted last; None: just now.
+    """
 
     count: int
     amount: Money
     fee: Money
+    is_floor: bool = False
+    as_of: datetime | None = None
 
 
 TOTALS = cache.declare(

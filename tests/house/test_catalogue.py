@@ -350,6 +350,11 @@ class Story:
             "withdrawal_rules.new_payee": [{"kind": "black"}, {"kind": "source"}],
             "withdrawal_rules.payee": [{"entry_id": 1}, {"entry_id": 2}],
             "withdrawals.show": [{"number": number} for number in numbers],
+            "withdrawals.slip": [{"number": self.withdrawals[name]} for name in ("paid", "rejected")],
+            "withdrawals.selection": [
+                {"reference": "nothing"}
+            ],  # its owner's alone: tests/withdrawals/test_list_pages.py
+            "exports.download": [{"reference": "nothing"}],
             "cache.show": [{"room": "channels", "name": "health"}],
             "cache.value": [{"room": "channels", "name": "health"}],
             "audit.show": [{"seq": seq} for seq in db.session.scalars(audited)],
@@ -372,6 +377,7 @@ class Story:
             "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
             "withdrawals.new": claims,
             "withdrawal_rules.payees": ["show=past", "q=nobody"],
+            "jobs.index": ["standing=done", "subject=nothing"],
         }
         app, found = self.world.app, []
         with app.test_request_context():

@@ -5,6 +5,7 @@ database and no network of ours, and takes plain rows from it.
 """
 
 from app.runtime.sheet.csv_out import cell, lines
+from app.runtime.sheet.growing import Value, growing
 from app.runtime.sheet.reading import LIMITS, Book, Cell, Limits, Meta, Row, Unfit, reading
 from app.runtime.sheet.xlsx_out import Column, Sheet, workbook
 
@@ -18,7 +19,9 @@ __all__ = [
     "Row",
     "Sheet",
     "Unfit",
+    "Value",
     "cell",
+    "growing",
     "lines",
     "reading",
     "workbook",

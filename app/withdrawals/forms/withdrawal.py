@@ -1,11 +1,12 @@
 """Shape and syntax of a withdrawal, of a refusal's reason, and of the list's search."""
 
 from flask_babel import lazy_gettext as _
-from wtforms import HiddenField, SearchField, SelectField, StringField
-from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp
+from wtforms import HiddenField, IntegerField, SearchField, SelectField, SelectMultipleField, StringField
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp
 
 from app.runtime.fields import MoneyField
 from app.runtime.forms import StrictForm
+from app.withdrawals.rules.viewing import COLUMNS, KEPT, NAME_LONGEST
 from app.withdrawals.states import Kind
 
 
@@ -59,3 +60,46 @@ class WithdrawalSearch(WithdrawalFilters):
 
     class Meta:
         csrf = True
+
+
+class ViewForm(StrictForm):
+    """A search to keep under a name. The fields of the search travel along."""
+
+    name = StringField(_("视图名称"), validators=[InputRequired(_("请给视图起个名字")), Length(max=NAME_LONGEST)])
+
+
+class ViewNameForm(StrictForm):
+    name = StringField(_("视图名称"), validators=[InputRequired(_("请给视图起个名字")), Length(max=NAME_LONGEST)])
+
+
+class ColumnsForm(StrictForm):
+    """Which columns, and the place of each by a number that people type."""
+
+    column = SelectMultipleField(choices=[(key, key) for key in COLUMNS], validate_choice=True)
+    next = HiddenField()
+
+    def places(self) -> dict[str, int | None]:
+        return {key: self[f"place_{key}"].data for key in COLUMNS}
+
+
+class DefaultViewForm(StrictForm):
+    wanted = HiddenField(validators=[InputRequired(), AnyOf(["0", "1"])])
+
+
+class PickForm(StrictForm):
+    """What is picked from the list: rows one by one, or everything that the filter finds, as it was counted."""
+
+    number = SelectMultipleField(validate_choice=False)
+    ticked = HiddenField()
+    everything = HiddenField()
+
+
+class ExportForm(PickForm):
+    format = HiddenField(validators=[InputRequired(), AnyOf(["xlsx", "csv"])])
+
+
+for _key in COLUMNS:
+    setattr(ColumnsForm, f"place_{_key}", IntegerField(validators=[Optional(), NumberRange(1, 99)]))
+for _name in ("q", "sealed_card", *KEPT):
+    for _form in (ViewForm, PickForm, ExportForm):
+        setattr(_form, _name, HiddenField())

@@ -9,9 +9,20 @@ from app.withdrawals.models.rulebook import (
     RulebookVersion,
     WithdrawalCounter,
 )
+from app.withdrawals.models.selection import (
+    Selection,
+    SelectionRow,
+)
 from app.withdrawals.models.sending import (
     LostSend,
     SendingStop,
+)
+from app.withdrawals.models.tally import (
+    WithdrawalTally,
+)
+from app.withdrawals.models.view import (
+    ListColumns,
+    SavedView,
 )
 from app.withdrawals.models.withdrawal import (
     Withdrawal,
@@ -20,9 +31,13 @@ from app.withdrawals.models.withdrawal import (
 )
 
 __all__ = [
+    "ListColumns",
     "LostSend",
     "PayeeEntry",
     "RulebookVersion",
+    "SavedView",
+    "Selection",
+    "SelectionRow",
     "SendingStop",
     "Withdrawal",
     "WithdrawalApproval",
@@ -30,4 +45,5 @@ __all__ = [
     "WithdrawalEvent",
     "WithdrawalHold",
     "WithdrawalOutcome",
+    "WithdrawalTally",
 ]

@@ -25,7 +25,10 @@ class Withdrawal(Model):
         Index("ix_withdrawal_card", "card_index", "id"),
         Index("ix_withdrawal_twin", "card_index", "amount_minor", "id"),
         Index("ix_withdrawal_day", "business_day", "id"),
-        Index("ix_withdrawal_out", "account_id", "state"),
+        Index("ix_withdrawal_out", "account_id", "state", "id"),
+        Index("ix_withdrawal_amount", "amount_minor", "id"),
+        Index("ix_withdrawal_last4", "card_last4", "id"),
+        Index("ix_withdrawal_sums", "state", "amount_minor", "fee_minor"),
         Index("ix_withdrawal_channel_number", "channel_number"),
         Index("ix_withdrawal_holder", "holder", "id"),
         Index(
@@ -46,6 +49,9 @@ class Withdrawal(Model):
     holder: Mapped[str] = mapped_column(String(60))
     bank: Mapped[str] = mapped_column(String(60))
     card_masked: Mapped[str] = mapped_column(String(30))
+    card_last4: Mapped[str] = mapped_column(
+        String(4), default=lambda context: context.get_current_parameters()["card_masked"][-4:]
+    )
     card_index: Mapped[str] = mapped_column(String(64))
     amount: Mapped[Money] = mapped_column("amount_minor")
     fee: Mapped[Money] = mapped_column("fee_minor")

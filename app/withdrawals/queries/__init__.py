@@ -12,6 +12,7 @@ from app.withdrawals.queries.limits import (
 )
 from app.withdrawals.queries.listing import (
     FILTERS,
+    SUM_LIMIT,
     counts,
     exact,
     page,
@@ -57,6 +58,7 @@ from app.withdrawals.queries.rows import (
     approvals,
     by_form_key,
     by_number,
+    decided_at,
     digest,
     events,
     find,
@@ -117,6 +119,7 @@ __all__ = [
     "ALL",
     "FILTERS",
     "OUT",
+    "SUM_LIMIT",
     "Echo",
     "Totals",
     "TraceLine",
@@ -130,6 +133,7 @@ __all__ = [
     "checkers",
     "counter_problems",
     "counts",
+    "decided_at",
     "digest",
     "echoes",
     "echoes_of",

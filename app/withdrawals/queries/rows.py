@@ -82,6 +82,12 @@ def events(withdrawal_id: int) -> Sequence[WithdrawalEvent]:
     return db.session.scalars(found.order_by(WithdrawalEvent.seq)).all()
 
 
+def decided_at(withdrawal_id: int) -> datetime | None:
+    """When somebody approved or rejected it."""
+    said = (WithdrawalEvent.withdrawal_id == withdrawal_id, WithdrawalEvent.verb.in_(("approve", "reject")))
+    return db.session.scalar(select(func.max(WithdrawalEvent.at)).where(*said))
+
+
 def holds(withdrawal_id: int) -> Sequence[WithdrawalHold]:
     """What waits for a person."""
     found = select(WithdrawalHold).where(WithdrawalHold.withdrawal_id == withdrawal_id)

@@ -1,12 +1,16 @@
 """Everything that can be done to a withdrawal. Each command is one transaction; the call to the channel is in none."""
 
 from app.withdrawals.service import (
+    exporting,
     guard,
     outcomes,
     payee_lists,
     restoring,
     rulebook,
+    selecting,
     stops,
+    tallying,
+    views,
     work,
 )
 from app.withdrawals.service.admission import (
@@ -46,6 +50,7 @@ __all__ = [
     "ask_now",
     "cancel",
     "create",
+    "exporting",
     "guard",
     "look",
     "observe",
@@ -57,9 +62,12 @@ __all__ = [
     "reject",
     "restoring",
     "rulebook",
+    "selecting",
     "send_back",
     "stops",
     "submit",
+    "tallying",
+    "views",
     "watch",
     "work",
 ]

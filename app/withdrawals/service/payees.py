@@ -23,6 +23,7 @@ def payee_forgotten(card_id: int, word: str) -> int:
         holder=word,
         bank=word,
         card_masked=word,
+        card_last4="",
         card_index=f"forgotten:{card_id}",
         memo=func.substr(func.replace(w.memo, w.holder, word), 1, 100),
         message=func.replace(w.message, w.holder, word),

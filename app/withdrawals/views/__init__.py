@@ -1,7 +1,21 @@
-"""The pages of the room. The lists of payees are pages of the rules' own blueprint; every other has one of its own."""
+"""The pages of the room: one blueprint for withdrawals, others for what stands beside them.
 
-from app.withdrawals.views import outcomes, payee_lists, rulebook, sending, withdrawals, work
+Importing a file of pages puts its routes there.
+"""
+
+from app.withdrawals.views import (
+    listing,
+    outcomes,
+    papers,
+    payee_lists,
+    rulebook,
+    saved,
+    selections,
+    sending,
+    withdrawals,
+    work,
+)
 
 BLUEPRINTS = (withdrawals.bp, outcomes.bp, work.bp, sending.bp, rulebook.bp)
 
-__all__ = ["BLUEPRINTS", "payee_lists"]
+__all__ = ["BLUEPRINTS", "listing", "papers", "payee_lists", "saved", "selections"]

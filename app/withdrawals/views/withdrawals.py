@@ -1,7 +1,5 @@
-"""Withdrawal pages: list, make, check, follow."""
+"""Withdrawal pages: make, check, follow."""
 
-from datetime import timedelta
-from urllib.parse import urlencode
 from uuid import uuid4
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -14,63 +12,16 @@ from app.auth.permissions import Permission, needs
 from app.cards import queries as cards
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
-from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import is_fragment, page, say
 from app.withdrawals import queries, rules, service
-from app.withdrawals.forms import (
-    ApproveForm,
-    ReasonForm,
-    RejectForm,
-    WithdrawalFilters,
-    WithdrawalForm,
-    WithdrawalSearch,
-)
-from app.withdrawals.states import KINDS, LABELS, UNKNOWN, Kind
+from app.withdrawals.forms import ApproveForm, ReasonForm, RejectForm, WithdrawalForm
+from app.withdrawals.states import LABELS, UNKNOWN, Kind
 from app.withdrawals.views.show import show_page
 
 bp = Blueprint("withdrawals", __name__, url_prefix="/withdrawals")
-
-
-@bp.get("/")
-@needs(Permission.WITHDRAWAL_READ)
-def index() -> ResponseReturnValue:
-    named = queries.exact(request.args.get("q", "").strip())
-    if named and not request.headers.get("HX-Request"):
-        return redirect(url_for(".show", number=named), 303)
-    accounts = channels.accounts()
-    filters = WithdrawalFilters(formdata=request.args)
-    filters.account.choices = [SelectChoice("", _("全部")), *(SelectChoice(one.number, one.title) for one in accounts)]
-    wanted = request.args.get("account")
-    chosen = next((account.id for account in accounts if account.number == wanted), -1 if wanted else None)
-    return page(
-        "withdrawals/index.html",
-        listing=queries.page(request.args, account_id=chosen),
-        totals=queries.totals(request.args, account_id=chosen),
-        tabs=_tabs(
-            queries.counts(request.args, account_id=chosen),
-            unknown=queries.totals({**request.args, "state": "unknown"}, account_id=chosen).count,
-        ),
-        problem=say(queries.problem_filter(request.args)),
-        filters=filters,
-        presets=_presets(),
-        accounts={account.id: account for account in accounts},
-        labels=LABELS,
-        kinds=KINDS,
-        unknown=UNKNOWN,
-        out=queries.OUT,
-    )
-
-
-@bp.post("/search")
-@needs(Permission.WITHDRAWAL_READ)
-def search() -> ResponseReturnValue:
-    """A search with a card number in it: what it becomes may stand in an address."""
-    WithdrawalSearch()
-    query = urlencode(cards.safe_search(request.form))
-    return redirect(f"{url_for('.index')}?{query}", 303)
 
 
 @bp.get("/<number>")
@@ -246,39 +197,3 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
         bound=bound,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
     )
-
-
-def _tabs(counts: dict[str, int], *, unknown: int) -> list[tuple[str, str, int | None, bool]]:
-    current = request.args.get("state", "")
-    kept = {name: request.args[name] for name in queries.FILTERS if request.args.get(name) and name != "state"}
-
-    def tab(label: str, state: str, count: int | None) -> tuple[str, str, int | None, bool]:
-        return (
-            label,
-            url_for(".index") + "?" + urlencode({**kept, "state": state} if state else kept),
-            count,
-            current == state,
-        )
-
-    return [
-        tab(_("全部"), "", sum(counts.values())),
-        *(tab(say(label), str(state), counts.get(state, 0)) for state, (label, _tone) in LABELS.items()),
-        tab(say(UNKNOWN[0]), "unknown", unknown),
-    ]
-
-
-def _presets() -> list[tuple[str, str, bool]]:
-    today = clock.business_day()
-    spans = (
-        (_("今日"), today, today),
-        (_("昨日"), today - timedelta(days=1), today - timedelta(days=1)),
-        (_("近 7 天"), today - timedelta(days=6), today),
-        (_("本月"), today.replace(day=1), today),
-    )
-    found = []
-    for label, first, last in spans:
-        asked = {"from": f"{first:%Y%m%d}", "to": f"{last:%Y%m%d}"}
-        current = all(request.args.get(name) == value for name, value in asked.items())
-        state = {"state": request.args["state"]} if request.args.get("state") else {}
-        found.append((label, url_for(".index") + "?" + urlencode(asked | state), current))
-    return found

@@ -1,0 +1,49 @@
+"""What the page of background jobs calls things. A house test finds a kind of job without words."""
+
+from app.kernel.errors import Text, gettext_noop
+
+JOBS: dict[str, Text] = {
+    "app.withdrawals.jobs.submit": gettext_noop("把提现交给渠道"),
+    "app.withdrawals.jobs.ask": gettext_noop("向渠道查询提现结果"),
+    "app.withdrawals.jobs.read_callback": gettext_noop("读取渠道回调"),
+    "app.withdrawals.jobs.export": gettext_noop("生成导出的提现"),
+    "app.withdrawals.jobs.decide": gettext_noop("批量审批提现"),
+    "app.withdrawals.jobs.count_settled": gettext_noop("统计已完结的提现"),
+    "app.cards.jobs.bind": gettext_noop("绑定银行卡"),
+    "app.cards.jobs.unbind": gettext_noop("请渠道删除银行卡"),
+    "app.cards.jobs.ask_list": gettext_noop("读取渠道的绑卡清单"),
+    "app.cards.jobs.check": gettext_noop("核对上传的表格"),
+    "app.cards.jobs.work": gettext_noop("批量绑卡"),
+    "app.cards.jobs.write_result": gettext_noop("生成绑卡结果表"),
+    "app.cards.jobs.write_whole_result": gettext_noop("生成含完整卡号的结果表"),
+    "app.cards.jobs.erase_old_uploads": gettext_noop("清除到期的上传"),
+    "app.exports.jobs.erase_old": gettext_noop("清除到期的导出"),
+    "app.channels.jobs.pull_all": gettext_noop("安排读取渠道数据"),
+    "app.channels.jobs.pull_figures": gettext_noop("读取渠道账号的数据"),
+    "app.channels.jobs.pull_missed": gettext_noop("补读错过的渠道数据"),
+    "app.channels.jobs.pull_missed_day": gettext_noop("补读一天的渠道数据"),
+    "app.collections.jobs.book": gettext_noop("代收记账"),
+    "app.auth.jobs.forget_old_tries": gettext_noop("清理登录尝试的计数"),
+    "app.auth.jobs.verify_audit": gettext_noop("核验审计链"),
+}
+"""Every kind of job in words."""
+
+STANDINGS: dict[str, tuple[Text, str]] = {
+    "running": (gettext_noop("办理中"), "info"),
+    "failing": (gettext_noop("出错，将重试"), "bad"),
+    "due": (gettext_noop("到时间了"), "wait"),
+    "waiting": (gettext_noop("未到时间"), "neutral"),
+    "done": (gettext_noop("已完成"), "good"),
+}
+
+PAGES = {
+    "app.withdrawals.jobs.submit": ("withdrawals.show", "number", "withdrawal:read"),
+    "app.withdrawals.jobs.ask": ("withdrawals.show", "number", "withdrawal:read"),
+    "app.cards.jobs.bind": ("cards.show", "reference", "card:read"),
+    "app.cards.jobs.unbind": ("cards.show", "reference", "card:read"),
+    "app.cards.jobs.check": ("card_uploads.show", "reference", "card:read"),
+    "app.cards.jobs.work": ("binding_runs.show", "reference", "card:read"),
+    "app.cards.jobs.write_result": ("binding_runs.show", "reference", "card:read"),
+    "app.channels.jobs.pull_figures": ("channels.show", "number", "channel:read"),
+}
+"""Where the subject of a job has its page, and what one needs to open it."""
