@@ -7,4 +7,5 @@ EVERY = (
     Every("app.channels.jobs.pull_missed", every_s=600),
     Every("app.auth.jobs.forget_old_tries", every_s=3600),
     Every("app.cards.jobs.erase_old_uploads", every_s=3600),
+    Every("app.withdrawals.jobs.erase_old_sheets", every_s=3600),
 )

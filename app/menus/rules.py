@@ -36,6 +36,7 @@ DEFAULTS = (
     # The migrations wrote the same; a room that brings a page adds it here and in a migration of its own.
     Default("live.dashboard", gettext_noop("渠道看板"), "Channel board", "layout-dashboard", "d"),
     Default("withdrawals.index", gettext_noop("提现"), "Withdrawals", "send", "w"),
+    Default("withdrawal_sheets.index", gettext_noop("批量提现"), "Bulk withdrawals", "report-money", "s"),
     Default("cards.index", gettext_noop("银行卡"), "Bank cards", "credit-card", "c"),
     Default("card_uploads.index", gettext_noop("批量绑卡"), "Bulk binding", "upload", "b"),
     Default("card_templates.index", gettext_noop("绑定模版"), "Binding templates", "file-spreadsheet", "t"),

@@ -27,12 +27,14 @@ class Withdrawal(Model):
         Index("ix_withdrawal_out", "account_id", "state"),
         Index("ix_withdrawal_channel_number", "channel_number"),
         Index("ix_withdrawal_holder", "holder", "id"),
+        Index("ix_withdrawal_sheet", "sheet_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     number: Mapped[str] = mapped_column(String(32), unique=True)
     form_key: Mapped[str] = mapped_column(String(36), unique=True)
     kind: Mapped[str] = mapped_column(String(12), default=Kind.PAYOUT)
+    sheet_id: Mapped[int | None] = mapped_column(ForeignKey("withdrawal_sheet.id"))
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
     card_id: Mapped[int] = mapped_column(ForeignKey("card.id"))
     holder: Mapped[str] = mapped_column(String(60))

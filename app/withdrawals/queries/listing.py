@@ -13,12 +13,12 @@ from app.kernel.money import Money
 from app.runtime.db import db, total
 from app.runtime.listing import Listing, listing
 from app.withdrawals import tallies
-from app.withdrawals.models import Withdrawal, WithdrawalHold
+from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalSheet
 from app.withdrawals.queries.rows import OUT
 from app.withdrawals.states import WITHDRAWAL
 from app.withdrawals.tallies import Totals
 
-FILTERS = ("q", "sealed_card", "state", "account", "from", "to", "least", "most")
+FILTERS = ("q", "sealed_card", "state", "account", "from", "to", "least", "most", "sheet")
 
 
 def problem_filter(asked: Mapping[str, str]) -> str:
@@ -97,6 +97,9 @@ def _filtered(statement: Select[*tuple[Any, ...]], asked: Mapping[str, str]) -> 
         statement = statement.where(Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None))
     elif asked.get("state") in WITHDRAWAL.states:
         statement = statement.where(Withdrawal.state == asked["state"])
+    if asked.get("sheet"):
+        named = WithdrawalSheet.reference == asked["sheet"].replace("\0", "")
+        statement = statement.where(Withdrawal.sheet_id == select(WithdrawalSheet.id).where(named).scalar_subquery())
     if asked.get("from"):
         statement = statement.where(Withdrawal.business_day >= clock.parse_day(asked["from"]))
     if asked.get("to"):

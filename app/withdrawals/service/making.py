@@ -17,7 +17,7 @@ from app.kernel.money import Money
 from app.kernel.numbers import new_number
 from app.ledger import book
 from app.runtime import live_events
-from app.runtime.db import db, in_transaction, transaction
+from app.runtime.db import in_transaction, transaction
 from app.withdrawals import queries, rules
 from app.withdrawals.models import Withdrawal
 from app.withdrawals.service import movement
@@ -55,7 +55,15 @@ def create(
 
 
 def put(
-    source: channels.Account, payee: Card, *, amount: Money, memo: str, kind: Kind, form_key: str, actor: Actor
+    source: channels.Account,
+    payee: Card,
+    *,
+    amount: Money,
+    memo: str,
+    kind: Kind,
+    form_key: str,
+    actor: Actor,
+    sheet_id: int | None = None,
 ) -> Withdrawal:
     """The withdrawal itself, its hold and its first line: for a form, a row of a sheet, a replacement.
 
@@ -75,6 +83,7 @@ def put(
         number=number,
         form_key=form_key,
         kind=kind,
+        sheet_id=sheet_id,
         account_id=source.id,
         card_id=payee.id,
         holder=payee.holder,
@@ -88,11 +97,8 @@ def put(
         maker=actor.display_name,
         business_day=clock.business_day(),
     )
-    db.session.add(withdrawal)
-    db.session.flush()
-    movement.note(withdrawal, "create", actor.username)
+    movement.begin(withdrawal, actor.username)
     audit.record(actor, "withdrawal.create", number, after={"amount": amount.yuan, "card": payee.number_masked})
-    movement.announce(number)
     live_events.announce("channels", source.number)
     return withdrawal
 

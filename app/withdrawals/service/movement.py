@@ -58,6 +58,15 @@ def _first_wait(withdrawal: Withdrawal, verb: str) -> float:
     }.get(verb, 0)
 
 
+def begin(withdrawal: Withdrawal, actor: str) -> None:
+    """A new withdrawal is written, with the first line of its trace."""
+    withdrawal.seq = 1
+    db.session.add(withdrawal)
+    db.session.flush()
+    _write_event(withdrawal, "create", actor, "")
+    announce(withdrawal.number)
+
+
 def note(withdrawal: Withdrawal, verb: str, actor: str, why: str = "") -> None:
     """An event that changes no state."""
     db.session.execute(

@@ -21,6 +21,7 @@ from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ApproveForm, RejectForm, WithdrawalFilters, WithdrawalForm, WithdrawalSearch
+from app.withdrawals.queries import sheets
 from app.withdrawals.states import KINDS, LABELS, UNKNOWN, VERBS, Kind, State
 
 bp = Blueprint("withdrawals", __name__, url_prefix="/withdrawals")
@@ -190,6 +191,7 @@ def _show(number: str, reject_form: RejectForm, status: int = 200) -> ResponseRe
         withdrawal=withdrawal,
         account=channels.account_by_id(withdrawal.account_id),
         card=cards.by_id(withdrawal.card_id),
+        sheet=sheets.reference_of(withdrawal.sheet_id),
         trace=trace,
         names=_names(trace, maker=withdrawal.maker, checker=withdrawal.checker),
         why=trace[-1].note,
