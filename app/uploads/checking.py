@@ -13,7 +13,7 @@ from functools import partial
 
 from sqlalchemy import delete, update
 
-from app.kernel import clock
+from app.kernel import bins, clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.cells import Cell, Column, Kind, plain
 from app.kernel.columns import Fault, Judge, Verdict
@@ -300,6 +300,8 @@ def shown(kind: Kind, text: str) -> str:
         covered = cover(core)
     elif kind is Kind.CNAPS and len(core) <= 12:  # no secret, and no card
         covered = core
+    elif kind is Kind.REFERENCE and not bins.names_card(core):
+        covered = _marked(core, spaces=False)
     else:
         covered = _marked(_NUMBER.sub(lambda it: mask(it[0]), mask_runs(core)), spaces=False)
     return _marked(before) + covered + _marked(after)

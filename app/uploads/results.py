@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.auth.identity import Actor
 from app.config import config
+from app.kernel import bins
 from app.kernel.bank_card import mask, mask_runs, normalise
 from app.kernel.cells import Column, Kind, plain
 from app.kernel.errors import Refused, Text, gettext_noop
@@ -47,8 +48,7 @@ class Outcome:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How the room above wants its result. `outcomes` by row, from the first to the last of a block; `rest`: the state of a
-    good row that has none; `more`: titles of columns of its own; `as_written`: keys of columns that are the customer's own
-    numbers, in which nothing but cards is masked; `kept`: joins the transaction that keeps the file.
+    good row that has none; `more`: titles of columns of its own; `kept`: joins the transaction that keeps the file.
     """
 
     columns: Sequence[Column]
@@ -56,7 +56,6 @@ class Plan:
     rest: Text
     kept: Callable[[], None]
     more: Sequence[Text] = ()
-    as_written: frozenset[str] = frozenset()
 
 
 def require_kept(upload: Upload) -> None:
@@ -105,7 +104,7 @@ def write(upload: Upload, plan: Plan, *, whole: bool = False) -> None:
 def _rows(upload: Upload, plan: Plan, width: int, whole: bool) -> Iterator[list[str]]:
     place_of = queries.mapping(upload)
     masks: dict[int, Callable[[str], str]] = {
-        place_of[column.key]: _mask_of(column, plan) for column in plan.columns if column.key in place_of
+        place_of[column.key]: _mask_of(column.kind) for column in plan.columns if column.key in place_of
     }
     decisions = queries.decisions(upload)
     for block in queries.blocks(upload):
@@ -119,10 +118,10 @@ def _rows(upload: Upload, plan: Plan, width: int, whole: bool) -> Iterator[list[
             yield [*cells, str(one.row), *more, str(told.state), str(told.why) if whole else covered(str(told.why))]
 
 
-def _mask_of(column: Column, plan: Plan) -> Callable[[str], str]:
-    if column.kind in _HARMLESS:
-        return str
-    return mask_runs if column.key in plan.as_written else MASKS.get(column.kind, covered)
+def _mask_of(kind: Kind) -> Callable[[str], str]:
+    if kind is Kind.REFERENCE:  # by this the customer finds it again
+        return lambda text: covered(text) if bins.names_card(text) else text
+    return str if kind in _HARMLESS else MASKS.get(kind, covered)
 
 
 def covered(text: str) -> str:

@@ -35,10 +35,14 @@ def account(world: World, **terms: str) -> str:
 
 def received(world: World, account: str, rows: Iterable[Row], *, form_key: str = "") -> str:
     """An upload by the maker that was looked at, whatever was found. Its reference."""
+    return received_file(world, account, as_csv(rows, HEADER), "提现.csv", form_key=form_key)
+
+
+def received_file(world: World, account: str, content: bytes, filename: str, *, form_key: str = "") -> str:
     reference = service.sheets.DESK.receive(
         account=account,
-        filename="提现.csv",
-        content=as_csv(rows, HEADER),
+        filename=filename,
+        content=content,
         fence=world.claimed(account),
         form_key=form_key or str(uuid4()),
         actor=world.maker,

@@ -60,6 +60,7 @@ def test_each_row_is_judged_against_the_cards_of_the_account_and_its_limit(world
         row("60.00", holder=""),
         row("70.00", memo="备" * 101),
         row("80.00", own="B" * 41),
+        row("90.00", own=f"客户 {CARD}"),
         row("5000.00", memo="顶格", own="A-2"),
     ]
     upload = sheets.checked(world, account, rows)
@@ -67,6 +68,7 @@ def test_each_row_is_judged_against_the_cards_of_the_account_and_its_limit(world
     assert {at: [key for key, _text in faults] for at, faults in found.items()} == {
         3: ["number"], 4: ["holder"], 5: ["amount"], 6: ["amount"], 7: ["amount"], 8: ["memo"], 9: ["own_number"],
         10: ["number"], 11: ["holder"], 12: ["memo"], 13: ["own_number"],
+        14: ["own_number"],
     }  # fmt: skip
     assert found[3] == [("number", rules.NOT_BOUND)] and "先绑定" in rules.NOT_BOUND
     assert found[4] == [("holder", rules.OTHER_HOLDER)]

@@ -6,53 +6,36 @@ from dataclasses import dataclass
 from app.kernel.cells import Column, Kind
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import Money
+from app.kernel.written import PAYMENTS
 
 NUMBER, HOLDER, AMOUNT, MEMO, OWN_NUMBER = "number", "holder", "amount", "memo", "own_number"
+
+
+def _column(key: str, title: Text, kind: Kind, *, note: Text, required: bool = False, longest: int = 0) -> Column:
+    aliases, example = PAYMENTS[key]
+    return Column(
+        key=key,
+        title=title,
+        kind=kind,
+        required=required,
+        aliases=tuple(aliases.split()),
+        longest=longest,
+        example=example,
+        note=note,
+    )
+
+
 COLUMNS = (
-    Column(
-        key=NUMBER,
-        title=gettext_noop("卡号"),
-        kind=Kind.CARD,
-        required=True,
-        aliases=("银行卡号", "收款卡号", "收款账号"),
-        example="6222021001116245702",
-        note=gettext_noop("已绑定在该渠道账号上的卡"),
-    ),
-    Column(
-        key=HOLDER,
-        title=gettext_noop("开户人"),
-        kind=Kind.NAME,
-        required=True,
-        aliases=("户名", "姓名", "收款人"),
-        example="张三",
-        note=gettext_noop("与绑定时一致"),
-    ),
-    Column(
-        key=AMOUNT,
-        title=gettext_noop("金额"),
-        kind=Kind.AMOUNT,
-        required=True,
-        aliases=("提现金额", "付款金额"),
-        example="1280.50",
-        note=gettext_noop("单位为元，最多两位小数"),
-    ),
-    Column(
-        key=MEMO,
-        title=gettext_noop("备注"),
-        kind=Kind.TEXT,
-        aliases=("用途", "附言"),
-        longest=100,
-        example="十一月货款",
-        note=gettext_noop("不要写卡号"),
-    ),
-    Column(
-        key=OWN_NUMBER,
-        title=gettext_noop("业务编号"),
-        kind=Kind.TEXT,
-        aliases=("业务单号", "客户单号"),
-        longest=40,
-        example="PO-20261121-001",
+    _column(NUMBER, gettext_noop("卡号"), Kind.CARD, note=gettext_noop("已绑定在该渠道账号上的卡"), required=True),
+    _column(HOLDER, gettext_noop("开户人"), Kind.NAME, note=gettext_noop("与绑定时一致"), required=True),
+    _column(AMOUNT, gettext_noop("金额"), Kind.AMOUNT, note=gettext_noop("单位为元，最多两位小数"), required=True),
+    _column(MEMO, gettext_noop("备注"), Kind.TEXT, note=gettext_noop("不要写卡号"), longest=100),
+    _column(
+        OWN_NUMBER,
+        gettext_noop("业务编号"),
+        Kind.REFERENCE,
         note=gettext_noop("您自己的编号，同一文件里不能重复"),
+        longest=40,
     ),
 )
 
@@ -86,12 +69,6 @@ def flaw_of_payee(*, state: str | None, holder: str, named: str | None) -> tuple
     if named is not None and named != holder:
         return HOLDER, OTHER_HOLDER
     return None
-
-
-def require_payee(*, state: str | None, holder: str, named: str) -> None:
-    flaw = flaw_of_payee(state=state, holder=holder, named=named)
-    if flaw is not None:
-        raise Refused(flaw[1].template)
 
 
 def require_control_totals(*, count: int, amount: Money, good: Totals) -> None:

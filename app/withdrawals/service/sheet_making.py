@@ -95,10 +95,13 @@ def _make_rows(reference: str, count: int) -> bool:
         made: list[dict[str, object]] = []
         for wish in wishes:
             payee = payees.get(wish.number_index)
+            if flaw := _flaw(payee, wish):
+                raise _No(wish, flaw, len(made))
+            assert payee is not None, "a card that is bound is there"
             try:
                 withdrawal = put(
                     account,
-                    _require_payee(payee, wish),
+                    payee,
                     amount=wish.amount,
                     memo=wish.memo,
                     kind=Kind.PAYOUT,
@@ -116,11 +119,11 @@ def _make_rows(reference: str, count: int) -> bool:
         return True
 
 
-def _require_payee(payee: Card | None, wish: Wish) -> Card:
+def _flaw(payee: Card | None, wish: Wish) -> Text | None:
+    """Why this card cannot be paid: it was bound when the sheet was checked, and that is a while ago."""
     state, holder = (payee.state, payee.holder) if payee else (None, "")
-    rules.require_payee(state=state, holder=holder, named=wish.holder)
-    assert payee is not None, "what has a state is there"
-    return payee
+    flaw = rules.flaw_of_payee(state=state, holder=holder, named=wish.holder)
+    return flaw[1] if flaw else None
 
 
 def _write_down(reference: str, no: _No) -> bool:

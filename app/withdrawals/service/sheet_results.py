@@ -16,7 +16,7 @@ from app.uploads import queries as uploads
 from app.uploads import results
 from app.uploads.results import MASKED, Outcome, Plan
 from app.withdrawals.queries import sheets
-from app.withdrawals.rules.sheet import COLUMNS, OWN_NUMBER
+from app.withdrawals.rules.sheet import COLUMNS
 from app.withdrawals.service.sheets import RESULT, TOPIC
 from app.withdrawals.states import LABELS, SheetState, State
 
@@ -61,7 +61,6 @@ def write(reference: str) -> None:
             rest=rest,
             kept=kept,
             more=(NUMBER,),
-            as_written=frozenset({OWN_NUMBER}),
         ),
     )
 
