@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from app.auth.models import AuditRecord
+from app.cards import service as card_service
 from app.kernel.bank_card import mask
 from app.kernel.errors import Refused
 from app.runtime.db import db
@@ -124,3 +125,12 @@ def test_a_file_of_the_sheet_is_read_in_whatever_it_is_written(world: World) -> 
     reference = sheets.confirmed(world, account, upload)
     world.until(lambda: sheets.told(reference) == ("finished", 1, 0))
     assert sheets.lines(reference)[0].own_number == "甲-1"
+
+
+def test_a_payee_who_is_forgotten_is_not_named_by_the_customers_number_either(world: World) -> None:
+    account = sheets.account(world)
+    reference = sheets.finished(world, account, [row("10.00", own="张三-1"), row("11.00", own="B-2")])
+    ordered(world, reference, "reject", reason="名单不对")
+    card_service.forget(world.card(account), why="本人要求", above=service.payee_forgotten, actor=world.maker)
+    db.session.rollback()
+    assert [it.own_number for it in sheets.lines(reference)] == ["已删除-1", "B-2"]
