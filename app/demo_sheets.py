@@ -1,4 +1,5 @@
-"""The demo's binding templates, and two sheets of cards as people send them: half of their rows are wrong somewhere."""
+"""The demo's binding templates, and sheets as people send them, of cards and of withdrawals: half of their rows are wrong
+somewhere."""
 
 import csv
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 from app.cards.rules import ACCOUNT_TYPE
 from app.kernel.cells import Column, Kind
 from app.runtime import sheet
+from app.withdrawals.rules.sheet import COLUMNS
 
 TEMPLATES = (
     (
@@ -47,9 +49,24 @@ _ROWS: tuple[tuple[object, ...], ...] = (
     ("6214830100799674", "梁敏", "招行", "13800138012", "银行写了简称"),
 )
 
+_PAYMENTS: tuple[tuple[object, ...], ...] = (
+    # To the cards that the demo binds to 白鹭支付 · 门店收款.
+    ("6222021001116245777", "陈志强", "1280.50", "十一月货款", "PO-1101"),
+    ("6217001210024455220", "林晓梅", "860.00", "十一月货款", "PO-1102"),
+    ("6228480402564890067", "黄建国", "2400.00", "运费", "PO-1103"),
+    ("6214830100799658", "周雅婷", "315.20", "退款", "PO-1104"),
+    ("6217001210024455220", "林晓梅", "860.00", "与第 3 行同卡同额：只提醒", "PO-1105"),
+    ("6228480402564890067\t", "黄建国", "¥1,200.00", "卡号带制表符，金额带符号：医生能改", "PO-1106"),
+    ("6214830100799658", "周婷", "90.00", "户名与绑定的不一致", "PO-1107"),
+    ("6222021001116245785", "马超", "500.00", "这张卡没有绑定", "PO-1108"),
+    ("6222021001116245777", "陈志强", "88000.00", "超过单笔限额", "PO-1109"),
+    ("6217001210024455220", "林晓梅", "10.005", "三位小数", "PO-1110"),
+    ("6228480402564890067", "黄建国", "75.00", "业务编号用过了", "PO-1103"),
+)
+
 
 def write(folder: Path) -> None:
-    """One in .xlsx, with a card that Excel made a number of; one in CSV as an old Windows saves it (GBK)."""
+    """Cards in .xlsx, with one that Excel made a number of, and in CSV as an old Windows saves it (GBK); withdrawals."""
     folder.mkdir(mode=0o700, exist_ok=True)
     columns = [sheet.Column(title=title, text=title != "卡号") for title in _HEAD]
     spoilt = (6222021001116245793.0, "宋佳", "中国工商银行", "13800138013", "卡号被存成了数字")
@@ -57,3 +74,5 @@ def write(folder: Path) -> None:
     sheet.workbook(folder / "绑卡-有好有坏.xlsx", [sheet.Sheet(name="绑卡", columns=columns, rows=rows)])
     with (folder / "绑卡-有好有坏-GBK.csv").open("w", encoding="gb18030", newline="") as file:
         csv.writer(file).writerows([_HEAD, *_ROWS])
+    titles = [sheet.Column(title=column.title) for column in COLUMNS]
+    sheet.workbook(folder / "提现-有好有坏.xlsx", [sheet.Sheet(name="提现", columns=titles, rows=_PAYMENTS)])

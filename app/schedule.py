@@ -13,4 +13,5 @@ EVERY = (
     Every("app.cards.jobs.erase_old_uploads", every_s=3600),
     Every("app.exports.jobs.erase_old", every_s=3600),
     Every("app.withdrawals.jobs.count_settled", every_s=60),
+    Every("app.withdrawals.jobs.erase_old_sheets", every_s=3600),
 )

@@ -48,10 +48,10 @@ class House:
 
 
 @contextmanager
-def house(folder: Path) -> Iterator[House]:
-    """On SQLite as the console sets it up; without Redis, whose nudges nobody needs here."""
+def house(folder: Path, redis_url: str = "") -> Iterator[House]:
+    """On SQLite as the console sets it up; without Redis, where nobody needs its nudges."""
     keys = {"secret_key": "bench-only-" * 5, "field_keys": "k1:" + base64.b64encode(b"1" * 32).decode()}
-    app = create_app(Config(data_dir=folder, **keys))
+    app = create_app(Config(data_dir=folder, redis_url=redis_url, **keys))
     with app.app_context():
         migrations.upgrade()
         auth.create_operator(

@@ -1,6 +1,7 @@
 """Workers for the stories about killing: the real worker, with a clock that runs faster and a point at which it dies.
 
-`python -m tests.processes BEGAN RATE POINT [LINE]`; POINT is one of `POINTS` or, on the sheets' line, of `RUN_POINTS`;
+`python -m tests.processes BEGAN RATE POINT [LINE]`; POINT is one of `POINTS` or, on the sheets' line, of `RUN_POINTS` or
+`SHEET_POINTS`;
 `-` is a worker that lives.
 """
 
@@ -18,7 +19,7 @@ from app.channels import gateway
 from app.kernel import clock
 from app.runtime import http
 from app.runtime.queue import Line
-from app.withdrawals.service import movement
+from app.withdrawals.service import movement, sheet_making, sheet_orders
 
 
 def faster(began: float, rate: float) -> Callable[[], datetime]:
@@ -75,6 +76,12 @@ def at_answer(count: int) -> None:
     http.send = wrapped
 
 
+def at_call(module: Any, name: str, count: int) -> None:
+    """Before it does this for the so-manieth time."""
+    calls = iter(range(count - 1))
+    before(module, name, die, lambda *_a, **_k: next(calls, None) is None)
+
+
 def is_submit(interface: object, **_more: object) -> bool:
     return interface == gateway.Interface.SUBMIT
 
@@ -102,9 +109,20 @@ RUN_POINTS: dict[str, Callable[[], None]] = {
     "an orphan asks": lambda: before(binding, "_ask", orphan),
 }
 
+SHEET_POINTS: dict[str, Callable[[], None]] = {
+    "a row begun": lambda: at_call(sheet_making, "put", 1),
+    "in the middle of a transaction": lambda: at_call(sheet_making, "put", 30),
+    "a row made, not settled": lambda: at_call(sheet_making, "_row", 45),
+    "before the end": lambda: at_call(sheet_making, "move_sheet", 1),
+    "an orphan makes": lambda: before(sheet_making, "put", orphan),
+    "one approved": lambda: at_call(sheet_orders, "approve", 2),
+    "some approved, nothing kept": lambda: before(sheet_orders, "_keep", die),
+    "all kept, not ended": lambda: before(sheet_orders, "_end", die),
+}
+
 
 if __name__ == "__main__":
     began, rate, point = float(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
     with clock.replaced(faster(began, rate)):
-        (POINTS | RUN_POINTS)[point]()
+        (POINTS | RUN_POINTS | SHEET_POINTS)[point]()
         worker.work(Line(sys.argv[4]) if len(sys.argv) > 4 else Line.CHANNEL)

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.kernel.cells import KINDS, REPAIRS, Column, Kind
+from app.kernel.cells import KINDS, Column, Kind
 from app.kernel.columns import Judge
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.written import CORPORATE
@@ -201,10 +201,3 @@ def differences(before: Sequence[Column], after: Sequence[Column]) -> list[Diffe
 def order_changed(before: Sequence[Column], after: Sequence[Column]) -> bool:
     shared = {column.key for column in before} & {column.key for column in after}
     return [it.key for it in before if it.key in shared] != [it.key for it in after if it.key in shared]
-
-
-def said(pattern: str, columns: Collection[Column]) -> list[str]:
-    """A kind of repair (`number:space+width`) in words: the columns' titles, then what would be done."""
-    keys, _, codes = pattern.partition(":")
-    titles = {column.key: column.title for column in columns}
-    return [titles.get(key, key) for key in keys.split(",")] + [REPAIRS[code] for code in codes.split("+")]

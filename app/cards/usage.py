@@ -21,7 +21,8 @@ def end(card_id: int) -> None:
 
 def _count(card_id: int, more: int) -> None:
     assert in_transaction()
-    db.session.execute(update(Card).where(Card.id == card_id).values(open_work=Card.open_work + more))
+    counted = update(Card).where(Card.id == card_id).values(open_work=Card.open_work + more)
+    db.session.execute(counted.execution_options(synchronize_session=False))
 
 
 def known_again(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from app.kernel import banks, clock, cnaps, id_number, phone, regions
+from app.kernel import banks, bins, clock, cnaps, id_number, phone, regions
 from app.kernel.bank_card import BankCard, has_card_number, passes_luhn
 from app.kernel.errors import Malformed, Text, gettext_noop
 from app.kernel.money import Money
@@ -39,6 +39,8 @@ class Kind(StrEnum):
     CHOICE = "choice"
     DATE = "date"
     AMOUNT = "amount"
+    REFERENCE = "reference"
+    """What somebody calls it in their own books: digits in it are no card's, unless they begin as one."""
 
 
 KINDS: dict[Kind, Text] = {
@@ -56,6 +58,7 @@ KINDS: dict[Kind, Text] = {
     Kind.CHOICE: gettext_noop("选项"),
     Kind.DATE: gettext_noop("日期"),
     Kind.AMOUNT: gettext_noop("金额"),
+    Kind.REFERENCE: gettext_noop("编号"),
 }
 
 REPAIRS: dict[str, Text] = {
@@ -190,6 +193,8 @@ def read_number(column: Column, cell: Cell) -> Read | None:
         return Read("", fault=Text("单元格是真假值（TRUE、FALSE），这一列不能这样填"))
     if column.kind in (Kind.CARD, Kind.ID_NUMBER) and isinstance(cell, int | float):
         return Read("", fault=_digits_lost(cell))
+    if column.kind is Kind.REFERENCE and isinstance(cell, int | float) and abs(cell) >= 10**_FIFTEEN:
+        return Read("", fault=_digits_lost(cell))
     return None
 
 
@@ -232,7 +237,7 @@ def quick(column: Column) -> Callable[[str], object] | None:
             return _official
         case Kind.PHONE:
             return re.compile(r"1[3-9][0-9]{9}", re.ASCII).fullmatch
-        case Kind.TEXT | Kind.CITY | Kind.BRANCH:
+        case Kind.TEXT | Kind.CITY | Kind.BRANCH | Kind.REFERENCE:
             return _CHINESE_NAME.fullmatch
         case _:
             return None
@@ -348,6 +353,12 @@ def _amount(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool
     return Read(bare, codes if bare == text else (*codes, "amount"))
 
 
+def _reference(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
+    if bins.names_card(text):
+        return Read(text, fault=Text("这里不能写银行卡号"))
+    return Read(text, codes)
+
+
 def _text(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) -> Read:
     if has_card_number(text):
         return Read(text, fault=Text("这里不能写银行卡号"))
@@ -369,4 +380,5 @@ _PARSERS: Mapping[Kind, Callable[[Column, str, tuple[str, ...], bool], Read]] = 
     Kind.CHOICE: _choice,
     Kind.DATE: _date,
     Kind.AMOUNT: _amount,
+    Kind.REFERENCE: _reference,
 }

@@ -28,3 +28,12 @@ TITLES = {
     "date": "日期 date",
 }
 """What a column of each kind is called by those who made the sheet, parted by blanks."""
+
+PAYMENTS: dict[str, tuple[str, str]] = {
+    "number": ("银行卡号 收款卡号 收款账号", "6222021001116245702"),
+    "holder": ("户名 姓名 收款人", "张三"),
+    "amount": ("提现金额 付款金额", "1280.50"),
+    "memo": ("用途 附言", "十一月货款"),
+    "own_number": ("业务单号 客户单号", "PO-20261121-001"),
+}
+"""A sheet of withdrawals: by column, what else it is called (parted by blanks), and an example."""

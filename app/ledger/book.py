@@ -28,10 +28,11 @@ def open_accounts(owner: str) -> None:
     """The accounts of a channel account, and the platform's, exist from here on. Again is harmless."""
     assert in_transaction(), "accounts are opened in the transaction of a command"
     rows = [
-        {"owner": place.owner, "code": place.code, "may_overdraw": place.code in chart.MAY_OVERDRAW, "balance": ZERO}
-        for place in dict.fromkeys((*chart.places_of(chart.PLATFORM), *chart.places_of(owner)))
+        {"owner": it.owner, "code": it.code, "may_overdraw": it.code in chart.MAY_OVERDRAW, "balance_minor": ZERO}
+        for it in dict.fromkeys((*chart.places_of(chart.PLATFORM), *chart.places_of(owner)))
     ]
-    db.session.execute(insert(LedgerAccount).values(rows).on_conflict_do_nothing())
+    # The rows beside the statement, not in it: so it is compiled once.
+    db.session.connection().execute(insert(LedgerAccount).on_conflict_do_nothing(), rows)
 
 
 def collect(owner: str, amount: Money, *, number: str, note: str = "") -> bool:

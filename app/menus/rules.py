@@ -36,6 +36,7 @@ DEFAULTS = (
     # The migrations wrote the same; a room that brings a page adds it here and in a migration of its own.
     Default("live.dashboard", gettext_noop("渠道看板"), "Channel board", "layout-dashboard", "d"),
     Default("withdrawals.index", gettext_noop("提现"), "Withdrawals", "send", "w"),
+    Default("withdrawal_sheets.index", gettext_noop("批量提现"), "Bulk withdrawals", "report-money", "s"),
     Default("work.index", gettext_noop("人工待办"), "Work items", "checklist", "o"),
     Default("sending.index", gettext_noop("发送控制"), "Sending", "player-pause", "n"),
     Default("jobs.index", gettext_noop("代付任务"), "Payout jobs", "list-check", "j"),

@@ -9,10 +9,11 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import delete, update
 
-from app.kernel import clock
+from app.kernel import bins, clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.cells import Cell, Column, Kind, plain
 from app.kernel.columns import Fault, Judge, Verdict
@@ -35,16 +36,42 @@ TWICE = gettext_noop("与第 %(row)d 行重复")
 
 Known = Callable[[Sequence[bytes]], Mapping[bytes, Text]]
 """What the room above knows of these rows already, by their blind index."""
+Settled = Callable[[SheetRow, str], str | None]
+"""The text of a row's column (by key) with the repair that is on offer; None, if it is wrong."""
+Compare = Callable[[Sequence[SheetRow], Sequence[bytes], Settled], None]
+"""Add to the verdicts of these rows what only shows beside others. Beside each its index, `NO_INDEX` where it has none."""
+Weigh = Callable[[Callable[[str], str | None]], Mapping[str, int]]
+"""From the texts of a row without faults, by key: what is to be added up, by the names of the room above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How the room above wants its sheets read. `index`: the blind index (32 bytes) of a row's texts, None: it has none."""
+    """How the room above wants its sheets read. `index`: the blind index (32 bytes) of the text of `index_key`."""
 
     columns: Sequence[Column]
     index_key: str
     index: Callable[[str], bytes]
-    known: Known
+    compare: Compare
+    weigh: Weigh | None = None
+
+
+class Once:
+    """Compares: each index only once in a sheet, and none that the room above knows already."""
+
+    def __init__(self, key: str, known: Known) -> None:
+        self.key, self.known = key, known
+        self._seen: dict[bytes, int] = {}
+
+    def __call__(self, rows: Sequence[SheetRow], indexes: Sequence[bytes], _settled: Settled) -> None:
+        known = self.known([index for index in indexes if index != NO_INDEX])
+        for one, index in zip(rows, indexes, strict=True):
+            if index == NO_INDEX:
+                continue
+            first = self._seen.setdefault(index, one.row)
+            if first != one.row:
+                one.verdict.faults.append(Fault(self.key, TWICE.template, {"row": first}))
+            elif (text := known.get(index)) is not None:
+                one.verdict.faults.append(Fault(self.key, text.template, text.values))
 
 
 def check(reference: str, plan: Plan) -> None:
@@ -125,7 +152,6 @@ class _Look:
         self.trouble: list[object] = []
         self._waiting: list[sheet.Row] = []
         self._number = 0
-        self._seen: dict[bytes, int] = {}
         self._faults = _Register(self.tally.faults)
         self._warnings = _Register(self.tally.warnings)
         self._told_at = 0.0
@@ -193,7 +219,7 @@ class _Look:
             read.append(SheetRow(row, list(cells), verdict))
             text = ours[index_at] if not verdict else _settled(verdict, self.plan.index_key, ours[index_at])
             indexes.append(index(text) if isinstance(text, str) and text else NO_INDEX)
-        self._compare(read, indexes)
+        self.plan.compare(read, indexes, self._text)
         flawed = [flaw for one in read if (flaw := self._count(one)) is not None]
         self.tally.rows += len(read)
         number, self._number = self._number, self._number + 1
@@ -211,22 +237,15 @@ class _Look:
             "body": self.key.seal(queries.packed(read), place=queries.place_of_block(self.reference, number)),
         }
 
-    def _compare(self, rows: list[SheetRow], indexes: list[bytes]) -> None:
-        """With the rows before, and with what the room above knows."""
-        known = self.plan.known([index for index in indexes if index != NO_INDEX])
-        for one, index in zip(rows, indexes, strict=True):
-            if index == NO_INDEX:
-                continue
-            first = self._seen.setdefault(index, one.row)
-            if first != one.row:
-                one.verdict.faults.append(Fault(self.plan.index_key, TWICE.template, {"row": first}))
-            elif (text := known.get(index)) is not None:
-                one.verdict.faults.append(Fault(self.plan.index_key, text.template, text.values))
+    def _text(self, one: SheetRow, key: str) -> str | None:
+        if any(fault.key == key for fault in one.verdict.faults):
+            return None
+        return plain(_settled(one.verdict, key, one.cell(self.mapping.get(key)))).strip()
 
     def _count(self, one: SheetRow) -> list[object] | None:
         verdict = one.verdict
         if not verdict:
-            self.tally.groups[""] = self.tally.groups.get("", 0) + 1
+            self._add("", one)
             return None
         warned = [self._warnings.count(fault, one.row) for fault in verdict.warnings]
         self.tally.warned += bool(warned)
@@ -237,10 +256,17 @@ class _Look:
             known = self.tally.patterns.setdefault(fix.pattern, Pattern(0, fix.needed, one.row))
             known.count += 1
         group = group_of(one.needed())
-        self.tally.groups[group] = self.tally.groups.get(group, 0) + 1
+        self._add(group, one)
         if group:
             return [one.row, Status.REPAIRABLE, group, []]
         return [one.row, Status.WARNED, "", warned] if warned else None
+
+    def _add(self, group: str, one: SheetRow) -> None:
+        self.tally.groups[group] = self.tally.groups.get(group, 0) + 1
+        if self.plan.weigh is not None:
+            sums = self.tally.sums.setdefault(group, {})
+            for name, count in self.plan.weigh(partial(self._text, one)).items():
+                sums[name] = sums.get(name, 0) + count
 
     def _write(self, blocks: list[dict[str, object]]) -> None:
         if not blocks:
@@ -274,6 +300,8 @@ def shown(kind: Kind, text: str) -> str:
         covered = cover(core)
     elif kind is Kind.CNAPS and len(core) <= 12:  # no secret, and no card
         covered = core
+    elif kind is Kind.REFERENCE and not bins.names_card(core):
+        covered = _marked(core, spaces=False)
     else:
         covered = _marked(_NUMBER.sub(lambda it: mask(it[0]), mask_runs(core)), spaces=False)
     return _marked(before) + covered + _marked(after)

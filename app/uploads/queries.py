@@ -85,9 +85,10 @@ def uploads(asked: Mapping[str, str], *, purpose: str, account_id: int | None) -
 
 
 def same_file(upload: Upload) -> Row[*tuple[Any, ...]] | None:
-    """The latest earlier upload of the very same bytes to this account, that was not thrown away."""
+    """The latest earlier upload of the very same bytes to this account for the same, that was not thrown away."""
     found = select(Upload.reference, Upload.maker, Upload.made_at, Upload.state).where(
         Upload.account_id == upload.account_id,
+        Upload.purpose == upload.purpose,
         Upload.content_index == upload.content_index,
         Upload.id < upload.id,
         Upload.state.not_in(("discarded", "unfit")),
@@ -233,6 +234,7 @@ def tally(upload: Upload) -> Tally:
         faulty=told["faulty"],
         warned=told["warned"],
         groups=told["groups"],
+        sums=told.get("sums", {}),
         patterns={name: Pattern(**one) for name, one in told["patterns"].items()},
         faults=[Found(**one) for one in told["faults"]],
         warnings=[Found(**one) for one in told["warnings"]],

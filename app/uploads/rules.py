@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.kernel.cells import Column, Kind
+from app.kernel.cells import REPAIRS, Column, Kind
 from app.kernel.errors import Text
 from app.kernel.written import TITLES
 
@@ -150,18 +150,29 @@ class Tally:
     faulty: int = 0
     warned: int = 0
     groups: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By the same groups: what the room above adds up of its rows, by its own names."""
     patterns: dict[str, Pattern] = field(default_factory=dict)
     faults: list[Found] = field(default_factory=list)
     warnings: list[Found] = field(default_factory=list)
 
     def good(self, decisions: Decisions) -> int:
         """How many rows can be taken as things stand."""
-        covered = sum(count for group, count in self.groups.items() if set(patterns_of(group)) <= decisions.patterns)
-        # Rows that were accepted one by one, and not already with all their like. What they can do without does not count.
+        return sum(self.groups[group] for group in self._covered(decisions)) + len(self.alone(decisions))
+
+    def sum_of_covered(self, name: str, decisions: Decisions) -> int:
+        """What the good rows add up to, but for those that were accepted alone."""
+        return sum(self.sums[group][name] for group in self._covered(decisions))
+
+    def alone(self, decisions: Decisions) -> list[int]:
+        """Rows that were accepted one by one, and not already with all their like. What they can do without does not count."""
         dispensable = {name for name, found in self.patterns.items() if not found.needed}
-        return covered + sum(
-            1 for accepted in decisions.rows.values() if not set(accepted) - dispensable <= decisions.patterns
-        )
+        return [
+            row for row, accepted in decisions.rows.items() if not set(accepted) - dispensable <= decisions.patterns
+        ]
+
+    def _covered(self, decisions: Decisions) -> list[str]:
+        return [group for group in self.groups if set(patterns_of(group)) <= decisions.patterns]
 
     def repairable(self, decisions: Decisions) -> int:
         """How many rows wait for nothing but a yes to the doctor's proposals."""
@@ -183,3 +194,10 @@ class Flaw:
     group: str
     faults: tuple[int, ...] = ()
     """Places in the tally's faults (and, for warned rows, warnings)."""
+
+
+def said(pattern: str, columns: Collection[Column]) -> list[str]:
+    """A kind of repair (`number:space+width`) in words: the columns' titles, then what would be done."""
+    keys, _, codes = pattern.partition(":")
+    titles = {column.key: column.title for column in columns}
+    return [titles.get(key, key) for key in keys.split(",")] + [REPAIRS[code] for code in codes.split("+")]

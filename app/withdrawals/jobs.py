@@ -47,3 +47,23 @@ def decide(reference: str) -> Again | None:
 
 def count_settled() -> None:
     service.tallying.count_settled()
+
+
+def check_sheet(upload: str) -> None:
+    service.sheets.check(upload)
+
+
+def make_sheet(sheet: str) -> Again | None:
+    return service.sheet_making.make(sheet)
+
+
+def carry_out(order_id: str) -> Again | None:
+    return service.sheet_orders.carry_out(order_id)
+
+
+def write_sheet_result(sheet: str) -> None:
+    service.sheet_results.write(sheet)
+
+
+def erase_old_sheets() -> None:
+    service.sheets.erase_old()

@@ -61,7 +61,7 @@ UNKNOWN = (gettext_noop("结果未知"), "odd")
 
 VERBS = {
     "create": gettext_noop("创建"),
-    "second": gettext_noop("审批通过（还需一人）"),
+    "approve_first": gettext_noop("审批通过（还需一人）"),
     "approve": gettext_noop("审批通过"),
     "reject": gettext_noop("审批驳回"),
     "cancel": gettext_noop("创建人撤销"),
@@ -133,3 +133,52 @@ WITHDRAWAL = Machine(
         WithdrawalMove(verb="declare_returned", sources=(State.PAID,), target=State.RETURNED, book="reverse"),
     ),
 )
+
+
+class SheetState(StrEnum):
+    MAKING = "making"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+
+
+SHEET_LABELS = {
+    SheetState.MAKING: (gettext_noop("生成中"), "wait"),
+    SheetState.PAUSED: (gettext_noop("已暂停"), "neutral"),
+    SheetState.STOPPED: (gettext_noop("已停止"), "bad"),
+    SheetState.FINISHED: (gettext_noop("已生成"), "good"),
+}
+SHEET_VERBS = {
+    "pause": gettext_noop("暂停"),
+    "resume": gettext_noop("继续"),
+    "stop": gettext_noop("停止"),
+    "finish": gettext_noop("完成"),
+}
+
+SHEET = Machine(
+    name=gettext_noop("这批提现"),
+    initial=SheetState.MAKING,
+    words={**{str(state): label for state, (label, _tone) in SHEET_LABELS.items()}, **SHEET_VERBS},
+    moves=(
+        Move(verb="pause", sources=(SheetState.MAKING,), target=SheetState.PAUSED),
+        Move(verb="resume", sources=(SheetState.PAUSED,), target=SheetState.MAKING),
+        Move(verb="stop", sources=(SheetState.MAKING, SheetState.PAUSED), target=SheetState.STOPPED),
+        Move(verb="finish", sources=(SheetState.MAKING,), target=SheetState.FINISHED),
+    ),
+)
+
+
+class Answer(StrEnum):
+    """What became of a row of a sheet in the latest order about the whole of it; "" when it was in none."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+ORDERS = {
+    "approve": gettext_noop("整批审批通过"),
+    "reject": gettext_noop("整批驳回"),
+    "cancel": gettext_noop("整批撤回"),
+}
+"""What is done to all of a sheet's withdrawals that wait for review: each by the withdrawal's own verb."""

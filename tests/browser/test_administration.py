@@ -13,7 +13,7 @@ from tests.browser.people import People, bind, claim, withdraw
 
 pytestmark = pytest.mark.browser
 NEW_PASSWORD = "seven quiet herons at dawn"
-MONEY_PAGES = ["渠道看板", "提现", "银行卡", "批量绑卡", "绑定模版", "渠道管理", "资金账本"]
+MONEY_PAGES = ["渠道看板", "提现", "批量提现", "银行卡", "批量绑卡", "绑定模版", "渠道管理", "资金账本"]
 MENUS = {
     "wangfang": MONEY_PAGES,
     "zhangwei": MONEY_PAGES,

@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from app.auth.models import AuditRecord
 from app.cards import service
-from app.cards.service.results import covered
 from app.kernel.bank_card import mask
 from app.kernel.cells import Column, Kind
 from app.kernel.errors import Refused
@@ -18,6 +17,7 @@ from app.runtime import sheet
 from app.runtime.db import db
 from app.uploads import queries as uploads
 from app.uploads.models import UploadPart
+from app.uploads.results import covered
 from tests.cards import sheets
 from tests.cards.sheets import row, run
 from tests.cards.test_pages import csrf, enters

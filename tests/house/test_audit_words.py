@@ -7,9 +7,10 @@ from pathlib import Path
 from app.auth.audit.words import DEEDS, FIELDS
 from app.cards.states import CARD
 from app.kernel.errors import Text
+from app.withdrawals.states import ORDERS
 
 TOP = Path(__file__).resolve().parents[2]
-FILLED_IN = {"card": {"verb": {move.verb for move in CARD.moves}}}
+FILLED_IN = {"card": {"verb": {move.verb for move in CARD.moves}}, "sheet": {"verb": set(ORDERS)}}
 """What a name stands for inside an action that is put together."""
 
 

@@ -39,7 +39,9 @@ from app.runtime.page import local, say
 from app.runtime.queue import Line
 from app.uploads import queries as uploads
 from app.withdrawals import queries, service
+from app.withdrawals.queries import sheets as payments
 from app.withdrawals.rules import PayeeList, Rulebook
+from app.withdrawals.rules.sheet import COLUMNS
 from tests.world import CARD, PASSWORD, World
 from tools import catalogue
 from tools.catalogue import CHINESE
@@ -183,6 +185,9 @@ class Person(FlaskClient):
 
 
 NO_PAGES = {
+    "withdrawal_uploads.xlsx",
+    "withdrawal_uploads.csv",
+    "withdrawal_sheets.result",
     *("live.stream", "live.healthz", "live.readyz"),
     *("card_templates.xlsx", "card_templates.csv", "binding_runs.result", "binding_runs.whole_result"),
     "withdrawal_outcomes.evidence",
@@ -211,6 +216,7 @@ class Story:
         }
         self.withdrawals = dict(self._withdrawals())
         self.uploads, self.run = self._sheets()
+        self.payments, self.sheet = self._payments()
         card_service.templates.draft("dolphin", actor=world.checker)
         self._rules()
 
@@ -294,6 +300,34 @@ class Story:
         lists.enlist(PayeeList.WHITE, card=BankCard.parse(CARD), reason="known", until=None, actor=writer)
         lists.unlist(1, reason="cleared", actor=writer)
 
+    def _payments(self) -> tuple[list[str], str]:
+        """A sheet of withdrawals with every kind of flaw, and one that was made and waits."""
+        head = "卡号,开户人,金额,备注,业务编号"
+        good = [f"{CARD},Ann Lee,{amount},,{own}" for amount, own in (("11.00", "A-1"), ("12.00", "A-2"))]
+        flawed = [
+            f"{CARD},Ann Lee,11.00,,A-1",
+            f"{CARD},Bob Lee,1.005,{CARD},",
+            f"{CARD_IN_REVIEW},Ann Lee,99999.00,,",
+            "6214830100799666,Ann Lee,1.00,,",
+            f"{CARD}\t,Ann Lee,0.00,,",
+        ]
+        desk, maker, fence = service.sheets.DESK, self.world.maker, self.world.claimed(self.account)
+        made = [
+            desk.receive(
+                account=self.account,
+                filename=f"payments-{at}.csv",
+                content="\n".join((head, *lines)).encode(),
+                fence=fence,
+                form_key=str(uuid4()),
+                actor=maker,
+            )
+            for at, lines in enumerate(([*good, *flawed], good))
+        ]
+        self.world.until(lambda: all(uploads.upload(it).state != "checking" for it in made))
+        sheet = service.sheets.confirm(made[1], count=2, amount=Money(2300), fence=fence, actor=maker)
+        self.world.until(lambda: (it := payments.sheet(sheet)).state == "finished" and it.result_at)
+        return made[:1], sheet
+
     def _withdrawals(self) -> Iterator[tuple[str, str]]:
         fates = {"paid": "20.00", "failed": "10.02", "returned": "10.16"}
         for fate, amount in fates.items():
@@ -342,6 +376,8 @@ class Story:
             "cards.show": [{"reference": reference} for reference in self.cards.values()],
             "card_uploads.show": [{"reference": reference} for reference in self.uploads],
             "binding_runs.show": [{"reference": self.run}],
+            "withdrawal_uploads.show": [{"reference": reference} for reference in self.payments],
+            "withdrawal_sheets.show": [{"reference": self.sheet}],
             "card_templates.show": [{"channel": "dolphin"}],
             "card_templates.new_column": [{"channel": "dolphin"}],
             "card_templates.column": [{"channel": "dolphin", "key": "number"}],
@@ -374,6 +410,8 @@ class Story:
             "cards.listed": [*claims, f"account={self.other}&show=here"],
             "card_uploads.new": claims,
             "card_uploads.show": ["show=all"],
+            "withdrawal_uploads.new": claims,
+            "withdrawal_sheets.show": ["state=none", "state=not_done", "state=review"],
             "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
             "withdrawals.new": claims,
             "withdrawal_rules.payees": ["show=past", "q=nobody"],
@@ -411,7 +449,7 @@ class Story:
                 ours = outcome not in ("ok", "taken")
                 found.add(message.partition("：")[2] if ours else message)
         db.session.rollback()
-        for column in DEFAULT:  # what a sheet holds is written as its channel wants it
+        for column in (*DEFAULT, *COLUMNS):  # what a sheet holds is written as its channel wants it
             found |= {column.title, column.example, "、".join(column.aliases)}
         found |= {"账号", "姓名"}  # the header of a sheet
         return sorted(found - {""}, key=len, reverse=True)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.kernel.bank_card import passes_luhn
 from app.kernel.cells import KINDS, LONGEST, REPAIRS, Cell, Column, Kind, plain, quick, tidy
 from app.kernel.columns import Judge
 
@@ -54,6 +55,7 @@ RIGHT: list[tuple[Kind, list[Cell]]] = [
     (Kind.CHOICE, ["储蓄卡", "Debit Card"]),
     (Kind.DATE, ["2026-11-21", {"date": "2026-11-21"}]),
     (Kind.AMOUNT, ["100", "100.5", "0.01", 100, 100.5]),
+    (Kind.REFERENCE, ["PO-1", "甲-2", "20261121000123", "PO 2026-1121-000123", 20261121, 999999999999999]),
 ]
 RIGHT_CELLS = [(kind, cell) for kind, cells in RIGHT for cell in cells]
 
@@ -214,6 +216,17 @@ def test_what_nobody_can_be_sure_of_is_refused_with_the_reason(kind: Kind, cell:
 def test_a_number_of_excel_is_no_card_and_the_digits_that_are_lost_are_named(kind: Kind, cell: Cell, why: str) -> None:
     told = said(kind, cell)
     assert isinstance(told, str) and why in told and "文本" in told
+
+
+@pytest.mark.parametrize("card", [CARD, f"单号{CARD}", "4111 1111 1111 1111", "PO-3782-822463-10005"])
+def test_somebodys_own_number_is_a_card_only_if_it_begins_as_one(card: str) -> None:
+    assert passes_luhn("20261121000123"), "one number of ten does, by chance"
+    assert said(Kind.REFERENCE, "20261121000123") is None
+    assert said(Kind.REFERENCE, card) == "这里不能写银行卡号"
+
+
+def test_somebodys_own_number_is_not_what_excel_left_of_it() -> None:
+    assert "第 16 到 17 位" in str(said(Kind.REFERENCE, 20261121000123456))
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -125,6 +125,7 @@ LATER = (
     ("0004_sheets_of_cards", "cards.index"),
     ("0005_decisions_and_stops", "withdrawals.index"),
     ("0006_rules_of_withdrawals", "sending.index"),
+    ("0007_withdrawal_sheets", "withdrawals.index"),
     ("0008_views_and_exports", "sending.index"),
 )
 """Migrations that brought entries, and after which page."""

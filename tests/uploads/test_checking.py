@@ -371,8 +371,11 @@ def test_what_is_thrown_away_is_gone_with_its_key(desk: Desk) -> None:
 
 def plan(known: checking.Known) -> checking.Plan:
     return checking.Plan(
-        columns=cards.BUILT_IN.columns, index_key="number", index=cards.indexer(), known=known
-    )  # fmt: skip
+        columns=cards.BUILT_IN.columns,
+        index_key="number",
+        index=cards.indexer(),
+        compare=checking.Once("number", known),
+    )
 
 
 def test_a_look_that_was_killed_is_begun_anew_and_nothing_is_there_twice(

@@ -136,6 +136,16 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "export.erase": gettext_noop("清除导出的文件"),
     },
     gettext_noop("代付任务"): {"job.retry": gettext_noop("立即重试代付任务")},
+    gettext_noop("批量提现"): {
+        "sheet.confirm": gettext_noop("确认批量提现"),
+        "sheet.pause": gettext_noop("暂停批量提现"),
+        "sheet.resume": gettext_noop("继续批量提现"),
+        "sheet.stop": gettext_noop("停止批量提现"),
+        "sheet.approve": gettext_noop("整批审批通过"),
+        "sheet.reject": gettext_noop("整批驳回"),
+        "sheet.cancel": gettext_noop("整批撤回"),
+        "sheet.take": gettext_noop("取批量提现的结果表"),
+    },
     gettext_noop("菜单"): {
         "menu.add": gettext_noop("新建菜单项"),
         "menu.change": gettext_noop("修改菜单项"),

@@ -15,6 +15,7 @@ from app.cards.queries.cards import (
     index_of,
     indexer,
     number_of,
+    payees,
     safe_search,
     same_card,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "known_as",
     "listing",
     "number_of",
+    "payees",
     "require_draft",
     "safe_search",
     "same_card",

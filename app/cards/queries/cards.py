@@ -61,6 +61,14 @@ def by_numbers(account_id: int, indexes: Sequence[str]) -> Sequence[Card]:
     return db.session.scalars(found.order_by(Card.id).with_for_update()).all()
 
 
+def payees(account_id: int, indexes: Sequence[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+    """State and holder of those of these numbers that the account has, by their index. Nothing is locked."""
+    found = select(Card.number_index, Card.state, Card.holder).where(
+        Card.account_id == account_id, Card.number_index.in_(indexes), Card.state != State.DELETED
+    )
+    return {row.number_index: row for row in db.session.execute(found)}
+
+
 def by_form_key(form_key: str) -> Card | None:
     return db.session.scalars(select(Card).where(Card.form_key == form_key)).one_or_none()
 

@@ -8,6 +8,7 @@ from app.cards.models import BindingRow, BindingRun, Card
 from app.cards.queries import runs
 from app.cards.service.binding import AT_ONCE, RESULT, count, leave_to_cards, move_run
 from app.cards.service.cards import RUNS, TOPIC
+from app.cards.service.uploads import DESK
 from app.cards.states import CARD, RUN, RowState, RunState, State
 from app.channels import claims
 from app.channels import queries as channels
@@ -19,7 +20,6 @@ from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, transaction
 from app.runtime.queue import Line
 from app.uploads import intake
-from app.uploads import queries as uploads
 from app.uploads.states import State as UploadState
 
 WORK = "app.cards.jobs.work"
@@ -28,7 +28,7 @@ WORK = "app.cards.jobs.work"
 def confirm(upload_reference: str, *, seen: int, fence: int, actor: Actor) -> str:
     """Bind the good rows of this sheet from now on. Returns the run's reference; confirming again is the same run."""
     with transaction():
-        upload = uploads.held(upload_reference)
+        upload = DESK.held(upload_reference)
         known = runs.run_of(upload.id)
         if upload.state == UploadState.CONFIRMED and known is not None:
             return known.reference

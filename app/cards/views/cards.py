@@ -21,7 +21,6 @@ from app.cards.forms import (
     bind_form,
 )
 from app.cards.states import LABELS
-from app.cards.views.place import held_account
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.adapters import abilities
@@ -29,6 +28,7 @@ from app.kernel import bins
 from app.kernel.bank_card import BankCard, normalise
 from app.kernel.errors import Refused
 from app.runtime.page import page, say
+from app.uploads.pages import held_account
 
 bp = Blueprint("cards", __name__, url_prefix="/cards")
 

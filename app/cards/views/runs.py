@@ -7,17 +7,17 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.cards import queries, service
-from app.cards.forms import HeldForm, RunForm
+from app.cards.forms import RunForm
 from app.cards.queries import runs
 from app.cards.states import ROW_LABELS, RUN_LABELS, RunState
-from app.cards.views.place import held_account
-from app.cards.views.templates import XLSX
 from app.channels import queries as channels
 from app.channels.adapters import abilities
 from app.kernel.errors import Refused
 from app.runtime.forms import StrictForm
 from app.runtime.page import page
 from app.uploads import queries as uploads
+from app.uploads.forms import HeldForm
+from app.uploads.pages import XLSX, held_account
 from app.uploads.states import State as UploadState
 
 bp = Blueprint("binding_runs", __name__, url_prefix="/binding-runs")

@@ -1,10 +1,6 @@
 """The designer of binding templates."""
 
-from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from flask import Blueprint, Response, flash, redirect, send_file, url_for
+from flask import Blueprint, Response, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
@@ -13,16 +9,14 @@ from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.cards import queries, rules, service
 from app.cards.forms import ActivateForm, ColumnForm, LikeForm, StepForm
-from app.cards.views.blank import blank, in_words
 from app.channels import queries as channels
 from app.kernel.cells import KINDS
 from app.kernel.errors import NotThere, Refused
-from app.runtime import sheet
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, say
+from app.uploads.pages import blank, in_words, send_csv, send_xlsx
 
 bp = Blueprint("card_templates", __name__, url_prefix="/card-templates")
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @bp.get("/")
@@ -132,12 +126,9 @@ def xlsx(channel: str) -> Response:
     """An empty sheet to fill in: every cell is text, choices drop down, a second sheet explains."""
     found = channels.channel(channel)
     template = queries.template(found.id)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "sheet.xlsx"
-        sheet.workbook(path, blank(found.name, template))
-        content = BytesIO(path.read_bytes())
     name = _("绑卡模版-%(channel)s-第%(version)s版", channel=found.name, version=template.version)
-    return send_file(content, XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+    first = _("第一行是表头，请不要改动；从第二行起每行一张卡，示例行请删除或改写。")
+    return send_xlsx(blank(_("绑卡"), first, template.columns), name)
 
 
 @bp.get("/<channel>/sheet.csv")
@@ -145,10 +136,8 @@ def xlsx(channel: str) -> Response:
 def csv(channel: str) -> Response:
     found = channels.channel(channel)
     template = queries.template(found.id)
-    example = [column.example for column in template.columns]
-    body = "".join(sheet.lines([column.title for column in template.columns], [example])).encode()
     name = _("绑卡模版-%(channel)s-第%(version)s版", channel=found.name, version=template.version)
-    return send_file(BytesIO(body), "text/csv; charset=utf-8", as_attachment=True, download_name=f"{name}.csv")
+    return send_csv(template.columns, name)
 
 
 def _show(channel: str, *, activate_form: ActivateForm | None = None, status: int = 200) -> ResponseReturnValue:

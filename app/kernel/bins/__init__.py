@@ -4,12 +4,14 @@ The tables and where they are from: NOTICE.md beside this file; tools/bins.py ma
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
 from app.kernel import banks
+from app.kernel.bank_card import normalise, passes_luhn
 from app.kernel.banks import Bank
 
 _HERE = Path(__file__).parent
@@ -44,6 +46,17 @@ class Hint:
 def look_up(number: str) -> Hint:
     """What is told of a whole number, digits only, as `BankCard.number` holds it. The longest prefix is the nearest."""
     return of_head(head(number), len(number))
+
+
+_LONG = re.compile("[0-9]{12,19}")
+_NETWORKS = re.compile("62|4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[457]")
+"""UnionPay, Visa, Mastercard, American Express and JCB (ISO/IEC 7812-1: the first digits are given to them alone)."""
+
+
+def names_card(text: str) -> bool:
+    """Is there a card in a customer's own number? One number of ten passes Luhn by chance: here its first digits count too."""
+    found = [number for number in _LONG.findall(normalise(text)) if passes_luhn(number)]
+    return any(_NETWORKS.match(number) or look_up(number).banks for number in found)
 
 
 def head(number: str) -> str:

@@ -6,6 +6,7 @@ from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Option
 
 from app.runtime.fields import MoneyField
 from app.runtime.forms import StrictForm
+from app.uploads.forms import HeldForm
 from app.withdrawals.rules.viewing import COLUMNS, KEPT, NAME_LONGEST
 from app.withdrawals.states import Kind
 
@@ -23,6 +24,31 @@ class WithdrawalForm(StrictForm):
         render_kw={"inputmode": "decimal", "autocomplete": "off", "placeholder": "0.00"},
     )
     memo = StringField(_("备注"), validators=[Length(max=100, message=_("备注最多 100 个字"))])
+
+
+class SheetConfirmForm(HeldForm):
+    """Control totals, typed in by hand."""
+
+    count = IntegerField(
+        _("笔数"),
+        validators=[InputRequired(_("请输入笔数")), NumberRange(1, 10**7)],
+        render_kw={"inputmode": "numeric", "autocomplete": "off"},
+    )
+    amount = MoneyField(
+        _("合计金额"),
+        validators=[InputRequired(_("请输入合计金额"))],
+        render_kw={"inputmode": "decimal", "autocomplete": "off", "placeholder": "0.00"},
+    )
+
+
+class SheetOrderForm(StrictForm):
+    """`seen`: how many, how much (fen), and the digest of what was on the screen."""
+
+    seen = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,7}\.[0-9]{1,15}\.[0-9a-f]{64}\Z")])
+
+
+class SheetRejectForm(SheetOrderForm):
+    reason = StringField(_("驳回原因"), validators=[InputRequired(_("请写明驳回原因")), Length(min=2, max=200)])
 
 
 class ApproveForm(StrictForm):
@@ -47,6 +73,7 @@ class WithdrawalFilters(StrictForm):
     most = StringField(_("金额到"))
     to = StringField(_("截止日期"), description="20261121")
     card = StringField(_("完整卡号"), render_kw={"autocomplete": "off", "inputmode": "numeric"})
+    sheet = StringField(_("批量提现"), description="S20261121…", render_kw={"autocomplete": "off"})
     sealed_card = HiddenField()
     state = HiddenField()
 

@@ -17,6 +17,11 @@ from app.withdrawals.models.sending import (
     LostSend,
     SendingStop,
 )
+from app.withdrawals.models.sheet import (
+    WithdrawalSheet,
+    WithdrawalSheetOrder,
+    WithdrawalSheetRow,
+)
 from app.withdrawals.models.tally import (
     WithdrawalTally,
 )
@@ -45,5 +50,8 @@ __all__ = [
     "WithdrawalEvent",
     "WithdrawalHold",
     "WithdrawalOutcome",
+    "WithdrawalSheet",
+    "WithdrawalSheetOrder",
+    "WithdrawalSheetRow",
     "WithdrawalTally",
 ]

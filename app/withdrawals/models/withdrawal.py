@@ -38,12 +38,14 @@ class Withdrawal(Model):
             postgresql_where=text("replaces <> ''"),
             sqlite_where=text("replaces <> ''"),
         ),
+        Index("ix_withdrawal_sheet", "sheet_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     number: Mapped[str] = mapped_column(String(32), unique=True)
     form_key: Mapped[str] = mapped_column(String(36), unique=True)
     kind: Mapped[str] = mapped_column(String(12), default=Kind.PAYOUT)
+    sheet_id: Mapped[int | None] = mapped_column(ForeignKey("withdrawal_sheet.id"))
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
     card_id: Mapped[int] = mapped_column(ForeignKey("card.id"))
     holder: Mapped[str] = mapped_column(String(60))

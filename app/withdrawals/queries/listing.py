@@ -15,12 +15,12 @@ from app.kernel.money import ZERO, Money
 from app.runtime.db import db, total
 from app.runtime.listing import Listing, listing
 from app.withdrawals import tallies
-from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalTally
+from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalSheet, WithdrawalTally
 from app.withdrawals.queries.rows import OUT
 from app.withdrawals.states import OPEN, WITHDRAWAL
 from app.withdrawals.tallies import Totals
 
-FILTERS = ("q", "sealed_card", "state", "account", "from", "to", "least", "most")
+FILTERS = ("q", "sealed_card", "state", "account", "from", "to", "least", "most", "sheet")
 SUM_LIMIT = 50_000
 """What a filter finds is added up as far as this; more is told to be more."""
 LARGE = 200_000
@@ -175,6 +175,9 @@ def _filtered(statement: Select[*tuple[Any, ...]], asked: Mapping[str, str]) -> 
         statement = statement.where(Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None))
     elif asked.get("state") in WITHDRAWAL.states:
         statement = statement.where(Withdrawal.state == asked["state"])
+    if asked.get("sheet"):
+        named = WithdrawalSheet.reference == asked["sheet"].replace("\0", "")
+        statement = statement.where(Withdrawal.sheet_id == select(WithdrawalSheet.id).where(named).scalar_subquery())
     if asked.get("from"):
         first = clock.parse_day(asked["from"])
         statement = statement.where(Withdrawal.business_day >= first, Withdrawal.id > _last_id_until(first - _MARGIN))

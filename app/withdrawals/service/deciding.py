@@ -38,7 +38,7 @@ def approve(number: str, *, seen: str, actor: Actor) -> int:
             )
         left = withdrawal.checkers - len(stand) - 1
         if left > 0 and withdrawal.state == State.REVIEW:
-            movement.note(withdrawal, "second", actor.username)
+            movement.note(withdrawal, "approve_first", actor.username)
         else:
             _let_go(withdrawal, actor.username, checker_id=actor.operator_id, checker=actor.display_name, digest=digest)
         db.session.add(

@@ -16,7 +16,7 @@ from app.kernel.money import Money
 from app.kernel.numbers import new_number
 from app.ledger import book
 from app.runtime import live_events
-from app.runtime.db import db, in_transaction, transaction
+from app.runtime.db import in_transaction, transaction
 from app.withdrawals import queries, rules
 from app.withdrawals.models import Withdrawal
 from app.withdrawals.service import admission, deciding, movement
@@ -75,6 +75,7 @@ def put(
     form_key: str,
     actor: Actor,
     replaces: str = "",
+    sheet_id: int | None = None,
 ) -> Withdrawal:
     """The withdrawal itself, its hold and its first line: for a form, a row of a sheet, a replacement.
 
@@ -95,6 +96,7 @@ def put(
         number=number,
         form_key=form_key,
         kind=kind,
+        sheet_id=sheet_id,
         account_id=source.id,
         card_id=payee.id,
         holder=payee.holder,
@@ -113,13 +115,10 @@ def put(
         business_day=admitted.day,
         made_at=admitted.at,
     )
-    db.session.add(withdrawal)
-    db.session.flush()
-    movement.note(withdrawal, "create", actor.username)
+    movement.begin(withdrawal, actor.username)
     audit.record(actor, "withdrawal.create", number, after={"amount": amount.yuan, "card": payee.number_masked})
     if not admitted.checkers:
         deciding.let_go_by_rule(withdrawal)
-    movement.announce(number)
     live_events.announce("channels", source.number)
     return withdrawal
 

@@ -98,6 +98,15 @@ def send_back(withdrawal: Withdrawal, actor: str, *, why: str) -> None:
     move(withdrawal, "lapse", actor, why=why, checker_id=None, checker="", approval="", approved_at=None)
 
 
+def begin(withdrawal: Withdrawal, actor: str) -> None:
+    """A new withdrawal is written, with the first line of its trace."""
+    withdrawal.seq = 1
+    db.session.add(withdrawal)
+    db.session.flush()
+    _write_event(withdrawal, "create", actor, "")
+    announce(withdrawal.number)
+
+
 def note(withdrawal: Withdrawal, verb: str, actor: str, why: str = "") -> None:
     """An event that changes no state."""
     db.session.execute(

@@ -1,12 +1,12 @@
 """A payee is forgotten."""
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from app.channels import gateway
 from app.runtime import live_events
 from app.runtime.db import db, in_transaction
 from app.withdrawals import queries, rules
-from app.withdrawals.models import Withdrawal
+from app.withdrawals.models import Withdrawal, WithdrawalSheetRow
 from app.withdrawals.service.movement import TOPIC
 
 
@@ -18,7 +18,11 @@ def payee_forgotten(card_id: int, word: str) -> int:
     assert in_transaction(), "copies are forgotten together with the card"
     numbers, open_ones = queries.of_card(card_id)
     rules.require_nothing_open(open_ones)
-    w = Withdrawal
+    w, r = Withdrawal, WithdrawalSheetRow
+    theirs = select(w.holder).where(w.id == r.withdrawal_id).scalar_subquery()
+    named = update(r).values(own_number=func.substr(func.replace(r.own_number, theirs, word), 1, 40))
+    of_card = r.withdrawal_id.in_(select(w.id).where(w.card_id == card_id))
+    db.session.execute(named.where(of_card).execution_options(synchronize_session=False))
     gone = update(w).values(
         holder=word,
         bank=word,

@@ -12,10 +12,12 @@ from app.withdrawals.views import (
     saved,
     selections,
     sending,
+    sheet_uploads,
+    sheets,
     withdrawals,
     work,
 )
 
-BLUEPRINTS = (withdrawals.bp, outcomes.bp, work.bp, sending.bp, rulebook.bp)
+BLUEPRINTS = (withdrawals.bp, outcomes.bp, work.bp, sending.bp, rulebook.bp, sheets.bp, sheet_uploads.bp)
 
 __all__ = ["BLUEPRINTS", "listing", "papers", "payee_lists", "saved", "selections"]

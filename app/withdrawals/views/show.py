@@ -15,7 +15,7 @@ from app.kernel.money import Money
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules
 from app.withdrawals.forms import OutcomeForm, ReasonForm, RejectForm
-from app.withdrawals.queries import TraceLine, Withdrawal
+from app.withdrawals.queries import TraceLine, Withdrawal, sheets
 from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
 
 
@@ -46,6 +46,7 @@ def show_page(
         withdrawal=withdrawal,
         account=channels.account_by_id(withdrawal.account_id),
         card=cards.by_id(withdrawal.card_id),
+        sheet=sheets.reference_of(withdrawal.sheet_id),
         trace=trace,
         names=_names(trace, withdrawal),
         why=trace[-1].note,

@@ -1,27 +1,30 @@
-"""The empty sheet of a template, with what its columns want in words."""
+"""The empty sheet to fill in, with what its columns want in words."""
 
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flask import Response, send_file
 from flask_babel import gettext as _
 
-from app.cards.queries import Template
 from app.kernel.cells import KINDS, Column, Kind
 from app.kernel.written import CORPORATE, PRIVATE
 from app.runtime import sheet
 from app.runtime.page import say
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TEXT_CELLS = (Kind.CARD, Kind.ID_NUMBER, Kind.CNAPS, Kind.PHONE)
 
 
-def blank(channel: str, template: Template) -> list[sheet.Sheet]:
-    """A sheet to fill in with one example, and a second one that explains."""
-    columns = [
-        sheet.Column(title=column.title, width=_width(column), choices=_choices(column)) for column in template.columns
-    ]
+def blank(name: str, first: str, columns: Sequence[Column]) -> list[sheet.Sheet]:
+    """A sheet of this name to fill in with one example, and a second one that explains; `first`: its first remark."""
     wanted = [
-        [column.title, _("必填") if column.required else _("选填"), "；".join(in_words(column)), column.example]
-        for column in template.columns
+        [say(column.title), _("必填") if column.required else _("选填"), "；".join(in_words(column)), column.example]
+        for column in columns
     ]
     remarks = (
-        _("第一行是表头，请不要改动；从第二行起每行一张卡，示例行请删除或改写。"),
+        first,
         _("所有单元格已设为文本。从别处粘贴时请选“只粘贴值”，否则卡号可能被改成数字而丢失末几位。"),
         _("一次最多 100,000 行、20 MB。"),
     )
@@ -31,10 +34,25 @@ def blank(channel: str, template: Template) -> list[sheet.Sheet]:
         sheet.Column(title=_("要求"), width=70),
         sheet.Column(title=_("示例"), width=28),
     ]
+    titles = [sheet.Column(title=column.title, width=_width(column), choices=_choices(column)) for column in columns]
     return [
-        sheet.Sheet(name=_("绑卡"), columns=columns, rows=[[column.example for column in template.columns]]),
+        sheet.Sheet(name=name, columns=titles, rows=[[column.example for column in columns]]),
         sheet.Sheet(name=_("填写说明"), columns=guide, rows=[*wanted, [""] * 4, *([it, "", "", ""] for it in remarks)]),
     ]
+
+
+def send_xlsx(sheets: Sequence[sheet.Sheet], name: str) -> Response:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "sheet.xlsx"
+        sheet.workbook(path, sheets)
+        content = BytesIO(path.read_bytes())
+    return send_file(content, XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+
+
+def send_csv(columns: Sequence[Column], name: str) -> Response:
+    example = [column.example for column in columns]
+    body = "".join(sheet.lines([column.title for column in columns], [example])).encode()
+    return send_file(BytesIO(body), "text/csv; charset=utf-8", as_attachment=True, download_name=f"{name}.csv")
 
 
 def in_words(column: Column) -> list[str]:
@@ -53,7 +71,7 @@ def in_words(column: Column) -> list[str]:
     if column.aliases:
         found.append(_("表头也可写作：%(aliases)s", aliases="、".join(column.aliases)))
     if column.note:
-        found.append(column.note)
+        found.append(say(column.note))
     return found
 
 

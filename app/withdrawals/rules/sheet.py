@@ -1,0 +1,97 @@
+"""What a sheet of withdrawals holds, and what may be said of all of it: plain functions of plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.kernel.cells import Column, Kind
+from app.kernel.errors import Refused, Text, gettext_noop
+from app.kernel.money import Money
+from app.kernel.written import PAYMENTS
+
+NUMBER, HOLDER, AMOUNT, MEMO, OWN_NUMBER = "number", "holder", "amount", "memo", "own_number"
+
+
+def _column(key: str, title: Text, kind: Kind, *, note: Text, required: bool = False, longest: int = 0) -> Column:
+    aliases, example = PAYMENTS[key]
+    return Column(
+        key=key,
+        title=title,
+        kind=kind,
+        required=required,
+        aliases=tuple(aliases.split()),
+        longest=longest,
+        example=example,
+        note=note,
+    )
+
+
+COLUMNS = (
+    _column(NUMBER, gettext_noop("卡号"), Kind.CARD, note=gettext_noop("已绑定在该渠道账号上的卡"), required=True),
+    _column(HOLDER, gettext_noop("开户人"), Kind.NAME, note=gettext_noop("与绑定时一致"), required=True),
+    _column(AMOUNT, gettext_noop("金额"), Kind.AMOUNT, note=gettext_noop("单位为元，最多两位小数"), required=True),
+    _column(MEMO, gettext_noop("备注"), Kind.TEXT, note=gettext_noop("不要写卡号"), longest=100),
+    _column(
+        OWN_NUMBER,
+        gettext_noop("业务编号"),
+        Kind.REFERENCE,
+        note=gettext_noop("您自己的编号，同一文件里不能重复"),
+        longest=40,
+    ),
+)
+
+BOUND, BINDING = "bound", "binding"
+NOT_BOUND = gettext_noop("这张卡没有绑定在该渠道账号上，请先绑定再提现")
+STILL_BINDING = gettext_noop("这张卡还在绑定中，请等绑定成功后重新上传")
+OTHER_HOLDER = gettext_noop("与绑定这张卡时的开户人不一致，请核对；换了户名请先重新绑定")
+OWN_NUMBER_TWICE = gettext_noop("与第 %(row)d 行的业务编号重复")
+SAME_PAYMENT = gettext_noop("与第 %(row)d 行的卡号、金额都相同，请确认不是重复付款")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the good rows of a sheet add up to."""
+
+    count: int
+    amount: Money
+    fee: Money
+
+    @property
+    def hold(self) -> Money:
+        return self.amount + self.fee
+
+
+def flaw_of_payee(*, state: str | None, holder: str, named: str | None) -> tuple[str, Text] | None:
+    """Why this row cannot be paid: the column to blame and a sentence. `named`: as the row has it; None: wrong already."""
+    if state == BINDING:
+        return NUMBER, STILL_BINDING
+    if state != BOUND:
+        return NUMBER, NOT_BOUND
+    if named is not None and named != holder:
+        return HOLDER, OTHER_HOLDER
+    return None
+
+
+def require_control_totals(*, count: int, amount: Money, good: Totals) -> None:
+    """What was typed in by hand is what the sheet has, or nothing is made."""
+    if (count, amount) != (good.count, good.amount):
+        raise Refused(
+            "手工输入的控制总数是 %(count)d 笔、¥%(amount)s，可以提交的是 %(good)d 笔、¥%(sum)s，两者不一致",
+            count=count,
+            amount=str(amount),
+            good=good.count,
+            sum=str(good.amount),
+            advice="请与制表人核对后再提交",
+        )
+
+
+def require_same_review(*, then: Mapping[str, object], now: Mapping[str, object], is_same: bool) -> None:
+    """An order about a whole sheet is about what was on the screen."""
+    if not is_same:
+        raise Refused(
+            "待审批的内容在您打开页面后有变化：当时是 %(count)s 笔、¥%(amount)s，现在是 %(now_count)s 笔、¥%(now_amount)s",
+            count=then["count"],
+            amount=then["amount"],
+            now_count=now["count"],
+            now_amount=now["amount"],
+            advice="请核对页面上现在的内容后再办理",
+        )

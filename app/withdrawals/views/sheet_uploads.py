@@ -1,0 +1,93 @@
+"""Bulk withdrawals, until they are confirmed. The doors up to there are those of every room that takes sheets."""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, redirect, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from app.auth.identity import me
+from app.auth.permissions import Permission, needs
+from app.channels import queries as channels
+from app.channels.queries import Account
+from app.kernel.errors import Refused, Text, gettext_noop
+from app.ledger import queries as ledger
+from app.runtime.page import say
+from app.uploads import pages
+from app.uploads import queries as uploads
+from app.uploads.states import State
+from app.withdrawals import service
+from app.withdrawals.forms import SheetConfirmForm
+from app.withdrawals.queries import sheets
+from app.withdrawals.rules.sheet import COLUMNS
+
+bp = Blueprint("withdrawal_uploads", __name__, url_prefix="/withdrawal-uploads")
+DESK = service.sheets.DESK
+STEPS = (gettext_noop("上传"), gettext_noop("核对"), gettext_noop("确认"), gettext_noop("生成"), gettext_noop("审批"))
+
+
+def _downloads(_account: Account) -> list[tuple[Text, str]]:
+    return [
+        (gettext_noop("下载 .xlsx 模版"), url_for("withdrawal_uploads.xlsx")),
+        (gettext_noop("下载 .csv 模版"), url_for("withdrawal_uploads.csv")),
+    ]
+
+
+def _totals(upload: uploads.Upload) -> Mapping[str, object]:
+    """What one confirms: the good rows together, and what they leave of the balance."""
+    account = channels.account_by_id(upload.account_id)
+    good, available = sheets.totals(upload), ledger.balances_of([account.number])[account.number].available
+    form = SheetConfirmForm(formdata=None, fence=pages.held_account(account.number).fence)
+    return {"totals": good, "available": available, "remains": available - good.hold, "confirm": form}
+
+
+ROOM = pages.Room(
+    desk=DESK,
+    title=gettext_noop("批量提现"),
+    index="withdrawal_sheets.index",
+    steps=STEPS,
+    make=Permission.WITHDRAWAL_CREATE,
+    confirm="withdrawals/_sheet_confirm.html",
+    downloads=_downloads,
+    more=_totals,
+)
+pages.open_doors(bp, ROOM)
+
+
+@bp.get("/<reference>")
+@needs(Permission.WITHDRAWAL_READ)
+def show(reference: str) -> ResponseReturnValue:
+    upload = DESK.upload(reference)
+    if upload.state == State.CONFIRMED and (sheet := sheets.sheet_of(upload.id)):
+        return redirect(url_for("withdrawal_sheets.show", reference=sheet.reference), 303)
+    return pages.show_upload(ROOM, upload)
+
+
+@bp.post("/<reference>/confirm")
+@needs(Permission.WITHDRAWAL_CREATE)
+def confirm(reference: str) -> ResponseReturnValue:
+    form = SheetConfirmForm()
+    if not form.validate():
+        return pages.show_upload(ROOM, DESK.upload(reference), confirm=form, status=422)
+    assert form.amount.data is not None
+    count, amount, fence = form.count.data, form.amount.data, int(form.fence.data)
+    try:
+        sheet = service.sheets.confirm(reference, count=count, amount=amount, fence=fence, actor=me())
+    except Refused as refused:
+        form.form_errors.append(say(refused.text))
+        return pages.show_upload(ROOM, DESK.upload(reference), confirm=form, status=409)
+    return redirect(url_for("withdrawal_sheets.show", reference=sheet), 303)
+
+
+@bp.get("/sheet.xlsx")
+@needs(Permission.WITHDRAWAL_CREATE)
+def xlsx() -> Response:
+    """An empty sheet to fill in: every cell is text, a second sheet explains."""
+    first = _("第一行是表头，请不要改动；从第二行起每行一笔提现，示例行请删除或改写。")
+    return pages.send_xlsx(pages.blank(_("提现"), first, COLUMNS), _("批量提现模版"))
+
+
+@bp.get("/sheet.csv")
+@needs(Permission.WITHDRAWAL_CREATE)
+def csv() -> Response:
+    return pages.send_csv(COLUMNS, _("批量提现模版"))
