@@ -10,6 +10,7 @@ from typing import Any
 from app import examine
 from app.ledger import queries as ledger
 from app.runtime.db import db
+from app.runtime.jobs import Claimed
 from app.withdrawals import rules
 from app.withdrawals.states import State
 from tests.simulator.stage import Stage
@@ -121,6 +122,13 @@ class Checker:
                 "SELECT min(max(due_at, coalesce(lease_until, due_at))) FROM job WHERE done_at IS NULL"
             ).fetchone()
         return datetime.fromisoformat(f"{text}+00:00") if text else None
+
+    def lease_of(self, job: Claimed) -> float:
+        """Until when a worker holds this row; 0 when it has lost it already."""
+        row = self._house.execute("SELECT fence, lease_until FROM job WHERE id = ?", (job.id,)).fetchone()
+        if row["fence"] != job.fence or row["lease_until"] is None:
+            return 0.0
+        return datetime.fromisoformat(f"{row['lease_until']}+00:00").timestamp()
 
     def _judge_resends(self, house: sqlite3.Connection) -> list[str]:
         """RELIABILITY I-1: signed NOT_FOUND twice, asked a minute apart, both after the last moment it could arrive."""

@@ -230,15 +230,16 @@ class Story:
 
     def _one_row(self) -> str:
         """What a worker does with a due row. Nobody else may hold it."""
+        me = self._current
         claimed = jobs.claim(Line.CHANNEL, limit=1)
         if not claimed:
             return "finds nothing"
         (job,) = claimed
-        me = self._current
-        for other in self.asleep:
-            if other is not me and other.job and other.job.id == job.id and other.lease_until > self._ours():
+        me.job, me.lease_until = job, self.checker.lease_of(job)
+        taken_at = me.lease_until - jobs.LEASE_S
+        for other in self.asleep if me.lease_until else ():
+            if other is not me and other.job and other.job.id == job.id and other.lease_until > taken_at:
                 self._is_broken(f"{me.name} and {other.name} both hold {job.kind} {job.subject}")
-        me.job, me.lease_until = job, self._ours() + jobs.LEASE_S
         me.name = f"a worker at {job.kind.rpartition('.')[2]} {job.subject}"
         jobs.run(job)
         return "is through"
