@@ -66,19 +66,25 @@ class Story:
 
     def play(self) -> None:
         """Raises Broken, or what the house itself raised."""
+        with self.on_stage():
+            acts = self._acts()
+            self._prologue()
+            for _ in range(STEPS):
+                self._pass(self.chance.random() * 3)
+                self._arrive()
+                self.chance.choices(list(acts), list(acts.values()))[0]()
+                self.check()
+            self._drain()
+
+    @contextmanager
+    def on_stage(self) -> Iterator[None]:
+        """The files, the wire and the clock are this story's own; who is still asleep at its end dies with it."""
         self.stage.begin()
         wire = Wire(self._fate, self._deliver, self._arrive_later, self._leaves, self._of_another)
         with seeded(self.seed) as self.chance, clock.replaced(self._clock), wired(wire):
-            acts = self._acts()
             self.checker.open()
             try:
-                self._prologue()
-                for _ in range(STEPS):
-                    self._pass(self.chance.random() * 3)
-                    self._arrive()
-                    self.chance.choices(list(acts), list(acts.values()))[0]()
-                    self._check()
-                self._drain()
+                yield
             finally:
                 for actor in self.asleep:
                     actor.kill()
@@ -442,7 +448,7 @@ class Story:
                 switches.set_mode(tx, account.manner, switches.OPEN)
         while self.asleep:
             self.chance.choice((self._kill, self._wake, self._wake))()
-            self._check()
+            self.check()
         for _ in range(ROUNDS_TO_DRAIN):
             self._arrive()
             self._live()
@@ -450,12 +456,12 @@ class Story:
                 letters = self.stage.third.letters()
             for letter in letters:
                 self._bring(letter)
-                self._check()
+                self.check()
             while True:
                 worker = self._enact("a worker", self._one_row)
                 if worker.result == "finds nothing":
                     break
-                self._check()
+                self.check()
             if not self._advance():
                 break
         else:
@@ -474,7 +480,7 @@ class Story:
         self.stage.now = max(self.stage.now, min(due) + 0.01)
         return True
 
-    def _check(self) -> None:
+    def check(self) -> None:
         self.steps += 1
         with self.stage.app.app_context():
             found = self.checker.problems()

