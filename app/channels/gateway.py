@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import TypeVar
@@ -63,6 +63,7 @@ class Call:
 
     id: int
     setting_id: int
+    at: datetime
 
 
 class NoAnswer(Exception):
@@ -76,9 +77,8 @@ def announce(interface: Interface, *, account_id: int, setting_id: int, subject:
         account_id=account_id, setting_id=setting_id, interface=str(interface), subject=subject, at=clock.now(),
         outcome="open", seen="", word="", message="", request="", signed_text="", reply="",
     )  # fmt: skip
-    call_id = db.session.scalar(row.returning(ChannelCall.id))
-    assert call_id is not None
-    return Call(id=call_id, setting_id=setting_id)
+    found = db.session.execute(row.returning(ChannelCall.id, ChannelCall.at)).one()
+    return Call(id=found.id, setting_id=setting_id, at=found.at)
 
 
 def submit(call: Call, order: Order) -> Observation:

@@ -1,6 +1,7 @@
 """What workers do: hand it to the channel, ask what became of it, and take in everything that is learned."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import literal, select, update
 
@@ -186,24 +187,27 @@ def observe(number: str, seen: Observation, *, source: str, call: gateway.Call |
         if not verdict.verbs and learned:
             db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(**learned))
             movement.announce(number)
-        if seen.seen is Seen.NOT_FOUND and seen.signed and withdrawal.state in (State.SENDING, State.PENDING):
-            _weigh_absence(withdrawal, source)
+        is_absent = seen.seen is Seen.NOT_FOUND and seen.signed
+        if is_absent and call is not None and withdrawal.state in (State.SENDING, State.PENDING):
+            _weigh_absence(withdrawal, source, asked_at=call.at)
 
 
-def _weigh_absence(withdrawal: Withdrawal, source: str) -> None:
-    """The channel says it does not know the order. Count it when it counts; send again only with the full proof."""
-    now = clock.now()
+def _weigh_absence(withdrawal: Withdrawal, source: str, *, asked_at: datetime) -> None:
+    """The channel says it does not know the order. Count it when it counts; send again only with the full proof.
+
+    It did not know it when it was asked: who slept with the answer in hand must not take it for news of this moment.
+    """
     account = channels.account_by_id(withdrawal.account_id)
     assert withdrawal.sent_at is not None
-    if rules.could_still_arrive(sent_at=withdrawal.sent_at, window_s=account.resend_window_s, now=now):
+    if rules.could_still_arrive(sent_at=withdrawal.sent_at, window_s=account.resend_window_s, now=asked_at):
         return
-    first = withdrawal.first_not_found_at or now
+    first = withdrawal.first_not_found_at or asked_at
     count = withdrawal.not_found + 1
     evidence = {"not_found": count, "first_not_found_at": first}
     db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(**evidence))
     if count == 1:
         movement.note(withdrawal, "not_found", source)
-    if not rules.is_proof_of_absence(not_found=count, first_not_found_at=first, now=now):
+    if not rules.is_proof_of_absence(not_found=count, first_not_found_at=first, now=asked_at):
         return
     if channels.deduplicates(account.adapter):
         movement.move(withdrawal, "resend", source)

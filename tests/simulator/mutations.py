@@ -1,0 +1,118 @@
+"""Can the simulator see? `python -m tests.simulator.mutations` breaks a copy of the product in each of these ways and plays
+stories until one fails. A mutation that no story notices is a hole in the simulator, or a promise that nobody keeps.
+
+A name as argument tries that one alone.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+SEEDS = 300
+PARTS = ("app", "migrations", "static", "templates", "tests", "worker.py", "wsgi.py", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    file: str
+    old: str
+    new: str
+
+
+DRIVING, VERDICT = "app/withdrawals/service/driving.py", "app/withdrawals/rules/verdict.py"
+MUTATIONS = {
+    "sends again after one NOT_FOUND": Mutation(VERDICT, "if not_found < 2 or first", "if first"),
+    "counts a NOT_FOUND while it could still arrive": Mutation(VERDICT, "return now < sent_at", "return False and now"),
+    "sends again to a channel that does not de-duplicate": Mutation(
+        DRIVING, "if channels.deduplicates(account.adapter):", "if True:"
+    ),
+    "sends before the intention is committed": Mutation(
+        DRIVING,
+        "        order = _order(withdrawal)\n    if (clock",
+        "        order = _order(withdrawal)\n        info = db.session.info.pop('after_commit')\n"
+        "        db.session.rollback()\n        gateway.submit(call, order)\n"
+        "        db.session.info['after_commit'] = info\n    if (clock",
+    ),
+    "takes a time-out for a failure": Mutation(
+        "app/channels/gateway.py",
+        "    except (http.Unanswered, Unreadable):\n        return Observation(seen=Seen.PENDING)",
+        "    except (http.Unanswered, Unreadable):\n"
+        "        return Observation(seen=Seen.FAILED, signed=True, amount=order.amount)",
+    ),
+    "ignores the fence of a job": Mutation(
+        "app/runtime/jobs.py", "mine = (Job.id == job.id, Job.fence == job.fence)", "mine = (Job.id == job.id,)"
+    ),
+    "takes rows that somebody holds": Mutation("app/runtime/jobs.py", "Job.lease_until < now))", "Job.id > 0))"),
+    "ignores the fence of a claim": Mutation(
+        "app/channels/claims.py",
+        "    assert in_transaction()\n    if not _renew(account_id, fence=fence, actor=actor):",
+        "    assert in_transaction()\n    if fence < 0:",
+    ),
+    "believes every NOT_SENT": Mutation(DRIVING, "(call is None or withdrawal.call_id != call.id)", "call is None"),
+    "says NOT_SENT when the answer is lost": Mutation(
+        "app/runtime/http.py", "raise (Unanswered if _wire.touched else NotSent)", "raise NotSent"
+    ),
+    "does not promise the question": Mutation(
+        "app/withdrawals/states.py", "target=State.SENDING, wakes=ASK)", "target=State.SENDING)"
+    ),
+    "forgets the promise of a callback": Mutation(
+        "app/channels/service.py", "        if accepted:\n", "        if accepted and inbox_id < 0:\n"
+    ),
+    "does not compare the amount": Mutation(VERDICT, "seen.amount != known.amount", "seen.amount is None"),
+    "does not compare the number": Mutation(VERDICT, "if seen.number and seen.number != known.number:", "if False:"),
+    "makes a form twice": Mutation(
+        "app/withdrawals/service/making.py",
+        "    if made is None:\n        return None",
+        "    if True:\n        return None",
+    ),
+    "accepts badly signed callbacks": Mutation(
+        "app/channels/adapters/dolphin.py", 'if not signing.same(fields.get("sign", ""), expected):', "if False:"
+    ),
+    "settles without the fee": Mutation(
+        "app/withdrawals/service/movement.py",
+        "book.settle(withdrawal.number, withdrawal.amount, withdrawal.fee)",
+        "book.settle(withdrawal.number, withdrawal.amount + withdrawal.fee, withdrawal.amount - withdrawal.amount)",
+    ),
+}
+
+
+def seen_after(mutation: Mutation, seeds: int = SEEDS) -> tuple[int, str] | None:
+    """After how many stories a copy that is broken so shows it, and in which words. None: it does not."""
+    with tempfile.TemporaryDirectory(prefix="mutation-") as name:
+        copy = Path(name)
+        for part in PARTS:
+            source = TOP / part
+            if source.is_dir():
+                shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, copy / part)
+        path = copy / mutation.file
+        text = path.read_text()
+        assert mutation.old in text, f"{mutation.file} does not say {mutation.old!r} any more"
+        path.write_text(text.replace(mutation.old, mutation.new))
+        argv = [sys.executable, "-m", "tests.simulator", "--seeds", str(seeds)]
+        run = subprocess.run(argv, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True)
+        if run.returncode == 0:
+            return None
+        lines = run.stdout.splitlines()
+        (told,) = [line for line in lines if line.startswith("seed ")]
+        return int(told.partition(" the ")[2].partition("th;")[0]), lines[0][:200]
+
+
+def main() -> int:
+    blind = 0
+    for name, mutation in MUTATIONS.items():
+        if sys.argv[1:] in ([], [name]):
+            found = seen_after(mutation)
+            blind += found is None
+            print(f"{name}: {'NOT SEEN' if found is None else f'story {found[0]}: {found[1]}'}", flush=True)
+    return blind
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+"""The lines of RELIABILITY's fault matrix that take more than a kill: who stands still, clocks that step, Redis and PostgreSQL
+that die, disks that are full. After each of them everything drains, and nothing is paid twice.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
+
+from app import create_app
+from app.config import Config
+from app.kernel import clock
+from app.runtime import embedded, jobs, queue
+from app.runtime.db import db
+from app.runtime.queue import Line
+from app.withdrawals import queries
+from tests.faulty_worker import PLACES, off_by, set_clock
+from tests.sandbox.third_party import ThirdParty
+from tests.world import PATIENCE_S, World
+
+pytestmark = pytest.mark.slow
+TOP = Path(__file__).resolve().parents[2]
+TWO_HOURS = 7200.0
+
+
+class Faults(World):
+    """A world whose work is done by processes of its own, on a clock that the story sets."""
+
+    def __enter__(self) -> "Faults":
+        super().__enter__()
+        self.clock = Path(self.app.extensions["paydesk.config"].data_dir) / "clock"
+        self.set_clock(0)
+        self._stack.enter_context(clock.replaced(off_by(self.clock)))
+        return self
+
+    def set_clock(self, seconds: float) -> None:
+        self.off = seconds
+        set_clock(self.clock, seconds)
+
+    @contextmanager
+    def worker(self, place: str = "-", *, clock_file: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        config = self.app.extensions["paydesk.config"]
+        environment = os.environ | {
+            "PAYDESK_DATA_DIR": str(config.data_dir),
+            "PAYDESK_DATABASE_URL": config.database_url,
+            "PAYDESK_REDIS_URL": config.redis_url,
+            "PAYDESK_SECRET_KEY": config.secret_key.get_secret_value(),
+            "PAYDESK_FIELD_KEYS": config.field_keys.get_secret_value(),
+            "PAYDESK_PRIVATE_TARGETS": config.private_targets,
+        }
+        argv = [sys.executable, "-m", "tests.faulty_worker", str(clock_file or self.clock), place]
+        process = subprocess.Popen(argv, cwd=TOP, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            yield process
+        finally:
+            _end(process)
+
+    def wait(self, held: Callable[[], Any], what: str, *, hurry_s: float = 0) -> Any:
+        """Nudge the workers until it holds. `hurry_s`: how far the clock goes on each time it does not."""
+        deadline, pause = time.monotonic() + PATIENCE_S, 0.05
+        while True:
+            db.session.rollback()
+            if found := held():
+                return found
+            assert time.monotonic() < deadline, f"{what}: it did not happen"
+            jobs.sweep()
+            time.sleep(pause)
+            self.set_clock(self.off + hurry_s)
+
+    def wait_for(self, *numbers: str, state: str = "paid", hurry_s: float = 1) -> None:
+        self.wait(lambda: {self.state(number) for number in numbers} == {state}, f"{state}", hurry_s=hurry_s)
+
+    def queued(self, count: int, account: str = "", amount: str = "10.00") -> list[str]:
+        """So many approved withdrawals, nobody at work on them."""
+        account = account or self.account()
+        card = self.card(account)
+        numbers = [self.withdrawal(amount, account=account, card=card) for _ in range(count)]
+        for number in numbers:
+            self.approve(number)
+        return numbers
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Work-horses too: one that stands still would outlive its parent."""
+    for child in _children(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    process.kill()
+    process.wait(20)
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def _stopped_child(process: subprocess.Popen[bytes]) -> int | None:
+    for child in _children(process.pid):
+        with suppress(OSError):
+            if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                return child
+    return None
+
+
+@contextmanager
+def _redis(folder: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts the embedded Redis; again, when it is dead."""
+    folder.mkdir()
+    child, started = embedded.server(folder), []
+
+    def start() -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(child.argv, stdout=subprocess.DEVNULL))
+        while not child.ready():
+            assert started[-1].poll() is None, "Redis does not start"
+            time.sleep(0.02)
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.wait(10)
+
+
+@contextmanager
+def _faults(config: Config, redis_url: str, third_party: ThirdParty) -> Iterator[Faults]:
+    app: Flask = create_app(config.model_copy(update={"redis_url": redis_url}))
+    with app.app_context(), Faults(app, third_party) as world:
+        app.extensions["redis"].flushall()
+        yield world
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def faults(config: Config, redis_url: str, third_party: ThirdParty) -> Iterator[Faults]:
+    with _faults(config, redis_url, third_party) as world:
+        yield world
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place != "-"])
+def test_a_worker_that_stood_still_inside_the_send_pays_nothing_twice(faults: Faults, place: str) -> None:
+    """Its lease runs out, a second worker proves that nothing arrived and sends again; then the first one wakes up."""
+    (number,) = faults.queued(1)
+    with faults.worker(place) as zombie, ExitStack() as others:
+        stopped = faults.wait(lambda: _stopped_child(zombie), "the worker stands still")
+        assert faults.state(number) == "sending"
+        others.enter_context(faults.worker())
+        faults.wait_for(number, hurry_s=10)
+        assert queries.by_number(number).attempts == 2
+        (account,) = faults.terms
+        assert faults.paid_by_sandbox(account)["submits"] == 1
+        os.kill(stopped, signal.SIGCONT)
+        faults.wait(lambda: stopped not in _children(zombie.pid), "the zombie comes to its end")
+        if place == "inside the send":
+            assert faults.paid_by_sandbox(account)["submits"] == 2, "it was past every check of ours"
+    assert faults.state(number) == "paid"
+    faults.all_is_well()
+
+
+def test_clocks_that_step_two_hours_pay_nothing_twice(faults: Faults) -> None:
+    """Two workers; their clocks go ahead and back while they work, and those of PostgreSQL's two machines differ besides."""
+    other = faults.clock.with_name("other")
+    set_clock(other, TWO_HOURS)
+    is_one_machine = db.engine.dialect.name == "sqlite"
+    account = faults.account()
+    numbers = [
+        *faults.queued(3, account),
+        *faults.queued(1, account, "10.04"),
+        *faults.queued(1, account, "10.05"),
+        *faults.queued(1, account, "10.10"),
+    ]
+    with faults.worker(), faults.worker(clock_file=faults.clock if is_one_machine else other):
+        for step in (TWO_HOURS, -TWO_HOURS, 0):
+            faults.set_clock(step)
+            before = _calls()
+            with suppress(AssertionError):  # a clock that was set back may leave nothing to do
+                _soon(faults, lambda before=before: _calls() > before)
+        set_clock(other, 0)
+        # What was put on the list by a clock that went ahead is due when the right one comes there.
+        faults.set_clock(0 if is_one_machine else TWO_HOURS)
+        faults.wait_for(*numbers, hurry_s=30)
+    faults.all_is_well()
+
+
+def _calls() -> int:
+    db.session.rollback()
+    return int(db.session.scalar(text("SELECT count(*) FROM channel_call WHERE outcome <> 'open'")) or 0)
+
+
+def _soon(faults: Faults, held: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 3
+    while not held():
+        assert time.monotonic() < deadline
+        jobs.sweep()
+        time.sleep(0.05)
+
+
+def test_a_time_out_of_the_queue_inside_the_send_leaves_no_doubt(faults: Faults, tmp_path: Path) -> None:
+    """RQ interrupts the work-horse while the channel is still thinking. The answer is heard all the same, or asked for."""
+    slow = ThirdParty(tmp_path / "slow.db", **{"slow-s": "3"})
+    try:
+        faults.third = slow
+        (number,) = faults.queued(1, amount="10.03")
+        faults.app.extensions["redis"].flushall()
+        queue.queue(Line.CHANNEL).enqueue("app.runtime.jobs.drain", Line.CHANNEL, job_timeout=1, failure_ttl=60)
+        with faults.worker():
+            faults.wait(lambda: queue.queue(Line.CHANNEL).failed_job_registry.count, "the time-out")
+            faults.wait_for(number)
+        assert faults.paid_by_sandbox(next(iter(faults.terms)))["submits"] == 1
+        faults.all_is_well()
+    finally:
+        slow.stop()
+
+
+def test_redis_out_of_memory_and_killed_costs_time_and_no_money(
+    config: Config, third_party: ThirdParty, tmp_path: Path
+) -> None:
+    folder = tmp_path / "redis of its own"
+    with _redis(folder) as start, ExitStack() as stack:
+        server = start()
+        faults = stack.enter_context(_faults(config, embedded.url(folder), third_party))
+        numbers = faults.queued(4)
+        redis = faults.app.extensions["redis"]
+        redis.config_set("maxmemory", "1")  # and the policy is "noeviction": every write is refused
+        numbers += faults.queued(2, next(iter(faults.terms)))
+        # Its supervisor starts a worker again whenever it ends, and without Redis it ends.
+        for _ in range(2):
+            with faults.worker() as worker, suppress(subprocess.TimeoutExpired):
+                worker.wait(2)
+        server.kill()
+        server.wait(10)
+        numbers += faults.queued(2, next(iter(faults.terms)))
+        assert {faults.state(number) for number in numbers[-2:]} == {"queued"}
+        start()
+        with faults.worker():
+            faults.wait_for(*numbers)
+        faults.all_is_well()
+
+
+def test_a_full_disk_sends_nothing_that_is_not_written_down(world: World) -> None:
+    """SQLite alone: the file may not grow by another page. Whatever was sent before that is found out when there is room."""
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("a server's disk is not ours to fill")
+    account = world.account()
+    card = world.card(account)
+    numbers = [world.withdrawal("10.00", account=account, card=card) for _ in range(6)]
+    for number in numbers:
+        world.approve(number)
+    room = {"pages": db.session.scalar(text("PRAGMA page_count"))}
+
+    def limit(connection: Any, _record: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {room['pages']}")
+
+    event.listen(db.engine, "connect", limit)
+    db.session.remove()
+    db.engine.dispose()
+    full = 0
+    for _ in range(30):
+        try:
+            jobs.drain(Line.CHANNEL)
+        except OperationalError as problem:
+            full += "full" in str(problem)
+        db.session.rollback()
+        announced = set(db.session.scalars(text("SELECT subject FROM channel_call WHERE interface = 'submit'")))
+        assert world.paid_by_sandbox(account)["submits"] <= len(announced)
+        if full == 2:
+            break
+    assert full, "there was room enough"
+    room["pages"] = 2**30
+    db.session.remove()
+    db.engine.dispose()
+    world.until(lambda: {world.state(number) for number in numbers} == {"paid"}, hurry_s=5)
+    world.all_is_well()
