@@ -40,7 +40,7 @@ from app.runtime.queue import Line
 from app.uploads import queries as uploads
 from app.withdrawals import queries, service
 from app.withdrawals.queries import sheets as payments
-from app.withdrawals.rules import PayeeList, Rulebook
+from app.withdrawals.rules import Limit, PayeeList, Rulebook
 from app.withdrawals.rules.sheet import COLUMNS
 from tests.world import CARD, PASSWORD, World
 from tools import catalogue
@@ -286,14 +286,12 @@ class Story:
     def _rules(self) -> None:
         """A version in force, a draft that was tried, and somebody on each kind of list."""
         writer, second = self.world.checker, self.actors[Role.FINANCE]
-        for edition, book in (
-            (1, Rulebook(duplicate_minutes=5)),
-            (1, Rulebook(order_most=Money.parse("9.00"), days=(1,))),
-        ):
+        first, then = Rulebook(house_day=Limit(count=1000)), Rulebook(order_most=Money.parse("9.00"), days=(1,))
+        for book in (first, then):
             service.rulebook.draft(actor=writer)
-            service.rulebook.change(book, edition=edition, actor=writer)
+            service.rulebook.change(book, edition=1, actor=writer)
             service.rulebook.try_out(edition=2, actor=writer)
-            if book.duplicate_minutes:
+            if book is first:
                 service.rulebook.activate(edition=2, note="stricter", actor=second)
         lists = service.payee_lists
         lists.enlist(PayeeList.BLACK, name="Bob Roe", reason="fraud", until=None, actor=writer)

@@ -78,7 +78,9 @@ def begin() -> ResponseReturnValue:
 @bp.get("/draft/edit")
 @needs(Permission.WITHDRAWAL_RULES, whole=True)
 def edit() -> ResponseReturnValue:
-    found = queries.require_rulebook_draft()
+    found = queries.rulebook_draft()
+    if found is None:
+        return redirect(url_for(".draft"), 303)
     return _edit(RulebookForm.of(unpacked(found.body), found.edition))
 
 
