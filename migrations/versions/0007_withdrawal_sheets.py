@@ -7,6 +7,7 @@ revision = "0007"
 down_revision = "0006"
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MENU = (("withdrawal_sheets.index", "批量提现", "Bulk withdrawals", "report-money", "s"),)
 AT = sa.DateTime(timezone=True)
 OPEN, WAITING = sa.text("ended_at IS NULL"), sa.text("answer = 'waiting'")
 
@@ -136,7 +137,7 @@ def _extend_menu() -> None:
     parent_id, position = (found.parent_id, found.position) if found else (None, 999)
     beside = menu.c.parent_id.is_(None) if parent_id is None else menu.c.parent_id == parent_id
     moved = sa.update(menu).where(beside, menu.c.position > position)
-    bind.execute(moved.values(position=menu.c.position + 1))
-    values = {"page": "withdrawal_sheets.index", "title_zh": "批量提现", "title_en": "Bulk withdrawals"}
-    looks = {"icon": "report-money", "key": "s", "parent_id": parent_id, "position": position + 1, "visible": True}
-    bind.execute(menu.insert().values(**values, **looks))
+    bind.execute(moved.values(position=menu.c.position + len(MENU)))
+    for step, (page, title_zh, title_en, icon, key) in enumerate(MENU, start=1):
+        values = {"page": page, "title_zh": title_zh, "title_en": title_en, "icon": icon, "key": key}
+        bind.execute(menu.insert().values(parent_id=parent_id, position=position + step, visible=True, **values))

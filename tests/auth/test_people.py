@@ -31,6 +31,13 @@ MATRIX = {
     P.WITHDRAWAL_CREATE: {OP, SU},
     P.WITHDRAWAL_APPROVE: {SU, FI},
     P.WITHDRAWAL_CANCEL: {OP, SU},
+    P.WITHDRAWAL_DECLARE: {SU, FI},
+    P.WITHDRAWAL_RULES: {SU, FI},
+    P.WITHDRAWAL_EXPORT: {OP, SU, FI},
+    P.WORK_TAKE: {OP, SU, FI},
+    P.SENDING_STOP: {SU, FI},
+    P.JOB_READ: {OP, SU, AD},
+    P.JOB_RETRY: {SU, AD},
     P.LEDGER_READ: {OP, SU, FI},
     P.CARD_REVEAL: {SU},
     P.CARD_UNBIND: {OP, SU},
@@ -55,7 +62,8 @@ def test_who_may_do_what() -> None:
 
 
 def test_an_administrator_touches_no_money() -> None:
-    money = {p for p in Permission if p.value.split(":")[0] in ("withdrawal", "claim", "card", "ledger", "collection")}
+    rooms = ("withdrawal", "claim", "card", "ledger", "collection", "work", "sending")
+    money = {p for p in Permission if p.value.split(":")[0] in rooms}
     assert GRANTS[Role.ADMINISTRATOR] & money == set()
     assert money >= MONEY and not MONEY & PEOPLE
 

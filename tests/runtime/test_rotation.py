@@ -20,6 +20,8 @@ from app.channels import queries as channels
 from app.channels.models import CallbackInbox, Channel, ChannelAccount
 from app.cli import main
 from app.config import Config
+from app.exports import exporting
+from app.exports.states import Format
 from app.kernel import clock
 from app.kernel.bank_card import mask
 from app.kernel.money import Money
@@ -130,6 +132,7 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
         db.session.flush()
         lost = vault.seal("{}", table="lost_send", column="sealed", row="W1")
         db.session.execute(update(LostSend).values(sealed=lost, cleared_at=clock.now()))
+        exporting.ask(kind="withdrawals", format_=Format.CSV, question={"asked": {}}, actor=world.maker)
     late = world.withdrawal("10.17", account=next(iter(world.terms)))
     world.approve(late)
     world.until_state(late, "pending")

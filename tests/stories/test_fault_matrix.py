@@ -4,11 +4,12 @@ that die, disks that are full. After each of them everything drains, and nothing
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -261,9 +262,9 @@ def test_a_full_disk_sends_nothing_that_is_not_written_down(world: World) -> Non
     for number in numbers:
         world.approve(number)
     db.session.remove()
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM")  # no page is left over inside the file
-        room = {"pages": connection.exec_driver_sql("PRAGMA page_count").scalar_one()}
+    with closing(sqlite3.connect(str(db.engine.url.database))) as connection:
+        connection.execute("VACUUM")  # no page is left over inside the file
+        room = {"pages": connection.execute("PRAGMA page_count").fetchone()[0]}
 
     def limit(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA max_page_count = {room['pages']}")

@@ -1,19 +1,20 @@
 """Yesterday's backup is put back (I-14): what was sent after it is entered and asked about before anything is sent."""
 
 import json
-import shutil
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from app.config import Config
 from app.kernel import clock
 from app.ledger import queries as ledger
 from app.runtime import journal
-from app.runtime.db import db
+from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
 from tests.world import World
 
@@ -21,21 +22,20 @@ ONE_ENGINE = True  # a backup is a file here; what the room does with the journa
 AT = datetime(2026, 11, 21, 4, tzinfo=UTC)
 
 
+def copied(source: Path, target: Path) -> None:
+    """As SQLite says it is done while people work: the target is then what the source is."""
+    with closing(sqlite3.connect(source)) as from_, closing(sqlite3.connect(target)) as to:
+        from_.backup(to)
+
+
 def back_up(config: Config, to: Path) -> None:
-    """As SQLite says it is done while people work."""
-    source, copy = sqlite3.connect(config.data_dir / "paydesk.db"), sqlite3.connect(to)
-    with source, copy:
-        source.backup(copy)
-    source.close()
-    copy.close()
+    copied(config.data_dir / "paydesk.db", to)
 
 
 def restore(config: Config, backup: Path) -> None:
     db.session.remove()
     db.engine.dispose()
-    for name in ("paydesk.db-wal", "paydesk.db-shm"):
-        (config.data_dir / name).unlink(missing_ok=True)
-    shutil.copy(backup, config.data_dir / "paydesk.db")
+    copied(backup, config.data_dir / "paydesk.db")
 
 
 @pytest.fixture
@@ -114,23 +114,21 @@ def test_a_journal_that_agrees_stops_nothing(world: World) -> None:
 
 def test_a_broken_book_stops_sending_until_it_is_mended(world: World) -> None:
     number = world.withdrawal("10.00")
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(
-            "UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE code = 'available'"
-        )
-    db.session.rollback()
+    _shift_balances(1)
     assert ledger.problems()
     service.guard.at_start()
     world.approve(number)
     world.until(lambda: True)
     assert world.state(number) == "queued"
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(
-            "UPDATE ledger_account SET balance_minor = balance_minor - 1 WHERE code = 'available'"
-        )
-    db.session.rollback()
+    _shift_balances(-1)
     service.guard.at_start()
     assert world.until_state(number, "paid", hurry_s=0) == "paid"
+
+
+def _shift_balances(fen: int) -> None:
+    with transaction():
+        shift = "UPDATE ledger_account SET balance_minor = balance_minor + :fen WHERE code = 'available'"
+        db.session.execute(text(shift), {"fen": fen})
 
 
 def test_what_cannot_be_written_down_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from app.kernel.errors import Refused, Text, gettext_noop
 PAGE = "withdrawals.index"
 VIEWS_MOST = 10
 NAME_LONGEST = 20
-KEPT = ("state", "account", "from", "to", "least", "most", "size")
+KEPT = ("state", "account", "from", "to", "least", "most", "sheet", "size")
 """What a saved view keeps of a search. Not what was typed to find one payee: a view is no place for names and cards."""
 
 
