@@ -406,7 +406,18 @@ def test_a_region_asks_for_itself_alone(administrator: Browser) -> None:
 
 
 @pytest.mark.slow
-def test_five_thousand_people_are_quick(administrator: Browser) -> None:
+def test_five_thousand_people_cost_what_a_few_do(administrator: Browser) -> None:
+    def dearest() -> float:
+        """Of these pages, each at its best: what matters is how it grows, not how busy the machine is."""
+
+        def seconds(query: str) -> float:
+            start = wall.perf_counter()
+            assert administrator.get(f"/operators/{query}").status_code == 200
+            return wall.perf_counter() - start
+
+        return max(min(seconds(query) for _ in range(3)) for query in ("", "?q=员工49", "?standing=locked"))
+
+    few = dearest()
     now = clock.now()
     many = [
         {"username": f"p{number}", "display_name": f"员工{number}", "role": "operator", "language": "zh"}
@@ -430,13 +441,7 @@ def test_five_thousand_people_are_quick(administrator: Browser) -> None:
         with pytest.raises(Refused):
             enters("p77", "wrong" * 4)
 
-    def seconds(query: str) -> float:
-        start = wall.perf_counter()
-        assert administrator.get(f"/operators/{query}").status_code == 200
-        return wall.perf_counter() - start
-
-    seconds("")
-    assert max(seconds(query) for query in ("", "?q=员工49", "?standing=locked", "?size=100")) < 1
+    assert dearest() < 10 * few, "three people or five thousand: a page has fifty rows at most"
     assert names_on(administrator.get("/operators/?standing=locked").text) == ["p77"]
     assert names_on(administrator.get("/operators/?size=100&q=员工").text) == [f"p{it}" for it in range(4999, 4899, -1)]
     page, seen = administrator.get("/operators/?size=100&q=员工1").text, 0
