@@ -104,9 +104,9 @@ class Stage:
 
     def begin(self) -> None:
         self.close()
-        for file in self._work.iterdir():
-            file.unlink()
-        for file in self._first.iterdir():
+        shutil.rmtree(self._work)
+        self._work.mkdir()
+        for file in self._first.glob("*.*"):
             shutil.copy(file, self._work / file.name)
         self.third.open(self._work / "sandbox.db")
         self.now = BEGIN + 60  # the first maker holds every account
