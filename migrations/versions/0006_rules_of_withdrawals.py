@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations import steps
+
 revision = "0006"
 down_revision = "0005"
 
@@ -82,36 +84,5 @@ def upgrade() -> None:
         withdrawal.add_column(sa.Column("counted", sa.Boolean(), nullable=False, server_default=sa.false()))
         withdrawal.create_foreign_key(op.f("fk_withdrawal_rulebook_id"), "rulebook", ["rulebook_id"], ["id"])
     op.create_index("ix_withdrawal_twin", "withdrawal", ["card_index", "amount_minor", "id"])
-    _grant()
-    _extend_menu()
-
-
-def _grant() -> None:
-    """To the built-in roles: a house that took rights away from them did so before these existed."""
-    role_grant = sa.table("role_grant", sa.column("role", sa.String), sa.column("permission", sa.String))
-    rows = [
-        {"role": role, "permission": permission} for role, permissions in GRANTS.items() for permission in permissions
-    ]
-    known = {code for (code,) in op.get_bind().execute(sa.text("SELECT code FROM role"))}
-    op.bulk_insert(role_grant, [row for row in rows if row["role"] in known])
-
-
-def _extend_menu() -> None:
-    """After the withdrawals, where those stand now; at the end, where they do not."""
-    bind = op.get_bind()
-    menu = sa.table(
-        "menu_entry",
-        *(sa.column(name, sa.String) for name in ("page", "title_zh", "title_en", "icon", "key")),
-        *(sa.column(name, sa.Integer) for name in ("id", "parent_id", "position")),
-        sa.column("visible", sa.Boolean),
-    )
-    beside = bind.execute(
-        sa.select(menu.c.parent_id, menu.c.position).where(menu.c.page == "sending.index")
-    ).one_or_none()
-    parent_id, position = (beside.parent_id, beside.position) if beside else (None, 999)
-    siblings = menu.c.parent_id.is_(None) if parent_id is None else menu.c.parent_id == parent_id
-    moved = sa.update(menu).where(siblings, menu.c.position > position)
-    bind.execute(moved.values(position=menu.c.position + len(MENU)))
-    for step, (page, title_zh, title_en, icon, key) in enumerate(MENU, start=1):
-        values = {"page": page, "title_zh": title_zh, "title_en": title_en, "icon": icon, "key": key}
-        bind.execute(menu.insert().values(parent_id=parent_id, position=position + step, visible=True, **values))
+    steps.grant(GRANTS)
+    steps.extend_menu(MENU, after="sending.index")

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations import steps
+
 revision = "0007"
 down_revision = "0006"
 
@@ -120,24 +122,4 @@ def upgrade() -> None:
         "CONSTRAINT fk_withdrawal_sheet_id REFERENCES withdrawal_sheet (id)"
     )
     op.create_index("ix_withdrawal_sheet", "withdrawal", ["sheet_id", "id"])
-    _extend_menu()
-
-
-def _extend_menu() -> None:
-    """After the withdrawals, where those stand now; at the end, where they do not."""
-    bind = op.get_bind()
-    menu = sa.table(
-        "menu_entry",
-        *(sa.column(name, sa.String) for name in ("page", "title_zh", "title_en", "icon", "key")),
-        *(sa.column(name, sa.Integer) for name in ("id", "parent_id", "position")),
-        sa.column("visible", sa.Boolean),
-    )
-    before = sa.select(menu.c.parent_id, menu.c.position).where(menu.c.page == "withdrawals.index")
-    found = bind.execute(before).one_or_none()
-    parent_id, position = (found.parent_id, found.position) if found else (None, 999)
-    beside = menu.c.parent_id.is_(None) if parent_id is None else menu.c.parent_id == parent_id
-    moved = sa.update(menu).where(beside, menu.c.position > position)
-    bind.execute(moved.values(position=menu.c.position + len(MENU)))
-    for step, (page, title_zh, title_en, icon, key) in enumerate(MENU, start=1):
-        values = {"page": page, "title_zh": title_zh, "title_en": title_en, "icon": icon, "key": key}
-        bind.execute(menu.insert().values(parent_id=parent_id, position=position + step, visible=True, **values))
+    steps.extend_menu(MENU, after="withdrawals.index")

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations import steps
+
 revision = "0008"
 down_revision = "0007"
 
@@ -40,8 +42,8 @@ def upgrade() -> None:
     op.create_index("ix_job_subject", "job", ["subject", "id"])
     waiting = sa.text("done_at IS NULL")
     op.create_index("ix_job_open", "job", ["id"], postgresql_where=waiting, sqlite_where=waiting)
-    _grant()
-    _extend_menu()
+    steps.grant(GRANTS)
+    steps.extend_menu(MENU, after="sending.index")
 
 
 def _views() -> None:
@@ -176,33 +178,3 @@ def _exports() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_export_part")),
         sa.UniqueConstraint("export_id", "number", name=op.f("uq_export_part_export_id_number")),
     )
-
-
-def _grant() -> None:
-    """To the built-in roles: a house that took rights away from them did so before these existed."""
-    role_grant = sa.table("role_grant", sa.column("role", sa.String), sa.column("permission", sa.String))
-    rows = [
-        {"role": role, "permission": permission} for role, permissions in GRANTS.items() for permission in permissions
-    ]
-    known = {code for (code,) in op.get_bind().execute(sa.text("SELECT code FROM role"))}
-    op.bulk_insert(role_grant, [row for row in rows if row["role"] in known])
-
-
-def _extend_menu() -> None:
-    """After the withdrawals, where those stand now; at the end, where they do not."""
-    bind = op.get_bind()
-    menu = sa.table(
-        "menu_entry",
-        *(sa.column(name, sa.String) for name in ("page", "title_zh", "title_en", "icon", "key")),
-        *(sa.column(name, sa.Integer) for name in ("id", "parent_id", "position")),
-        sa.column("visible", sa.Boolean),
-    )
-    found = sa.select(menu.c.parent_id, menu.c.position).where(menu.c.page == "sending.index")
-    here = bind.execute(found).one_or_none()
-    parent_id, position = (here.parent_id, here.position) if here else (None, 999)
-    beside = menu.c.parent_id.is_(None) if parent_id is None else menu.c.parent_id == parent_id
-    moved = sa.update(menu).where(beside, menu.c.position > position)
-    bind.execute(moved.values(position=menu.c.position + len(MENU)))
-    for step, (page, title_zh, title_en, icon, key) in enumerate(MENU, start=1):
-        values = {"page": page, "title_zh": title_zh, "title_en": title_en, "icon": icon, "key": key}
-        bind.execute(menu.insert().values(parent_id=parent_id, position=position + step, visible=True, **values))
