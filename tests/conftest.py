@@ -9,14 +9,19 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from hypothesis import settings
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from werkzeug.routing import Rule
 
 from app import create_app
 from app.auth.service import passwords
@@ -65,6 +70,37 @@ def _module(item: pytest.Item) -> object:
 def cheap_hashes() -> None:
     """Thousands of people are made here. How dear a real hash is, has its own test."""
     passwords._ARGON2 = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+class _Compiled(BytecodeCache):
+    """Templates are compiled once for all the applications of this process, not once for each."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+def _compiled_once(compile_builder: Callable[..., Any]) -> Callable[..., Any]:
+    """Likewise the functions that write addresses: nearly all that building an application costs."""
+    kept: dict[tuple[object, ...], Any] = {}
+
+    def compiled(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (append_unknown, tuple(rule._trace), str(rule.defaults))
+        if key not in kept:
+            kept[key] = compile_builder(rule, append_unknown)
+        return kept[key]
+
+    return compiled
+
+
+Rule._compile_builder = _compiled_once(Rule._compile_builder)  # type: ignore[method-assign]
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": _Compiled()}
 
 
 @pytest.fixture(scope="session")

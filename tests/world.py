@@ -55,7 +55,7 @@ class World:
         self._stack = ExitStack()
         self._stack.enter_context(clock.replaced(lambda: clock._system() + self.ahead))
         self.door = make_server("127.0.0.1", 0, self.app, threaded=True)
-        threading.Thread(target=self.door.serve_forever, daemon=True).start()
+        threading.Thread(target=self.door.serve_forever, args=(0.02,), daemon=True).start()
         self._stack.callback(self.door.shutdown)
         self.maker = self.person("maker", Role.OPERATOR)
         self.checker = self.person("checker", Role.SUPERVISOR)

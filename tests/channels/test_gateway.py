@@ -59,7 +59,7 @@ class Gossip:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, path: str, given: dict[str, str]) -> bytes:
         with self.app.app_context():

@@ -90,7 +90,7 @@ class House:
     def __enter__(self) -> Self:
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
         self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self._streams: list[Stream] = []
         return self
 
