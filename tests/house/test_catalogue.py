@@ -464,6 +464,7 @@ def story(world: World) -> Story:
     return Story(world)
 
 
+@pytest.mark.slow
 @SQLITE
 def test_every_page_is_in_one_language(story: Story) -> None:
     paths = story.paths()
