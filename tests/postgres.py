@@ -33,7 +33,7 @@ def start_cluster(*, durable: bool = False) -> Iterator[str]:
     binaries = _binaries()
     with tempfile.TemporaryDirectory(prefix="paydesk-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        port = _free_port()
+        port = free_port()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": port,
@@ -185,6 +185,6 @@ def _binaries() -> Path:
     return found[-1].parent if found else Path(str(on_path)).parent
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
