@@ -89,13 +89,14 @@ def create_app(config: Config) -> Flask:
 
 def examine() -> list[str]:
     """Every room's examiner, and the one question that none of them can ask alone: do withdrawals and ledger agree?"""
-    return [
-        *ledger_queries.problems(),
-        *channel_queries.problems(),
-        *withdrawal_queries.problems(),
-        *withdrawal_queries.against_ledger(),
-        *audit.verify(),
-    ]
+    with db.snapshot():
+        return [
+            *ledger_queries.problems(),
+            *channel_queries.problems(),
+            *withdrawal_queries.problems(),
+            *withdrawal_queries.against_ledger(),
+            *audit.verify(),
+        ]
 
 
 def _tell_problems(app: Flask) -> None:

@@ -2,12 +2,13 @@
 
 from app.runtime.jobs import Every
 from app.runtime.queue import Line
+from app.withdrawals.states import EXAMINE
 
 EVERY = (
     Every("app.channels.jobs.pull_all", every_s=30),
     Every("app.channels.jobs.pull_missed", every_s=600),
     Every("app.withdrawals.jobs.look_at_journal", every_s=60),
-    Every("app.withdrawals.jobs.examine", every_s=6 * 3600, line=Line.SHEETS),
+    Every(EXAMINE, every_s=6 * 3600, line=Line.SHEETS),
     Every("app.withdrawals.jobs.forget_old_journal", every_s=24 * 3600),
     Every("app.auth.jobs.forget_old_tries", every_s=3600),
     Every("app.cards.jobs.erase_old_uploads", every_s=3600),

@@ -1,5 +1,8 @@
 """The person acting, as a plain value: safe to carry through transactions, never a row."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,6 +41,10 @@ class Actor:
     def can(self, permission: Permission) -> bool:
         return permission in self.permissions
 
+    def reaches(self, channel: str) -> bool:
+        """Is the channel with this code among theirs?"""
+        return self.channels is None or channel in self.channels
+
     def is_proved(self) -> bool:
         """Did they prove who they are a short while ago?"""
         return self.verified_at is not None and clock.now() - self.verified_at < timedelta(seconds=PROOF_S)
@@ -60,9 +67,23 @@ def me_or_nobody() -> Actor | None:
     return g.get("me") if has_request_context() else None
 
 
+_acting_for: ContextVar[Actor | None] = ContextVar("acting for", default=None)
+
+
+@contextmanager
+def acting_for(actor: Actor) -> Iterator[None]:
+    """A worker does what this person has ordered: it reaches no further than they do."""
+    token = _acting_for.set(actor)
+    try:
+        yield
+    finally:
+        _acting_for.reset(token)
+
+
 def channels() -> frozenset[str] | None:
-    """The codes of the channels that whoever is at the screen is limited to; None: all, and for the machine itself."""
-    person = me_or_nobody()
+    """The codes of the channels that whoever is at the screen, or has ordered what is done here, is limited to; None: all,
+    and for the machine itself."""
+    person = me_or_nobody() or _acting_for.get()
     return person.channels if person else None
 
 

@@ -159,6 +159,23 @@ def transaction() -> Iterator[None]:
             log.warning("after_commit_failed", call=call.__qualname__, exc_info=True)
 
 
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Read many things as they were at one moment, while others write. For examiners; nothing may be written inside.
+
+    SQLite reads so by itself; on PostgreSQL every statement would see another moment.
+    """
+    session = db.session()
+    assert "after_commit" not in session.info, "a snapshot is not part of a command"
+    session.rollback()
+    if db.engine.dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    try:
+        yield
+    finally:
+        session.rollback()
+
+
 def changed(statement: Any) -> int:
     """Run a changing statement and say how many rows it hit: the answer to every conditional UPDATE and INSERT."""
     # Without the option SQLAlchemy does not ask psycopg after an INSERT: -1, which reads as "yes, it hit".

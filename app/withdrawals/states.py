@@ -77,12 +77,13 @@ VERBS = {
     "hold": gettext_noop("需要人工处理"),
     "resolve": gettext_noop("人工待办已处理"),
     "not_found": gettext_noop("渠道回复无此订单"),
+    "heard": gettext_noop("渠道又承认有此订单"),
     "propose": gettext_noop("提出人工认定"),
     "withdraw": gettext_noop("收回人工认定"),
     "refuse": gettext_noop("人工认定未通过"),
     "declare_paid": gettext_noop("人工认定已付"),
     "declare_failed": gettext_noop("人工认定未付"),
-    "declare_late": gettext_noop("人工认定已付（原记失败）"),
+    "declare_late": gettext_noop("人工认定已付（原记未付）"),
     "declare_returned": gettext_noop("人工认定已退票"),
     "declare_as_is": gettext_noop("人工认定无需改动"),
     "replaced": gettext_noop("已用新单号重新提现"),
@@ -101,6 +102,7 @@ SUBMIT = "app.withdrawals.jobs.submit"
 ASK = "app.withdrawals.jobs.ask"
 WATCH = "app.withdrawals.jobs.watch"
 ENTER = "app.withdrawals.jobs.enter"
+EXAMINE = "app.withdrawals.jobs.examine"
 
 # Queued is among them because a re-send may be queued while the first send turns out to have arrived after all.
 _OUT = (State.QUEUED, State.SENDING, State.PENDING)
@@ -123,13 +125,15 @@ WITHDRAWAL = Machine(
         WithdrawalMove(verb="fail", sources=_OUT, target=State.FAILED, book="release"),
         WithdrawalMove(verb="return", sources=(State.PAID,), target=State.RETURNED, book="reverse"),
         WithdrawalMove(verb="recover", sources=(State.REVIEW, State.QUEUED), target=State.SENDING, wakes=ASK),
+        WithdrawalMove(verb="declare_paid", sources=_OUT, target=State.PAID, book="settle", wakes=WATCH),
+        WithdrawalMove(verb="declare_failed", sources=_OUT, target=State.FAILED, book="release"),
         WithdrawalMove(
-            verb="declare_paid", sources=(State.SENDING, State.PENDING), target=State.PAID, book="settle", wakes=WATCH
+            verb="declare_late",
+            sources=(State.FAILED, State.REJECTED, State.CANCELLED),
+            target=State.PAID,
+            book="pay_late",
+            wakes=WATCH,
         ),
-        WithdrawalMove(
-            verb="declare_failed", sources=(State.SENDING, State.PENDING), target=State.FAILED, book="release"
-        ),
-        WithdrawalMove(verb="declare_late", sources=(State.FAILED,), target=State.PAID, book="pay_late", wakes=WATCH),
         WithdrawalMove(verb="declare_returned", sources=(State.PAID,), target=State.RETURNED, book="reverse"),
     ),
 )

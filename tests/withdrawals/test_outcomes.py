@@ -67,7 +67,23 @@ def test_a_signed_word_before_the_first_not_found_is_outdone_by_two_of_them() ->
     ],
 )
 def test_what_may_be_said_of_each_state(state: str, waits: bool, outcomes: list[str]) -> None:
-    assert rules.possible(State(state), waits=waits) == [Outcome(it) for it in outcomes]
+    assert rules.possible(State(state), waits=waits, attempts=0) == [Outcome(it) for it in outcomes]
+
+
+@pytest.mark.parametrize(
+    ("state", "waits", "attempts", "outcomes"),
+    [
+        ("queued", True, 1, ["paid", "failed", "as_is"]),
+        ("queued", False, 1, ["paid", "failed"]),
+        ("cancelled", False, 0, []),
+        ("cancelled", True, 0, ["paid", "as_is"]),
+        ("rejected", True, 1, ["paid", "as_is"]),
+    ],
+)
+def test_what_left_or_seems_to_have_left_is_put_before_people(
+    state: str, waits: bool, attempts: int, outcomes: list[str]
+) -> None:
+    assert rules.possible(State(state), waits=waits, attempts=attempts) == [Outcome(it) for it in outcomes]
 
 
 @pytest.mark.parametrize("content", [b"", b"MZ\x90 an executable", b"<html>", b"%PDF-" + bytes(5 * 1024 * 1024)])

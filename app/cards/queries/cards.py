@@ -130,6 +130,11 @@ def number_of(card: Card) -> str:
     return vault.unseal(card.number_sealed, table="card", column="number_sealed", row=card.reference)
 
 
+def number_if_known(card: Card) -> str:
+    """The full number, for a question about an order; "" when its owner was forgotten: the order has a number of its own."""
+    return number_of(card) if card.number_sealed else ""
+
+
 def details_of(card: Card) -> dict[str, str]:
     """The template's other columns of this card, by key."""
     if not card.details_sealed:

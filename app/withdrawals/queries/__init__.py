@@ -26,6 +26,9 @@ from app.withdrawals.queries.money import (
     unknown_by_account,
     waiting_for_review,
 )
+from app.withdrawals.queries.objections import (
+    objection,
+)
 from app.withdrawals.queries.outcomes import (
     evidence,
     oldest_work,
@@ -97,6 +100,7 @@ from app.withdrawals.queries.rulebook import (
 from app.withdrawals.queries.sending import (
     ALL,
     Waiting,
+    is_lost,
     lost_sends,
     past_stops,
     stop_of,
@@ -146,11 +150,13 @@ __all__ = [
     "held_rulebook_draft",
     "holds",
     "in_transit",
+    "is_lost",
     "is_unknown",
     "is_waiting",
     "lost_sends",
     "next_look",
     "numbers_of",
+    "objection",
     "oddities",
     "of_card",
     "oldest_work",

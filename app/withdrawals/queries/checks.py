@@ -39,7 +39,9 @@ def problems() -> list[str]:
     for states, kind in (((State.QUEUED,), SUBMIT), (OUT, ASK)):
         cared_for = exists().where(Job.dedup_key == f"{kind}:" + Withdrawal.number, Job.done_at.is_(None))
         held_up = exists().where(
-            WithdrawalHold.withdrawal_id == Withdrawal.id, WithdrawalHold.reason == "approval_broken"
+            WithdrawalHold.withdrawal_id == Withdrawal.id,
+            WithdrawalHold.reason.in_(rules.STAND_STILL),
+            WithdrawalHold.closed_at.is_(None),
         )
         lost = select(Withdrawal.number, Withdrawal.state).where(Withdrawal.state.in_(states), ~cared_for, ~held_up)
         found += [f"{row.number}: is {row.state} and no job will look at it" for row in db.session.execute(lost)]

@@ -12,7 +12,13 @@ from app.runtime import vault
 from app.runtime.db import db
 from app.runtime.jobs import Job
 from app.withdrawals import rules
-from app.withdrawals.models import Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.models import (
+    Withdrawal,
+    WithdrawalApproval,
+    WithdrawalEvent,
+    WithdrawalHold,
+    WithdrawalOutcome,
+)
 from app.withdrawals.states import ASK, OPEN, SUBMIT, Kind, State
 
 OUT = (State.SENDING, State.PENDING)
@@ -108,7 +114,11 @@ def replacement(number: str) -> str:
 def require_replaceable(number: str, *, amount: Money, holder: str) -> Withdrawal:
     """The one that is to be paid under a new number instead. Refused unless it is certain that it never will be paid."""
     old = by_number(number)
-    rules.require_replaceable(State(old.state), waits=is_waiting(old.id), replaced_by=replacement(number))
+    asked = select(WithdrawalOutcome.id).where(
+        WithdrawalOutcome.withdrawal_id == old.id, WithdrawalOutcome.state == "proposed"
+    )
+    waits = is_waiting(old.id) or db.session.scalar(asked) is not None
+    rules.require_replaceable(State(old.state), waits=waits, replaced_by=replacement(number))
     if (old.amount, old.holder) != (amount, holder):
         raise Refused("代替的提现要付给同一个人、同样的金额", advice="金额或收款人不同时，请另建一笔提现")
     return old

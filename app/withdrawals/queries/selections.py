@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from app.auth.identity import Actor
+from app.channels import queries as channels
 from app.kernel.errors import NotThere, Text
 from app.kernel.money import Money
 from app.runtime import vault
@@ -57,7 +58,7 @@ def by_account(selection_id: int) -> list[tuple[int, int, Money]]:
     found = (
         select(Withdrawal.account_id, func.count(), total(Withdrawal.amount))
         .join(SelectionRow, SelectionRow.withdrawal_id == Withdrawal.id)
-        .where(SelectionRow.selection_id == selection_id)
+        .where(SelectionRow.selection_id == selection_id, channels.within_reach(Withdrawal.account_id))
         .group_by(Withdrawal.account_id)
         .order_by(Withdrawal.account_id)
     )
@@ -71,7 +72,7 @@ def rows(selection_id: int, asked: Mapping[str, str]) -> Listing:
         select(r.id, r.outcome, r.message, w.number, w.amount, w.fee, w.holder, w.bank, w.card_masked, w.account_id,
                w.maker, w.made_at, w.memo)
         .join(w, w.id == r.withdrawal_id)
-        .where(r.selection_id == selection_id)
+        .where(r.selection_id == selection_id, channels.within_reach(w.account_id))
     )  # fmt: skip
     if asked.get("outcome") in set(Outcome):
         statement = statement.where(r.outcome == asked["outcome"])

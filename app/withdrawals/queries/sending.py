@@ -60,6 +60,12 @@ def lost_sends() -> Sequence[LostSend]:
     return db.session.scalars(select(LostSend).order_by(LostSend.sent_at, LostSend.number)).all()
 
 
+def is_lost(number: str) -> bool:
+    """Was it found in the journal after a restore, and has its channel not answered for it yet?"""
+    mine = select(LostSend.number).where(LostSend.number == number, LostSend.cleared_at.is_(None))
+    return db.session.scalar(mine) is not None
+
+
 def uncleared() -> int:
     """How many of them the channel has not answered for."""
     return db.session.scalar(select(func.count()).where(LostSend.cleared_at.is_(None))) or 0

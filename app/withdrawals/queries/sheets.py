@@ -209,9 +209,28 @@ def in_review(sheet_id: int) -> Review:
         .where(w.sheet_id == sheet_id, w.state == State.REVIEW)
         .order_by(w.id)
     ).all()
-    said = json.dumps([[*row[:1], row.amount.minor, row.fee.minor, *row[3:]] for row in rows], ensure_ascii=False)
-    amount = sum((row.amount for row in rows), ZERO)
-    return Review(len(rows), amount, vault.mac(said.encode(), purpose="approvals of sheets"))
+    return review_of(rows)
+
+
+def review_of(rows: Sequence[Any]) -> Review:
+    """What these withdrawals, in the order in which they were made, add up to and say."""
+    said = [
+        [
+            it.number,
+            it.amount.minor,
+            it.fee.minor,
+            it.holder,
+            it.bank,
+            it.card_index,
+            it.card_id,
+            it.account_id,
+            it.maker_id,
+        ]
+        for it in rows
+    ]
+    amount = sum((it.amount for it in rows), ZERO)
+    text = json.dumps(said, ensure_ascii=False)
+    return Review(len(rows), amount, vault.mac(text.encode(), purpose="approvals of sheets"))
 
 
 def review_rows(sheet_id: int) -> Sequence[tuple[int, Withdrawal]]:
@@ -221,7 +240,7 @@ def review_rows(sheet_id: int) -> Sequence[tuple[int, Withdrawal]]:
         .join(Withdrawal, Withdrawal.id == WithdrawalSheetRow.withdrawal_id)
         .where(WithdrawalSheetRow.sheet_id == sheet_id, Withdrawal.state == State.REVIEW)
     )
-    return [(row_id, withdrawal) for row_id, withdrawal in db.session.execute(found.order_by(WithdrawalSheetRow.row))]
+    return [(row_id, withdrawal) for row_id, withdrawal in db.session.execute(found.order_by(Withdrawal.id))]
 
 
 def order(order_id: int) -> WithdrawalSheetOrder:

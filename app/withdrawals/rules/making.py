@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from app.kernel.bank_card import has_card_number
-from app.kernel.errors import Refused
+from app.kernel.errors import Refused, Text
 from app.kernel.money import ZERO, Money
 
 
@@ -40,6 +40,14 @@ def require_never_sent(*, attempts: int) -> None:
     """What left once may be paid: nobody takes it back."""
     if attempts:
         raise Refused("这笔提现已经发送过，不能撤回", advice="请等渠道的结果")
+
+
+def objection(*, black: str, old_is_certain: bool) -> Text | None:
+    """Why something that was made by the rules must not leave after all. `old_is_certain`: what it is made in place of, if
+    there is such a one, is certain never to be paid."""
+    if black:
+        return Text("收款人已列入黑名单，不能再付")
+    return None if old_is_certain else Text("它代替的那一笔可能已付或还没有定论，不能再付")
 
 
 def is_stale(approved_at: datetime | None, *, now: datetime) -> bool:

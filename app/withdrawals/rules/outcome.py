@@ -27,7 +27,11 @@ VERBS = {
     (State.PENDING, Outcome.PAID): "declare_paid",
     (State.SENDING, Outcome.FAILED): "declare_failed",
     (State.PENDING, Outcome.FAILED): "declare_failed",
+    (State.QUEUED, Outcome.PAID): "declare_paid",
+    (State.QUEUED, Outcome.FAILED): "declare_failed",
     (State.FAILED, Outcome.PAID): "declare_late",
+    (State.REJECTED, Outcome.PAID): "declare_late",
+    (State.CANCELLED, Outcome.PAID): "declare_late",
     (State.PAID, Outcome.RETURNED): "declare_returned",
 }
 """What an outcome does to a withdrawal in this state. As it is: nothing, but what waited for people is closed."""
@@ -44,6 +48,7 @@ STOPS = {
 }
 """Why nothing is sent."""
 
+_NEVER_LEFT = (State.REJECTED, State.CANCELLED)
 REPLACEABLE = (State.FAILED, State.RETURNED, State.REJECTED, State.CANCELLED)
 LARGEST_FILE = 5 * 1024 * 1024
 FILE_TYPES = {
@@ -54,9 +59,14 @@ FILE_TYPES = {
 """What evidence may be, by its first bytes: what a browser shows and nothing that a browser runs."""
 
 
-def possible(state: State, *, waits: bool) -> list[Outcome]:
-    """What may be proposed now. `waits`: something about it waits for a person."""
-    found = [outcome for outcome in Outcome if (state, outcome) in VERBS]
+def possible(state: State, *, waits: bool, attempts: int) -> list[Outcome]:
+    """What may be proposed now. `waits`: something about it waits for a person.
+
+    Of what never left nothing is said: there are ordinary ways back. Only a restored house, or a channel that speaks of
+    an order it was never sent, gives reason to.
+    """
+    silent = (state == State.QUEUED and not attempts) or (state in _NEVER_LEFT and not waits)
+    found = [outcome for outcome in Outcome if (state, outcome) in VERBS and not silent]
     return found + ([Outcome.AS_IS] if waits else [])
 
 

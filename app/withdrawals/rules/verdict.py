@@ -22,6 +22,7 @@ HOLDS = {
     "returned": gettext_noop("银行已退票，请核对收款人后决定是否再付"),
     "lost": gettext_noop("从备份恢复后按发送日志补录，请核对创建人与审批"),
     "approval_broken": gettext_noop("审批时的内容与现在不一致，已停止发送"),
+    "objection": gettext_noop("收款人已列入黑名单，或它代替的那一笔不再能确定未付；不再重发，请人工认定"),
 }
 WORK = {
     "amount_differs": gettext_noop("金额不一致"),
@@ -33,8 +34,12 @@ WORK = {
     "returned": gettext_noop("退票"),
     "lost": gettext_noop("恢复补录"),
     "approval_broken": gettext_noop("审批失效"),
+    "objection": gettext_noop("停止重发"),
 }
 """The same in a word or two, for tabs and lists."""
+
+STAND_STILL = frozenset({"approval_broken", "objection"})
+"""Nothing is done about it until somebody has decided."""
 
 _FINAL = {
     Seen.PAID: ("succeed",),

@@ -55,6 +55,16 @@ def preview(source: channels.Account, payee: Card, *, amount: Money) -> None:
     _require(rules.refusals(version.book, limits.facts(version.book, source, payee, amount=amount, at=at, used=used)))
 
 
+def count(withdrawal: Withdrawal) -> None:
+    """It was let in before a restore: it uses up its day's limits, whatever they say. Joins the caller's transaction."""
+    places = limits.places(
+        account_id=withdrawal.account_id, card_index=withdrawal.card_index, day=withdrawal.business_day
+    )
+    for scope, key in places.items():
+        _locked(scope, key, withdrawal.business_day)
+        _take(scope, key, withdrawal.business_day, withdrawal.amount, rules.Limit())
+
+
 def give_back(withdrawal: Withdrawal) -> None:
     """Nothing was paid: on the day it was counted, others may have this much more. Once; `move` sees to it."""
     assert in_transaction()

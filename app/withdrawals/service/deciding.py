@@ -5,7 +5,7 @@ from sqlalchemy import update
 from app.auth import audit
 from app.auth.identity import Actor
 from app.kernel import clock, signing
-from app.kernel.errors import Refused, gettext_noop
+from app.kernel.errors import Refused, Text, gettext_noop
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, rules
 from app.withdrawals.models import Withdrawal, WithdrawalApproval
@@ -36,6 +36,8 @@ def approve(number: str, *, seen: str, actor: Actor) -> int:
             raise Changed(
                 gettext_noop("这笔提现在您打开页面后有变化，请核对后再审批"), advice=gettext_noop("请刷新页面")
             )
+        if objection := queries.objection(withdrawal, lock=True):
+            raise Refused.saying(objection, Text("请驳回，或先查清"))
         left = withdrawal.checkers - len(stand) - 1
         if left > 0 and withdrawal.state == State.REVIEW:
             movement.note(withdrawal, "approve_first", actor.username)

@@ -1,5 +1,6 @@
 """What workers do: hand it to the channel, ask what became of it, and take in everything that is learned."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from sqlalchemy import literal, select, update
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries as cards
+from app.cards.models import Card
 from app.channels import gateway, pace
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
@@ -44,6 +46,12 @@ def submit(number: str) -> jobs.Again | None:
             return None
         if not withdrawal.attempts and rules.is_stale(withdrawal.approved_at, now=clock.now()):
             movement.send_back(withdrawal, movement.RULE, why=gettext_noop("审批已超过 24 小时，请重新审批"))
+            return None
+        if objection := queries.objection(withdrawal, lock=True):
+            if withdrawal.attempts:
+                movement.hold(withdrawal, "objection", "")
+            else:
+                movement.send_back(withdrawal, movement.RULE, why=str(objection))
             return None
         if wait := pace.wait_s(withdrawal.account_id):
             return jobs.Again(wait)
@@ -85,7 +93,7 @@ def ask(number: str) -> jobs.Again | None:
     """Ask the channel what became of it, and say when to ask again. Never gives up, never decides by itself."""
     with transaction():
         withdrawal = queries.held(number)
-        if withdrawal.state not in (State.SENDING, State.PENDING):
+        if withdrawal.state not in (State.SENDING, State.PENDING) and not queries.is_lost(number):
             return None
         call, order = _question(withdrawal, asked=Withdrawal.asked + 1)
         asked, now = withdrawal.asked, clock.now()
@@ -94,7 +102,7 @@ def ask(number: str) -> jobs.Again | None:
         if withdrawal.sent_at is not None and (now - withdrawal.sent_at).total_seconds() >= rules.AGED_AFTER_S:
             movement.hold(withdrawal, "aged", "")
     observe(number, gateway.query(call, order), source="query", call=call)
-    still_out = queries.by_number(number).state in (State.SENDING, State.PENDING)
+    still_out = queries.by_number(number).state in (State.SENDING, State.PENDING) or queries.is_lost(number)
     return jobs.Again(channel_rules.wait_after(schedule, asked)) if still_out else None
 
 
@@ -120,7 +128,7 @@ def _question(withdrawal: Withdrawal, **counted: object) -> tuple[gateway.Call, 
         setting_id=withdrawal.setting_id,
         subject=withdrawal.number,
     )
-    order = _order(withdrawal)
+    order = _order(withdrawal, cards.number_if_known)
     mine = update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(asked_at=clock.now(), **counted)
     db.session.execute(mine.execution_options(synchronize_session=False))
     return call, order
@@ -184,8 +192,11 @@ def observe(number: str, seen: Observation, *, source: str, call: gateway.Call |
             learned["message"] = seen.message[:300]
         for verb in verdict.verbs:
             movement.move(withdrawal, verb, source, why=seen.message, **learned)
+        heard_again = bool(learned) and withdrawal.not_found and learned.get("not_found") == 0
         if not verdict.verbs and learned:
             db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(**learned))
+            if heard_again:  # what somebody was shown as evidence is none any more
+                movement.note(withdrawal, "heard", source)
             movement.announce(number)
         is_absent = seen.seen is Seen.NOT_FOUND and seen.signed
         if is_absent and call is not None and withdrawal.state in (State.SENDING, State.PENDING):
@@ -215,12 +226,12 @@ def _weigh_absence(withdrawal: Withdrawal, source: str, *, asked_at: datetime) -
         movement.hold(withdrawal, "no_resend", "")
 
 
-def _order(withdrawal: Withdrawal) -> Order:
+def _order(withdrawal: Withdrawal, number: Callable[[Card], str] = cards.number_of) -> Order:
     """What the channel is asked to do: a plain value, safe to carry out of the transaction, the same at every send."""
     return Order(
         number=withdrawal.number,
         amount=withdrawal.amount,
-        card_number=cards.number_of(cards.by_id(withdrawal.card_id)),
+        card_number=number(cards.by_id(withdrawal.card_id)),
         holder=withdrawal.holder,
         bank=withdrawal.bank,
         made_at=withdrawal.made_at,

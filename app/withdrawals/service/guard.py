@@ -1,20 +1,33 @@
 """Before anything is sent: does the book still hold? A broken promise about money stops sending, never showing (I-14)."""
 
 from app.ledger import queries as ledger
-from app.runtime.db import transaction
+from app.runtime import jobs
+from app.runtime.db import snapshot, transaction
+from app.runtime.queue import Line
 from app.withdrawals import queries
 from app.withdrawals.service import movement, restoring, stops
+from app.withdrawals.states import EXAMINE
 
 
 def at_start() -> None:
-    """A worker that sends begins: is this the database that sent last, and does the ledger add up?"""
+    """A worker that sends begins: is this the database that sent last, and does the ledger add up?
+
+    The ledger alone is no reason to let sending go on that something else has stopped: the whole examination is asked for.
+    """
     restoring.look()
-    _judge(ledger.problems())
+    with snapshot():
+        problems = ledger.problems()
+    if problems:
+        _judge(problems)
+    with transaction():
+        jobs.promise(EXAMINE, line=Line.SHEETS)
 
 
 def examine() -> None:
     """The whole examination, beside the work."""
-    _judge([*ledger.problems(), *queries.problems(), *queries.against_ledger()])
+    with snapshot():
+        problems = [*ledger.problems(), *queries.problems(), *queries.against_ledger()]
+    _judge(problems)
 
 
 def _judge(problems: list[str]) -> None:

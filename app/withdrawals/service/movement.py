@@ -144,8 +144,15 @@ def hold(withdrawal: Withdrawal, reason: str, detail: str) -> None:
         withdrawal_id=withdrawal.id, reason=reason, detail=detail[:300], opened_at=clock.now(), owner="", closed_by="",
         closing="",
     )  # fmt: skip
-    if changed(row.on_conflict_do_nothing()):
+    if changed(row.on_conflict_do_nothing()) or _says_more(withdrawal, reason, detail[:300]):
         note(withdrawal, "hold", RULE, why=reason)
+
+
+def _says_more(withdrawal: Withdrawal, reason: str, detail: str) -> bool:
+    """It waits already, and there is news about it: whoever decides must have seen that."""
+    h = WithdrawalHold
+    mine = (h.withdrawal_id == withdrawal.id, h.reason == reason, h.closed_at.is_(None), h.detail != detail)
+    return bool(changed(update(h).where(*mine).values(detail=detail)))
 
 
 def close_holds(withdrawal: Withdrawal, *reasons: str, by: str, why: str) -> int:

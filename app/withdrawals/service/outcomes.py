@@ -25,9 +25,8 @@ def propose(number: str, *, outcome: str, reason: str, file_name: str, content: 
     """
     with transaction():
         withdrawal = queries.held(number)
-        waits = queries.is_waiting(withdrawal.id)
         wanted = Outcome(outcome) if outcome in list(Outcome) else None
-        if wanted is None or wanted not in rules.possible(State(withdrawal.state), waits=waits):
+        if wanted is None or wanted not in _possible(withdrawal):
             raise Refused("这笔提现现在的状态不能这样认定", advice="请刷新页面，看它现在的状态")
         if queries.proposal(withdrawal.id) is not None:
             raise Refused("已有一项认定在等另一人确认", advice="先由另一人确认或退回，或由提出人收回")
@@ -76,8 +75,10 @@ def confirm(number: str, proposal_id: int, *, actor: Actor) -> None:
         )
         rules.require_same(withdrawal.seq, proposal.seq)
         outcome = Outcome(proposal.outcome)
-        if outcome not in rules.possible(State(withdrawal.state), waits=queries.is_waiting(withdrawal.id)):
+        if outcome not in _possible(withdrawal):
             raise Refused("这笔提现的状态已经变了，不能再这样认定")
+        state, has_file = State(withdrawal.state), bool(proposal.file_hash)
+        rules.require_evidence(outcome, state, has_file=has_file, evidence=queries.evidence(withdrawal))
         _decide(proposal, "confirmed", actor)
         verb = rules.OUTCOME_VERBS.get((State(withdrawal.state), outcome))
         if verb is None:
@@ -94,6 +95,11 @@ def confirm(number: str, proposal_id: int, *, actor: Actor) -> None:
             why=proposal.reason,
         )
         movement.announce(number)
+
+
+def _possible(withdrawal: Withdrawal) -> list[Outcome]:
+    waits = queries.is_waiting(withdrawal.id)
+    return rules.possible(State(withdrawal.state), waits=waits, attempts=withdrawal.attempts)
 
 
 def refuse(number: str, proposal_id: int, *, reason: str, actor: Actor) -> None:

@@ -4,11 +4,13 @@ Until the channel has answered for all of it nothing is sent (RELIABILITY I-14):
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.auth import queries as auth
 from app.cards import usage
@@ -22,11 +24,12 @@ from app.runtime.db import db, insert, transaction
 from app.withdrawals import queries
 from app.withdrawals.models import LostSend, Withdrawal
 from app.withdrawals.queries import OUT
-from app.withdrawals.service import movement, stops
+from app.withdrawals.service import admission, movement, stops
 from app.withdrawals.states import ASK, ENTER, State
 
 _AT_ONCE = 500
 LOOK_AGAIN_S = 10.0
+_UNDONE = (State.REJECTED, State.CANCELLED, State.FAILED)
 _COPIED = ("form_key", "kind", "holder", "bank", "card_masked", "card_index", "memo", "maker", "checker", "approval")
 _PLACE = {"table": "lost_send", "column": "sealed"}
 """A line of the journal is sealed as the row that it may become."""
@@ -70,7 +73,17 @@ def look() -> int:
             break
     if missing:
         _stop(missing)
+    else:
+        with transaction():
+            _let_go()
     return len(missing)
+
+
+def _let_go() -> None:
+    """Sending goes on when all that was missing is answered for. The stop is locked first: of two that each answer for the
+    last one but the other's, the later sees both."""
+    if stops.held_stop(stops.ALL, stops.RESTORED) and not queries.uncleared():
+        stops.close_stop(stops.ALL, stops.RESTORED, by=movement.RULE)
 
 
 def _stop(missing: dict[str, journal.Line]) -> None:
@@ -80,15 +93,22 @@ def _stop(missing: dict[str, journal.Line]) -> None:
                 number=line.number, account=line.account, attempt=line.attempt, sent_at=line.sent_at, sealed=line.sealed,
                 found_at=clock.now(), trouble="",
             )  # fmt: skip
-            again = {"attempt": line.attempt, "sealed": line.sealed, "entered_at": None, "cleared_at": None}
+            again = {
+                "attempt": line.attempt,
+                "sent_at": line.sent_at,
+                "sealed": line.sealed,
+                "entered_at": None,
+                "cleared_at": None,
+            }
             db.session.execute(
                 row.on_conflict_do_update(
                     index_elements=[LostSend.number], set_=again, where=LostSend.attempt < line.attempt
                 )
             )
             jobs.promise(ENTER, line.number)
-        first = min(line.sent_at for line in missing.values())
-        stops.open_stop(stops.ALL, stops.RESTORED, detail=first.isoformat(timespec="seconds"), by=movement.RULE)
+        if queries.uncleared():  # they may have been entered and answered for while the journal was read
+            first = min(line.sent_at for line in missing.values())
+            stops.open_stop(stops.ALL, stops.RESTORED, detail=first.isoformat(timespec="seconds"), by=movement.RULE)
 
 
 def enter(number: str) -> jobs.Again | None:
@@ -100,7 +120,7 @@ def enter(number: str) -> jobs.Again | None:
         try:
             with transaction():
                 _enter(number)
-        except (Refused, NotThere, vault.Sealed) as problem:
+        except (Refused, NotThere, vault.Sealed, IntegrityError) as problem:
             with transaction():
                 said = problem.text if isinstance(problem, Refused) else type(problem).__name__
                 mine = update(LostSend).where(LostSend.number == number)
@@ -109,41 +129,46 @@ def enter(number: str) -> jobs.Again | None:
     with transaction():
         if not _is_answered(number):
             return jobs.Again(LOOK_AGAIN_S)
-        now = clock.now()
-        db.session.execute(update(LostSend).where(LostSend.number == number).values(cleared_at=now))
-        if not queries.uncleared():
-            stops.close_stop(stops.ALL, stops.RESTORED, by=movement.RULE)
+        stops.held_stop(stops.ALL, stops.RESTORED)
+        db.session.execute(update(LostSend).where(LostSend.number == number).values(cleared_at=clock.now()))
+        _let_go()
     return None
 
 
 def _enter(number: str) -> None:
     lost = db.session.get(LostSend, number, populate_existing=True, with_for_update=True)
     assert lost is not None
-    withdrawal = queries.held(number) if queries.find(number) else _again(lost)
+    told = json.loads(vault.unseal(lost.sealed, row=lost.number, **_PLACE))
+    withdrawal = queries.held(number) if queries.find(number) else _again(lost, told)
     setting_id = withdrawal.setting_id or channels.active_setting_id(withdrawal.account_id)
+    # What the channel did not know before this send says nothing about it.
     learned: dict[str, Any] = {
         "attempts": max(withdrawal.attempts, lost.attempt),
         "sent_at": lost.sent_at,
         "setting_id": setting_id,
+        "not_found": 0,
+        "first_not_found_at": None,
     }
     if withdrawal.state in (State.REVIEW, State.QUEUED):
+        if withdrawal.state == State.REVIEW:  # it was approved after the backup, by people that nobody remembers
+            learned |= {"approval": told["approval"], "checker": told["checker"]}
+            movement.hold(withdrawal, "lost", "")
         movement.move(withdrawal, "recover", movement.RULE, **learned)
     else:
         db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(**learned))
         db.session.refresh(withdrawal)
-    if withdrawal.state in OUT:
-        jobs.promise(ASK, number)
+    if withdrawal.state in _UNDONE:  # taken back here while its money was on its way: no rule may decide that
+        movement.hold(withdrawal, "lost", "")
+    jobs.promise(ASK, number)
     db.session.execute(update(LostSend).where(LostSend.number == number).values(entered_at=clock.now(), trouble=""))
 
 
-def _again(lost: LostSend) -> Withdrawal:
+def _again(lost: LostSend, told: Mapping[str, Any]) -> Withdrawal:
     """A withdrawal that was made after the backup, as it was when it was sent, and its hold. People are told to look."""
-    told = json.loads(vault.unseal(lost.sealed, row=lost.number, **_PLACE))
     account = channels.account(lost.account)
     amount, fee = Money(told["amount_minor"]), Money(told["fee_minor"])
-    maker = auth.operator(
-        told["maker_id"]
-    )  # NotThere: somebody who was made after the backup, and has to be made again
+    # NotThere: somebody who was made after the backup, and has to be made again
+    maker = auth.operator(told["maker_id"])
     card = usage.known_again(
         reference=told["card"],
         account_id=account.id,
@@ -157,6 +182,7 @@ def _again(lost: LostSend) -> Withdrawal:
     book.reserve(account.number, lost.number, amount + fee)
     usage.begin(card.id)
     made_at = datetime.fromisoformat(told["made_at"])
+    theirs = _take_back_what_was_made_instead(lost, told)
     withdrawal = Withdrawal(
         number=lost.number,
         account_id=account.id,
@@ -165,11 +191,12 @@ def _again(lost: LostSend) -> Withdrawal:
         fee=fee,
         maker_id=maker.id,
         checkers=told["checkers"],
-        replaces=told["replaces"],
         business_day=clock.business_day(made_at),
         made_at=made_at,
-        **{name: told[name] for name in _COPIED},
+        counted=True,
+        **theirs,
     )
+    admission.count(withdrawal)
     db.session.add(withdrawal)
     db.session.flush()
     # What the journal had sealed was approved; its card may have another row here than the one that was signed for.
@@ -180,8 +207,26 @@ def _again(lost: LostSend) -> Withdrawal:
     return withdrawal
 
 
+def _take_back_what_was_made_instead(lost: LostSend, told: Mapping[str, Any]) -> dict[str, Any]:
+    """The same form, or the same row of a sheet, may have been made again before the journal was read. That one goes back,
+    as long as it has not left, and this one has its words without its key."""
+    theirs = {name: told[name] for name in _COPIED} | {"replaces": told["replaces"]}
+    for found, instead in (
+        (queries.by_form_key(told["form_key"]), {"form_key": lost.number}),
+        (queries.find(queries.replacement(told["replaces"])) if told["replaces"] else None, {"replaces": ""}),
+    ):
+        if found is None:
+            continue
+        other = queries.held(found.number)
+        if other.state in (State.REVIEW, State.QUEUED) and not other.attempts:
+            movement.move(other, "cancel", movement.RULE, why=lost.number)
+        theirs |= instead
+    return theirs
+
+
 def _is_answered(number: str) -> bool:
     """Did the channel say anything signed about it since it was entered, be it that it does not know it?"""
     withdrawal, lost = queries.by_number(number), db.session.get(LostSend, number)
     assert lost is not None and lost.entered_at is not None
-    return withdrawal.state not in OUT or channels.was_answered(number, since=lost.entered_at)
+    ended = withdrawal.state not in (*OUT, *_UNDONE)
+    return ended or channels.was_answered(number, since=lost.entered_at)

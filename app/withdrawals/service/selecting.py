@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 
 from app.auth import audit
-from app.auth import queries as auth
 from app.auth.identity import Actor
 from app.auth.permissions import Permission
 from app.channels import queries as channels
@@ -22,6 +21,7 @@ from app.withdrawals import queries
 from app.withdrawals.models import Selection, SelectionRow, Withdrawal
 from app.withdrawals.queries import listing, selections
 from app.withdrawals.service import deciding
+from app.withdrawals.service.behalf import on_behalf
 from app.withdrawals.states import Outcome, State
 
 TOPIC = "selections"
@@ -110,24 +110,9 @@ def work(reference: str) -> jobs.Again | None:
             Selection.reference == reference
         )
     ).one()
-    actor = _as(picked.operator_id, picked.session_id)
+    actor = on_behalf(picked.operator_id, picked.session_id)
     more = _work_off(reference, picked.id, picked.verb, picked.why, actor, limit=ROWS_A_RUN)
     return jobs.Again(0) if more else None
-
-
-def _as(operator_id: int, session_id: int) -> Actor:
-    """Whoever decided, with the rights that they have now."""
-    person = auth.operator(operator_id)
-    rights = auth.rights_of(operator_id, person.role)
-    return Actor(
-        operator_id=operator_id,
-        username=person.username,
-        display_name=person.display_name,
-        role=person.role,
-        session_id=session_id,
-        permissions=frozenset() if person.disabled_at else rights.permissions,
-        channels=rights.channels,
-    )
 
 
 def _work_off(reference: str, selection_id: int, verb: str, why: str, actor: Actor, *, limit: int) -> bool:

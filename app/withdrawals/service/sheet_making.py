@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert
 
+from app.auth.identity import Actor, acting_for
 from app.auth.permissions import Permission
 from app.cards import queries as cards
 from app.cards.models import Card
@@ -25,6 +26,7 @@ from app.runtime.db import db, transaction
 from app.runtime.queue import Line
 from app.uploads import intake
 from app.uploads import queries as uploads
+from app.withdrawals import queries
 from app.withdrawals.models import WithdrawalSheet, WithdrawalSheetRow
 from app.withdrawals.queries import sheets
 from app.withdrawals.rules import sheet as rules
@@ -82,7 +84,8 @@ def _make_rows(reference: str, count: int) -> bool:
         if sheet.state != SheetState.MAKING:
             return False
         account, actor = channels.account_by_id(sheet.account_id), on_behalf(sheet.maker_id, sheet.session_id)
-        if not account.usable or not actor.can(Permission.WITHDRAWAL_CREATE):
+        may = actor.can(Permission.WITHDRAWAL_CREATE) and actor.reaches(account.channel_code)
+        if not account.usable or not may:
             move_sheet(sheet, "pause", why="")  # nobody's deed: the page says why
             return False
         wishes = _next(sheet, count)
@@ -99,24 +102,31 @@ def _make_rows(reference: str, count: int) -> bool:
                 raise _No(wish, flaw, len(made))
             assert payee is not None, "a card that is bound is there"
             try:
-                withdrawal = put(
-                    account,
-                    payee,
-                    amount=wish.amount,
-                    memo=wish.memo,
-                    kind=Kind.PAYOUT,
-                    form_key=_form_key(sheet, wish.row),
-                    actor=actor,
-                    sheet_id=sheet.id,
-                )
+                made.append(_row(sheet.id, wish, withdrawal_id=_put(sheet, wish, account, payee, actor)))
             except Refused as no:
                 raise _No(wish, no.text, len(made)) from None
-            made.append(_row(sheet.id, wish, withdrawal_id=withdrawal.id))
         db.session.execute(insert(WithdrawalSheetRow), made)
         sheet.cursor = wishes[-1].row
         sheet.made += len(made)
         live_events.announce(TOPIC, reference)
         return True
+
+
+def _put(sheet: WithdrawalSheet, wish: Wish, account: channels.Account, payee: Card, actor: Actor) -> int:
+    """The id of this row's withdrawal: the one that a restored house has entered from its journal, where there is one."""
+    form_key = _form_key(sheet, wish.row)
+    if known := queries.by_form_key(form_key):
+        return known.id
+    with acting_for(actor):
+        return put(
+            *(account, payee),
+            amount=wish.amount,
+            memo=wish.memo,
+            kind=Kind.PAYOUT,
+            form_key=form_key,
+            actor=actor,
+            sheet_id=sheet.id,
+        ).id
 
 
 def _flaw(payee: Card | None, wish: Wish) -> Text | None:

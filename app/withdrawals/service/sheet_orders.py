@@ -6,13 +6,13 @@ digest that it had when the order was given.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, exists, select, update
 
 from app.auth import audit
-from app.auth.identity import Actor
+from app.auth.identity import Actor, acting_for
 from app.auth.permissions import Permission
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused, Text, gettext_noop
@@ -21,7 +21,7 @@ from app.runtime.db import db, transaction
 from app.runtime.queue import Line
 from app.uploads import intake
 from app.withdrawals import queries, rules
-from app.withdrawals.models import WithdrawalEvent, WithdrawalSheetOrder, WithdrawalSheetRow
+from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalSheetOrder, WithdrawalSheetRow
 from app.withdrawals.queries import sheets
 from app.withdrawals.rules import sheet as sheet_rules
 from app.withdrawals.service.behalf import on_behalf
@@ -38,7 +38,7 @@ NEEDS = {
     "cancel": Permission.WITHDRAWAL_CANCEL,
 }
 NO_RIGHT = gettext_noop("办理人已没有这项权限")
-GONE = gettext_noop("这笔提现已不在")
+GONE = gettext_noop("这笔提现已不在，或不在办理人的渠道范围内")
 
 
 def give(reference: str, verb: str, *, seen: str, actor: Actor, reason: str = "") -> None:
@@ -53,7 +53,8 @@ def give(reference: str, verb: str, *, seen: str, actor: Actor, reason: str = ""
             raise Refused("这批提现还在生成，请等生成完（或先暂停）再整批办理")
         if sheets.open_order(sheet.id) is not None:
             raise Refused("这批提现正在整批办理，请等办理完")
-        then, now = sheets.Review.of_token(seen), sheets.in_review(sheet.id)
+        rows = sheets.review_rows(sheet.id)  # read once: what is compared is what is ordered
+        then, now = sheets.Review.of_token(seen), sheets.review_of([withdrawal for _, withdrawal in rows])
         sheet_rules.require_same_review(then=then.words, now=now.words, is_same=then.is_same(now))
         if not now.count:
             raise Refused("没有待审批的提现")
@@ -70,23 +71,20 @@ def give(reference: str, verb: str, *, seen: str, actor: Actor, reason: str = ""
         )
         db.session.add(order)
         db.session.flush()
-        _mark(order)
+        _mark(order, rows)
         told = {"count": now.count, "amount": now.amount.yuan, "approval": now.digest}
         audit.record(actor, f"sheet.{verb}", reference, after=told, why=reason)
         jobs.promise(CARRY_OUT, str(order.id), line=Line.SHEETS)
         live_events.announce(TOPIC, reference)
 
 
-def _mark(order: WithdrawalSheetOrder) -> None:
+def _mark(order: WithdrawalSheetOrder, rows: Sequence[tuple[int, Withdrawal]]) -> None:
     """These rows, as they are now, are what the order is about."""
-    rows = [
-        {"its_id": row_id, "its_seen": queries.digest(withdrawal)}
-        for row_id, withdrawal in sheets.review_rows(order.sheet_id)
-    ]
+    marks = [{"its_id": row_id, "its_seen": queries.digest(withdrawal)} for row_id, withdrawal in rows]
     table = WithdrawalSheetRow.__table__
     mine = update(table).where(table.c.id == bindparam("its_id"))  # type: ignore[arg-type]
     marked = mine.values(order_id=order.id, seen=bindparam("its_seen"), answer=Answer.WAITING.value, answer_why="")
-    db.session.connection().execute(marked, rows)
+    db.session.connection().execute(marked, marks)
 
 
 def carry_out(order_id: str) -> jobs.Again | None:
@@ -120,13 +118,14 @@ def _decide(verb: str, number: str, *, seen: str, reason: str, actor: Actor) -> 
     if not actor.can(NEEDS[verb]):
         return NO_RIGHT
     try:
-        match verb:
-            case "approve":
-                approve(number, seen=seen, actor=actor)
-            case "reject":
-                reject(number, reason=reason, actor=actor)
-            case "cancel":
-                cancel(number, actor=actor)
+        with acting_for(actor):
+            match verb:
+                case "approve":
+                    approve(number, seen=seen, actor=actor)
+                case "reject":
+                    reject(number, reason=reason, actor=actor)
+                case "cancel":
+                    cancel(number, actor=actor)
     except Refused as no:
         return no.text
     except NotThere:

@@ -20,7 +20,7 @@ ALL, PAUSED, RESTORED, BROKEN = queries.ALL, "paused", "restored", "broken"
 def pause(*, account: str = "", reason: str, actor: Actor) -> None:
     """Nothing more leaves this account (none named: the house) until `resume`. What has left is followed as ever."""
     with transaction():
-        scope = channels.account(account).number if account else ALL
+        scope = _scope(account, actor)
         if not open_stop(scope, PAUSED, detail=reason, by=actor.display_name):
             raise Refused("已经停发了")
         audit.record(actor, "sending.stop", scope, why=reason)
@@ -29,10 +29,18 @@ def pause(*, account: str = "", reason: str, actor: Actor) -> None:
 def resume(*, account: str = "", actor: Actor) -> None:
     """What waited is sent now."""
     with transaction():
-        scope = channels.account(account).number if account else ALL
+        scope = _scope(account, actor)
         if not close_stop(scope, PAUSED, by=actor.display_name):
             raise Refused("没有由人停发，不需要恢复", advice="由系统停发的，问题解决后自动恢复")
         audit.record(actor, "sending.resume", scope)
+
+
+def _scope(account: str, actor: Actor) -> str:
+    if account:
+        return channels.account(account).number
+    if actor.channels is not None:
+        raise Refused("全部渠道的停发与恢复，只能由不限渠道的人办理", advice="请在您自己的渠道账号上操作")
+    return ALL
 
 
 def open_stop(scope: str, reason: str, *, detail: str, by: str) -> bool:
@@ -50,6 +58,13 @@ def open_stop(scope: str, reason: str, *, detail: str, by: str) -> bool:
     opened = bool(changed(row.on_conflict_do_nothing()))
     live_events.announce(movement.TOPIC, "")
     return opened
+
+
+def held_stop(scope: str, reason: str) -> SendingStop | None:
+    """The one that stands, locked until the transaction ends."""
+    assert in_transaction()
+    stand = (SendingStop.scope == scope, SendingStop.reason == reason, SendingStop.closed_at.is_(None))
+    return db.session.scalars(select(SendingStop).where(*stand).with_for_update()).one_or_none()
 
 
 def close_stop(scope: str, reason: str, *, by: str) -> bool:

@@ -102,7 +102,7 @@ def _may_replace(withdrawal: Withdrawal, person: Actor, waits: bool) -> bool:
 def _outcome(
     withdrawal: Withdrawal, person: Actor, waits: bool, form: OutcomeForm | None, refuse: ReasonForm | None
 ) -> dict[str, object]:
-    possible = rules.possible(State(withdrawal.state), waits=waits)
+    possible = rules.possible(State(withdrawal.state), waits=waits, attempts=withdrawal.attempts)
     form = form or OutcomeForm(formdata=None)
     form.outcome.choices = [SelectChoice(it.value, say(rules.OUTCOMES[it])) for it in possible]
     asked = waits or queries.is_unknown(withdrawal) or bool(form.errors) or bool(form.form_errors)
