@@ -5,17 +5,20 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.config import Config
 from app.kernel import clock
+from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.runtime import journal
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
+from app.withdrawals.models import WithdrawalCounter
 from tests.world import World
 
 ONE_ENGINE = True  # a backup is a file here; what the room does with the journal is the same on both
@@ -102,6 +105,82 @@ def test_nothing_leaves_until_the_channel_has_answered_for_all_of_it(
     assert world.until_state(fresh, "paid", hurry_s=10) == "paid"
     assert world.state(number) == "paid"
     world.all_is_well()
+
+
+def test_what_is_cancelled_after_a_restore_is_asked_about_all_the_same(
+    world: World, config: Config, backup: Path
+) -> None:
+    account = world.account()
+    number = world.withdrawal("10.00", account=account)
+    back_up(config, backup)
+    world.approve(number)
+    world.until_state(number, "paid")
+    restore(config, backup)
+    service.cancel(number, actor=world.maker)
+    assert service.restoring.look() == 1
+    world.until(lambda: queries.uncleared() == 0, hurry_s=5)
+    assert world.state(number) == "cancelled", "no rule turns it round"
+    assert {it.reason for it in queries.holds(queries.by_number(number).id)} == {"lost", "never_sent"}
+    assert queries.stops() == []
+
+
+def test_the_same_form_sent_again_after_a_restore_is_not_paid_again(world: World, config: Config, backup: Path) -> None:
+    account = world.account()
+    card, key = world.card(account), str(uuid4())
+    back_up(config, backup)
+    first = world.withdrawal("10.00", account=account, card=card, form_key=key)
+    world.approve(first)
+    world.until_state(first, "paid")
+    restore(config, backup)
+    again = world.withdrawal("10.00", account=account, card=card, form_key=key)
+    assert again != first
+    service.restoring.look()
+    world.until(lambda: queries.uncleared() == 0, hurry_s=5)
+    assert (world.until_state(first, "paid", hurry_s=5), world.state(again)) == ("paid", "cancelled")
+    assert queries.counter_problems() == [] and queries.stops() == []
+    world.all_is_well()
+
+
+def test_limits_know_what_was_sent_before_a_restore(world: World, config: Config, backup: Path) -> None:
+    account = world.account()
+    card = world.card(account)
+    back_up(config, backup)
+    number = world.withdrawal("10.00", account=account, card=card)
+    world.approve(number)
+    world.until_state(number, "paid")
+    restore(config, backup)
+    service.restoring.look()
+    world.until(lambda: queries.uncleared() == 0, hurry_s=5)
+    counted = db.session.scalars(select(WithdrawalCounter.amount).where(WithdrawalCounter.scope == "house")).all()
+    assert counted == [Money.parse("10.00")] and queries.counter_problems() == []
+
+
+def test_what_was_in_review_is_sent_again_only_as_it_was_approved(world: World, config: Config, backup: Path) -> None:
+    """It was approved and sent after the backup, and never arrived: what the journal knows of its approval lets it leave."""
+    account = world.account(window_s=0)
+    number = world.withdrawal("10.04", account=account)
+    back_up(config, backup)
+    world.approve(number)
+    world.until_state(number, "sending", "pending")
+    restore(config, backup)
+    service.restoring.look()
+    assert world.until_state(number, "paid", hurry_s=20) == "paid"
+    assert [it.reason for it in queries.holds(queries.by_number(number).id)] == ["lost"]
+    world.all_is_well()
+
+
+def test_a_worker_that_starts_lifts_no_stop(world: World) -> None:
+    """What stopped sending may be something that only the whole examination sees."""
+    number = world.withdrawal("10.00")
+    with transaction():
+        db.session.execute(text("UPDATE withdrawal SET seq = seq + 1 WHERE number = :number"), {"number": number})
+    service.guard.examine()
+    assert [it.reason for it in queries.stops()] == ["broken"]
+    service.guard.at_start()
+    assert [it.reason for it in queries.stops()] == ["broken"]
+    with transaction():
+        db.session.execute(text("UPDATE withdrawal SET seq = seq - 1 WHERE number = :number"), {"number": number})
+    world.until(lambda: queries.stops() == [])
 
 
 def test_a_journal_that_agrees_stops_nothing(world: World) -> None:

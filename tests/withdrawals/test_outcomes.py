@@ -1,20 +1,26 @@
 """Manual outcomes: two people, evidence, proof of non-payment, a new number for what is certain never to be paid (I-1, I-6)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from app.auth.identity import Actor
 from app.auth.permissions import Role
 from app.channels.contract import Observation, Seen
+from app.kernel import clock
+from app.kernel.bank_card import BankCard
 from app.kernel.errors import NotThere, Refused
 from app.kernel.money import Money
 from app.ledger import queries as ledger
+from app.runtime.db import db, transaction
 from app.withdrawals import queries, rules, service
-from app.withdrawals.rules import Outcome, Traces
+from app.withdrawals.models import Withdrawal
+from app.withdrawals.rules import Outcome, PayeeList, Traces
 from app.withdrawals.states import State
-from tests.world import World
+from tests.world import CARD, World
 
 PDF = b"%PDF-1.7 a bank's own slip"
 PNG = b"\x89PNG\r\n\x1a\n and so on"
@@ -293,3 +299,77 @@ def test_the_watch_for_returns_ends(world: World) -> None:
     world.until_state(number, "paid")
     world.until(lambda: queries.by_number(number).watched == 3, hurry_s=3600)
     assert queries.next_look(number) is None
+
+
+PAID_AFTER_ALL = Observation(seen=Seen.PAID, signed=True, amount=Money.parse("10.02"))
+
+
+def test_a_replacement_does_not_leave_when_the_old_one_was_paid_after_all(world: World) -> None:
+    old = failed(world)
+    waiting = again(world, old)
+    service.observe(old, PAID_AFTER_ALL, source="callback")
+    with pytest.raises(Refused, match="可能已付"):
+        world.approve(waiting)
+    assert world.state(waiting) == "review"
+
+
+def test_a_replacement_that_waits_to_be_sent_goes_back_to_review(world: World) -> None:
+    old = failed(world)
+    account = next(iter(world.terms))
+    service.stops.pause(account=account, reason="先停一停", actor=world.checker)
+    new = again(world, old)
+    world.approve(new)
+    service.observe(old, PAID_AFTER_ALL, source="callback")
+    service.stops.resume(account=account, actor=world.checker)
+    assert world.until_state(new, "review") == "review"
+    assert queries.events(queries.by_number(new).id)[-1].why == "它代替的那一笔可能已付或还没有定论，不能再付"
+
+
+def test_whoever_was_put_on_the_black_list_is_not_paid(world: World) -> None:
+    account = world.account()
+    seen, approved = world.withdrawal("11.00", account=account), world.withdrawal("12.00", account=account)
+    service.stops.pause(account=account, reason="先停一停", actor=world.checker)
+    world.approve(approved)
+    card = BankCard.parse(CARD)
+    service.payee_lists.enlist(PayeeList.BLACK, card=card, reason="涉嫌诈骗", until=None, actor=world.checker)
+    with pytest.raises(Refused, match="黑名单"):
+        world.approve(seen)
+    service.stops.resume(account=account, actor=world.checker)
+    assert world.until_state(approved, "review") == "review"
+
+
+def test_evidence_is_judged_again_when_it_is_confirmed(world: World, second: Actor) -> None:
+    """Two answers "no such order" were proof; then the channel acknowledges it, and they are none."""
+    number = out(world)
+    world.ahead += timedelta(minutes=30)
+    with transaction():
+        first = clock.now() - timedelta(minutes=2)
+        proof = {"not_found": 2, "first_not_found_at": first, "signed_at": None}
+        db.session.execute(update(Withdrawal).where(Withdrawal.number == number).values(**proof))
+    proposal = propose(number, "failed", actor=world.checker, content=b"")
+    service.observe(number, Observation(seen=Seen.PENDING, signed=True), source="query")
+    assert [event.verb for event in queries.events(queries.by_number(number).id)][-1] == "heard"
+    with pytest.raises(Refused, match="新的情况"):
+        service.outcomes.confirm(number, proposal, actor=second)
+
+
+def test_what_was_cancelled_and_paid_all_the_same_is_booked_by_two_people(world: World, second: Actor) -> None:
+    number = world.withdrawal("10.02")
+    account = next(iter(world.terms))
+    service.cancel(number, actor=world.maker)
+    before = ledger.balances_of([account])[account].available
+    service.observe(number, PAID_AFTER_ALL, source="callback")
+    service.outcomes.confirm(number, propose(number, "paid", actor=world.checker), actor=second)
+    assert world.state(number) == "paid"
+    assert before - ledger.balances_of([account])[account].available == Money.parse("12.02")
+    assert queries.against_ledger() == [] and queries.problems() == [] and ledger.problems() == []
+
+
+def test_only_who_sees_the_whole_house_stops_and_resumes_it(world: World) -> None:
+    world.account()
+    limited = replace(world.checker, channels=frozenset({"dolphin"}))
+    service.stops.pause(reason="先停一停", actor=world.checker)
+    with pytest.raises(Refused, match="不限渠道"):
+        service.stops.resume(actor=limited)
+    with pytest.raises(Refused, match="不限渠道"):
+        service.stops.pause(reason="先停一停", actor=limited)

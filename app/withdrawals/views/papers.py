@@ -9,7 +9,7 @@ from app.kernel.money_words import in_capitals
 from app.runtime.page import page
 from app.withdrawals import queries
 from app.withdrawals.rules import drawing
-from app.withdrawals.states import KINDS, LABELS, UNKNOWN, WITHDRAWAL, Kind, State
+from app.withdrawals.states import KINDS, LABELS, OPEN, UNKNOWN, WITHDRAWAL, Kind, State
 from app.withdrawals.views.withdrawals import bp
 
 
@@ -40,5 +40,5 @@ def help() -> ResponseReturnValue:
         labels=LABELS,
         unknown=UNKNOWN,
         meaning=drawing.MEANING,
-        final=WITHDRAWAL.final,
+        final=set(State) - set(OPEN) - {State.PAID},
     )
