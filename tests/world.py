@@ -38,7 +38,7 @@ from tests.sandbox.third_party import ThirdParty
 
 CARD = "6222021001116245777"
 PASSWORD = "correct horse battery staple"
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 _numbers = count(1)
 _pair = new_rsa_pair()
 

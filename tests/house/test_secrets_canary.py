@@ -40,6 +40,7 @@ from tests.world import World
 
 CARD, MISTYPED = "6217001210024455220", "6217001210024455221"
 SHEET_CARD, SPOILT_CARD = "6214830100799658", "6214830100799659"
+SOAK_ON_POSTGRES = ("",)  # in CI on SQLite alone
 HARMLESS = "the-canary-was-here"
 STREAMS = ("/live",)
 WHOLE = "/whole-result.xlsx"

@@ -20,7 +20,7 @@ from tests.sandbox.third_party import ThirdParty
 from tests.stories.test_kills import RATE, TOP, Kills
 
 pytestmark = pytest.mark.slow
-SOAK_ON_POSTGRES = ("again_and_again",)
+SOAK_ON_POSTGRES = ("again_and_again", "egret")
 FATES = ("01", "02", "03", "03", "06")
 GOOD = 60
 COUNTED = {"total": GOOD + 5, "bound": GOOD + 3, "refused": 2, "known": 0, "pending": 0}

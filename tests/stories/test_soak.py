@@ -36,7 +36,7 @@ from tests.world import World
 
 pytestmark = pytest.mark.slow
 SOAK_ON_POSTGRES = ("",)
-RATE, A_SECOND, KILL_EVERY_S, ALIVE_WITHIN_S, PATIENCE_S = 5.0, 10, 10.0, 60.0, 180.0
+RATE, KILL_EVERY_S, ALIVE_WITHIN_S, PATIENCE_S = 5.0, 10.0, 60.0, 180.0
 TOP = Path(__file__).resolve().parents[2]
 ENDINGS = (*range(30, 99), *(1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 20, 21, 22, 23) * 2)
 """Last digits of amounts: two thirds are paid plainly, of the others each goes wrong in its way (`app/sandbox/faults.py`)."""
@@ -170,8 +170,8 @@ def console(config: Config, tmp_path: Path) -> Iterator[Console]:
         third.stop()
 
 
-@pytest.mark.parametrize("seconds", [60, pytest.param(600, marks=pytest.mark.soak)])
-def test_whatever_is_killed_the_money_is_right(console: Console, seconds: int) -> None:
+@pytest.mark.parametrize(("seconds", "a_second"), [(60, 2), pytest.param(600, 10, marks=pytest.mark.soak)])
+def test_whatever_is_killed_the_money_is_right(console: Console, seconds: int, a_second: int) -> None:
     began = time.monotonic()
     next_send, next_kill, kills = began, began + KILL_EVERY_S / 2, 0
     kinds = [*KINDS, "sandbox"]
@@ -181,9 +181,9 @@ def test_whatever_is_killed_the_money_is_right(console: Console, seconds: int) -
         if time.monotonic() >= next_kill:
             console.kill(kinds[kills % len(kinds)])
             kills, next_kill = kills + 1, next_kill + KILL_EVERY_S
-        next_send += 1 / A_SECOND
+        next_send += 1 / a_second
         time.sleep(max(0, next_send - time.monotonic()))
-    assert console.counter >= 0.8 * seconds * A_SECOND, "it was not made to work hard"
+    assert console.counter >= 0.8 * seconds * a_second, "it was not made to work hard"
     console.wait(console.all_ended, "all come to an end")
     console.all_is_well()
 
@@ -199,7 +199,8 @@ def test_whatever_is_killed_the_money_is_right(console: Console, seconds: int) -
     console.all_is_well()
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("count", [300, 10_000])
 def test_what_queued_while_the_channel_was_gone_is_paid_once(console: Console, count: int) -> None:
     port = urlsplit(console.third.url).port
     assert port is not None
@@ -208,7 +209,9 @@ def test_what_queued_while_the_channel_was_gone_is_paid_once(console: Console, c
     for _ in range(count):
         console.send_one()
     console.wait(lambda: (clock.now() - gone).total_seconds() > 600, "ten minutes pass")
-    assert set(console.states()) <= {"queued", "sending"}
+    assert set(console.states()) <= {"queued", "sending", "pending"}, (
+        "the last word of a dying channel may be half a word"
+    )
     console.third.start(port)
     console.wait(console.all_ended, "all come to an end", 60 + count / 5)
     console.all_is_well()
