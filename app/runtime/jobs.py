@@ -7,18 +7,30 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
 import structlog
 from flask import current_app
-from sqlalchemy import Index, Select, String, Text, and_, case, or_, select, text, update
+from sqlalchemy import Index, Select, String, Text, and_, bindparam, case, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.config import config
 from app.kernel import clock
 from app.runtime import queue
-from app.runtime.db import Key, Model, after_commit, changed, db, in_transaction, insert, lease_now, transaction
+from app.runtime.db import (
+    Instant,
+    Key,
+    Model,
+    after_commit,
+    changed,
+    db,
+    in_transaction,
+    insert,
+    lease_now,
+    transaction,
+)
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -116,36 +128,32 @@ def promise(kind: str, subject: str = "", *, after_s: float = 0, line: str = que
     One row for each (kind, subject): promising again makes it due again, at the earlier of the two times.
     """
     assert in_transaction(), "a promise belongs to the change that needs it"
-    due = clock.later(after_s)
-    row = insert(Job).values(
-        kind=kind,
-        subject=subject,
-        line=str(line),
-        dedup_key=f"{kind}:{subject}",
-        due_at=due,
-        created_at=clock.now(),
-        fence=0,
-        attempts=0,
-        wanted=1,
-        last_error="",
-    )
-    # A row that waits keeps the earlier time; one that is done, or running since its time came, takes the new one.
-    now = clock.now()
-    held = and_(Job.lease_until.is_not(None), Job.lease_until >= now, Job.due_at <= now)
-    waiting = and_(Job.done_at.is_(None), ~held, Job.due_at < row.excluded.due_at)
-    db.session.execute(
-        row.on_conflict_do_update(
-            index_elements=[Job.dedup_key],
-            set_={
-                "wanted": Job.wanted + 1,
-                "due_at": case((waiting, Job.due_at), else_=row.excluded.due_at),
-                "attempts": case((Job.done_at.is_(None), Job.attempts), else_=0),
-                "done_at": None,
-            },
-        )
-    )
+    now, due = clock.now(), clock.later(after_s)
+    given = {"kind": kind, "subject": subject, "line": str(line), "dedup_key": f"{kind}:{subject}", "due_at": due}
+    db.session.connection().execute(_promised(db.engine.dialect.name), given | {"created_at": now, "its_now": now})
     if after_s <= 0:
         after_commit(queue.nudge, str(line))
+
+
+@cache
+def _promised(_dialect: str) -> Any:
+    """The statement, written once: every change of anything makes a promise."""
+    fixed = {"fence": 0, "attempts": 0, "wanted": 1, "last_error": ""}
+    asked = ("kind", "subject", "line", "dedup_key", "due_at", "created_at")
+    row = insert(Job).values({name: bindparam(name) for name in asked} | fixed)
+    # A row that waits keeps the earlier time; one that is done, or running since its time came, takes the new one.
+    now = bindparam("its_now", type_=Instant())
+    held = and_(Job.lease_until.is_not(None), Job.lease_until >= now, Job.due_at <= now)
+    waiting = and_(Job.done_at.is_(None), ~held, Job.due_at < row.excluded.due_at)
+    return row.on_conflict_do_update(
+        index_elements=[Job.dedup_key],
+        set_={
+            "wanted": Job.wanted + 1,
+            "due_at": case((waiting, Job.due_at), else_=row.excluded.due_at),
+            "attempts": case((Job.done_at.is_(None), Job.attempts), else_=0),
+            "done_at": None,
+        },
+    )
 
 
 def hasten(kind: str, subjects: Select[Any], *, line: str = queue.Line.CHANNEL) -> int:
