@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from flask import request
+from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from app.auth.permissions import Permission
@@ -12,7 +12,7 @@ from app.channels import queries as channels
 from app.channels.queries import Account
 from app.kernel.cells import Column, plain
 from app.kernel.errors import Text
-from app.runtime.page import page
+from app.runtime.page import is_fragment, page
 from app.uploads import queries as uploads
 from app.uploads import rules
 from app.uploads.checking import shown
@@ -49,6 +49,11 @@ def chosen_account(accounts: Mapping[int, Account]) -> int | None:
     """The id of the account that the address asks for; None: it asks for none, -1: for one that is not there."""
     wanted = request.args.get("account")
     return next((it.id for it in accounts.values() if it.number == wanted), -1 if wanted else None)
+
+
+def lead_on(url: str) -> ResponseReturnValue:
+    """To what a confirmed sheet became. fetch would follow a redirect and put that whole page into the region that asked."""
+    return ("", 200, {"HX-Redirect": url}) if is_fragment() else redirect(url, 303)
 
 
 def new_upload(room: Room, number: str, form: UploadForm | None = None, status: int = 200) -> ResponseReturnValue:

@@ -59,7 +59,7 @@ pages.open_doors(bp, ROOM)
 def show(reference: str) -> ResponseReturnValue:
     upload = DESK.upload(reference)
     if upload.state == State.CONFIRMED and (sheet := sheets.sheet_of(upload.id)):
-        return redirect(url_for("withdrawal_sheets.show", reference=sheet.reference), 303)
+        return pages.lead_on(url_for("withdrawal_sheets.show", reference=sheet.reference))
     return pages.show_upload(ROOM, upload)
 
 
