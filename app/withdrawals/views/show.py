@@ -18,6 +18,10 @@ from app.withdrawals.forms import OutcomeForm, ReasonForm, RejectForm
 from app.withdrawals.queries import TraceLine, Withdrawal, sheets
 from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
 
+_MAKERS = (VERBS["create"], VERBS["cancel"])
+_CHECKERS = (VERBS["approve"], VERBS["reject"])
+"""The lines of the trace whose person the withdrawal keeps by name."""
+
 
 def show_page(
     number: str,
@@ -148,10 +152,12 @@ def _changes(shown: str, facts: Mapping[str, str]) -> list[tuple[str, str, str]]
 
 def _names(trace: list[TraceLine], withdrawal: Withdrawal) -> dict[str, str]:
     """Who the trace speaks of, as people say it: names instead of usernames, words for the parts of the machine."""
-    verbs = {"create": withdrawal.maker, "cancel": withdrawal.maker}
-    verbs |= {"approve": withdrawal.checker, "reject": withdrawal.checker}
-    by_title = {str(VERBS[verb]): name for verb, name in verbs.items() if name}
-    return {line.who: by_title[line.title] for line in trace if line.title in by_title} | {
+    names = {line.who: withdrawal.maker for line in trace if line.title in _MAKERS}
+    # Who decided before it was sent back is not who decided last, and only the last is kept by name.
+    last = next((line.who for line in reversed(trace) if line.title in _CHECKERS), "")
+    if last and withdrawal.checker:
+        names[last] = withdrawal.checker
+    return names | {
         "worker": _("系统"),
         "submit": _("渠道答复"),
         "query": _("系统查询"),
