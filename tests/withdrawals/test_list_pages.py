@@ -190,3 +190,11 @@ def test_pages_go_back_as_they_went(world: World, checker: Person, account: str)
     assert back and len(re.findall(r'<tr id="w-', second)) == 3
     numbers = re.findall(r'<tr id="w-(\w+)"', first)
     assert re.findall(r'<tr id="w-(\w+)"', checker.reads("/withdrawals/" + back[1].replace("&amp;", "&"))) == numbers
+
+
+def test_enter_in_the_question_agrees_to_it(checker: Person) -> None:
+    """Enter presses the first submit button of a form: cancelling must not be one."""
+    dialog = re.search(r'<dialog id="confirm".*?</dialog>', checker.reads("/"), re.S)
+    assert dialog
+    (submit,) = re.findall(r'<button[^>]*type="submit"[^>]*>', dialog[0])
+    assert 'value="yes"' in submit
