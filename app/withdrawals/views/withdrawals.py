@@ -17,7 +17,7 @@ from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import is_fragment, page, say
 from app.withdrawals import queries, rules, service
-from app.withdrawals.forms import ApproveForm, ReasonForm, RejectForm, WithdrawalForm
+from app.withdrawals.forms import ApproveForm, CheckForm, ReasonForm, RejectForm, WithdrawalForm
 from app.withdrawals.states import LABELS, UNKNOWN, Kind
 from app.withdrawals.views.show import show_page
 
@@ -50,7 +50,9 @@ def new() -> ResponseReturnValue:
 @needs(Permission.WITHDRAWAL_CREATE)
 def check(status: int = 200) -> ResponseReturnValue:
     """Shows the fee and what remains before anything is made."""
-    form = WithdrawalForm()
+    form = CheckForm()
+    if form.edit.data:
+        return _form(form, form.account.data or "")
     if not form.validate():
         return _form(form, form.account.data or "", status=422)
     assert form.amount.data is not None
