@@ -198,3 +198,9 @@ def test_enter_in_the_question_agrees_to_it(checker: Person) -> None:
     assert dialog
     (submit,) = re.findall(r'<button[^>]*type="submit"[^>]*>', dialog[0])
     assert 'value="yes"' in submit
+
+
+def test_what_rows_are_ticked_for_is_there_before_the_first_row(checker: Person) -> None:
+    page = checker.reads("/withdrawals/?state=paid")
+    assert "<tr id=" not in page
+    assert 'id="pick"' in page and 'class="list-export"' in page
