@@ -64,3 +64,38 @@ def test_going_back_to_edit_keeps_everything_that_was_typed(maker: Person, typed
 
 def test_an_edit_is_no_way_to_make_one(maker: Person, typed: dict[str, str]) -> None:
     sent(maker, "/withdrawals/", typed | {"edit": "1"}, 400)
+
+
+def test_who_lost_the_claim_while_typing_comes_back_to_a_page_that_is_there(
+    world: World, account: str, maker: Person, typed: dict[str, str]
+) -> None:
+    channels.release(account, actor=maker.actor)
+    page = sent(maker, "/withdrawals/check", typed, 200)
+    refused = sent(maker, "/withdrawals/", fields(page, "/withdrawals/"), 409)
+    claim = fields(refused, f"/channels/{account}/claim")
+    back = sent(maker, f"/channels/{account}/claim", claim, 303)
+    assert back.startswith("/withdrawals/new?") and typed["card"] in back and account in back
+    assert "新建提现" in maker.reads(back)
+
+
+def test_who_claimed_anew_is_refused_once_and_not_for_ever(account: str, maker: Person, typed: dict[str, str]) -> None:
+    page = sent(maker, "/withdrawals/check", typed, 200)
+    channels.release(account, actor=maker.actor)
+    channels.claim(account, actor=maker.actor)
+    refused = sent(maker, "/withdrawals/", fields(page, "/withdrawals/"), 409)
+    form = fields(refused, "/withdrawals/check")
+    assert form["fence"] != typed["fence"] and (form["amount"], form["memo"]) == (typed["amount"], MEMO)
+    page = sent(maker, "/withdrawals/check", form, 200)
+    assert sent(maker, "/withdrawals/", fields(page, "/withdrawals/"), 303).startswith("/withdrawals/W")
+
+
+@pytest.mark.parametrize("sheets", ["withdrawal-uploads", "card-uploads"])
+def test_a_sheet_that_was_refused_is_uploaded_under_the_claim_of_now(account: str, maker: Person, sheets: str) -> None:
+    form = fields(maker.reads(f"/{sheets}/new?account={account}"), f"/{sheets}/")
+    form.pop("file")
+    channels.release(account, actor=maker.actor)
+    claim = fields(sent(maker, f"/{sheets}/", form, 422), f"/channels/{account}/claim")
+    assert claim["next"] == f"/{sheets}/new?account={account}"
+    channels.claim(account, actor=maker.actor)
+    again = fields(sent(maker, f"/{sheets}/", form, 422), f"/{sheets}/")
+    assert again["fence"] != form["fence"]

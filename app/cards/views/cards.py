@@ -156,6 +156,8 @@ def _form(form: BindForm | None, number: str, status: int = 200, refused: Refuse
     if place.account is None:
         return page("cards/new.html", status, form=None, place=place)
     template = queries.template(place.account.channel_id)
+    if form is not None and place.mine:
+        form.fence.data = place.fence  # they may have claimed it anew meanwhile
     if form is None:
         form = bind_form(template.columns)(
             formdata=None,

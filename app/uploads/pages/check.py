@@ -62,6 +62,7 @@ def new_upload(room: Room, number: str, form: UploadForm | None = None, status: 
         return page("uploads/new.html", status, room=room, place=place, form=None)
     if form is None:
         form = UploadForm(formdata=None, account=place.account.number, fence=place.fence, form_key=str(uuid4()))
+    _renewed(form, place)
     return page(
         "uploads/new.html",
         status,
@@ -124,11 +125,18 @@ def show_upload(
         case State.UNFIT:
             found["trouble"] = uploads.trouble(upload)
         case State.UNSURE:
-            found["mapping"] = mapping or _mapping(upload, columns, place)
+            found["mapping"] = _renewed(mapping, place) or _mapping(upload, columns, place)
         case State.CHECKED:
             found |= _checked(upload, columns)
-            found |= {**room.more(upload), **({"confirm": confirm} if confirm else {})}
+            found |= {**room.more(upload), **({"confirm": _renewed(confirm, place)} if confirm else {})}
     return page("uploads/show.html", status, **found)
+
+
+def _renewed(form: HeldForm | None, place: Place) -> HeldForm | None:
+    """A form that was sent under a claim that is over goes on under the one that the person has now."""
+    if form is not None and place.mine:
+        form.fence.data = place.fence
+    return form
 
 
 def _mapping(upload: uploads.Upload, columns: Sequence[Column], place: Place) -> HeldForm:

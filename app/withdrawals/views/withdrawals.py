@@ -179,10 +179,11 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
     if number and account is None:
         account = channels.account(number)
     claim = channels.holder(account.id) if account else None
+    mine = claim is not None and claim.session_id == me().session_id
     if account is not None:
         form.account.data = account.number
-        if status == 200:
-            form.fence.data = str(claim.fence) if claim else ""
+    if claim is not None and mine:
+        form.fence.data = str(claim.fence)  # also after a refusal: they may have claimed it anew meanwhile
     bound = cards.bound_to(account.id) if account else []
     form.card.choices = [
         SelectChoice("", _("请选择")),
@@ -195,7 +196,7 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
         account=account,
         held=held,
         claim=claim,
-        mine=claim is not None and claim.session_id == me().session_id,
+        mine=mine,
         bound=bound,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
     )
