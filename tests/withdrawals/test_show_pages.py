@@ -1,5 +1,6 @@
 """The page of one withdrawal, as people see it: what was typed stays, and the trace says who did what."""
 
+import io
 import re
 
 import pytest
@@ -63,3 +64,17 @@ def test_who_rejects_is_not_named_for_an_approval_before(world: World, checker: 
     page = checker.reads(f"/withdrawals/{number}")
     lines = re.findall(r"<strong>审批(?:通过|驳回)</strong>.*?<span class=\"who\">([^<]+)<", page, re.S)
     assert lines == ["checker", "second"]
+
+
+def test_a_refusal_says_what_to_do_about_it(world: World, checker: Person) -> None:
+    number = out(world)
+    page = checker.does(f"/withdrawals/{number}/outcomes", reason=GROUNDS, outcome="failed", status=409)
+    summary = re.search(r'<section class="error-summary".*?</section>', page, re.S)
+    assert summary and summary[0].count("<li>") == 2, "why not, and what to do"
+
+
+def test_a_file_that_is_too_large_is_called_too_large(world: World, checker: Person) -> None:
+    number = out(world)
+    slip = io.BytesIO(b"%PDF-" + bytes(6 * 1024 * 1024)), "slip.pdf"
+    page = checker.does(f"/withdrawals/{number}/outcomes", reason=GROUNDS, outcome="paid", file=slip, status=413)
+    assert "文件太大" in page and "5 MB" in page

@@ -15,7 +15,7 @@ from app.channels import rules as channel_rules
 from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
-from app.runtime.page import is_fragment, page, say
+from app.runtime.page import is_fragment, page, said, say
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ApproveForm, CheckForm, ReasonForm, RejectForm, WithdrawalForm
 from app.withdrawals.states import LABELS, UNKNOWN, Kind
@@ -172,7 +172,7 @@ def entries(number: str) -> ResponseReturnValue:
 def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:
     """The form as it was typed, with why it was refused."""
     if refused is not None:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         flash(say(refused.text), "bad")
     held = channels.held_by(me().operator_id)
     account = next((one for one in held if one.number == number), held[0] if held and not number else None)
