@@ -66,6 +66,7 @@ def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> Re
         unknown=UNKNOWN,
         out=queries.OUT,
         may_take=me().can(Permission.WORK_TAKE),
+        may_declare=me().can(Permission.WITHDRAWAL_DECLARE),
         form=form or ReasonForm(formdata=None),
         at=at,
     )
