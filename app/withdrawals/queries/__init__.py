@@ -96,6 +96,7 @@ from app.withdrawals.queries.rulebook import (
 )
 from app.withdrawals.queries.sending import (
     ALL,
+    LOST_SHOWN,
     Waiting,
     lost_sends,
     past_stops,
@@ -118,6 +119,7 @@ from app.withdrawals.tallies import (
 __all__ = [
     "ALL",
     "FILTERS",
+    "LOST_SHOWN",
     "OUT",
     "SUM_LIMIT",
     "Echo",
