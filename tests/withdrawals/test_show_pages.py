@@ -6,9 +6,11 @@ import re
 import pytest
 
 from app.auth.permissions import Role
-from app.withdrawals import service
+from app.runtime.db import transaction
+from app.withdrawals import queries, service
+from app.withdrawals.service import movement
 from tests.withdrawals.test_list_pages import Person
-from tests.withdrawals.test_outcomes import out
+from tests.withdrawals.test_outcomes import PDF, out
 from tests.world import World
 
 ONE_ENGINE = True
@@ -78,3 +80,22 @@ def test_a_file_that_is_too_large_is_called_too_large(world: World, checker: Per
     slip = io.BytesIO(b"%PDF-" + bytes(6 * 1024 * 1024)), "slip.pdf"
     page = checker.does(f"/withdrawals/{number}/outcomes", reason=GROUNDS, outcome="paid", file=slip, status=413)
     assert "文件太大" in page and "5 MB" in page
+
+
+def test_each_form_has_ids_of_its_own(world: World, checker: Person) -> None:
+    """A label, and the link of an error, must find the field of their own form."""
+    number = world.withdrawal("100.00")
+    service.stops.pause(reason="等一等", actor=world.checker)
+    world.approve(number)
+    with transaction():
+        movement.hold(queries.held(number), "never_sent", "")
+    page = checker.reads(f"/withdrawals/{number}")
+    assert 'id="outcome-reason"' in page and 'id="back-reason"' in page
+    service.outcomes.propose(
+        number, outcome="as_is", reason="渠道后台核对", file_name="slip.pdf", content=PDF, actor=checker.actor
+    )
+    decided = checker.reads(f"/withdrawals/{number}")
+    assert 'id="refuse-reason"' in decided
+    for shown in (page, decided):
+        ids = re.findall(r'\sid="([^"]+)"', shown)
+        assert len(ids) == len(set(ids))
