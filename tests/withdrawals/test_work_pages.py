@@ -4,12 +4,14 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import update
 
 from app.kernel import clock
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
-from app.withdrawals.models import LostSend
+from app.withdrawals.models import LostSend, Withdrawal
 from app.withdrawals.service import movement
+from app.withdrawals.views import work
 from tests.withdrawals.test_list_pages import Person
 from tests.withdrawals.test_show_pages import region
 from tests.world import World
@@ -62,6 +64,25 @@ def test_only_who_may_declare_is_sent_to_declare(world: World, account: str, che
     assert "#propose" in checker.reads("/work/")
     page = Person(world, "maker").reads("/work/")
     assert "#propose" not in page and "查看" in page
+
+
+def test_work_that_is_not_all_shown_says_so(
+    world: World, account: str, checker: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "SHOWN", 2)
+    for _ in range(2):
+        held(world, account, "returned")
+    assert "只显示" not in checker.reads("/work/")
+    held(world, account, "returned")
+    page = checker.reads("/work/?reason=returned")
+    assert "只显示最早的 2 项" in page and page.count('<tr id="hold-') == 2
+
+
+def test_the_meter_counts_from_when_it_left(world: World, account: str, checker: Person) -> None:
+    world.withdrawal("10.00", account=account)
+    with transaction():
+        db.session.execute(update(Withdrawal).values(state="sending", sent_at=SENT_AT))
+    assert checker.reads("/meter").count(f'datetime="{SENT_AT.isoformat()}"') == 2, "in the header, and in the row"
 
 
 def test_why_one_account_is_stopped_stays_in_its_own_form(account: str, checker: Person) -> None:

@@ -22,6 +22,7 @@ from app.withdrawals.queries.listing import (
 from app.withdrawals.queries.money import (
     Unknown,
     in_transit,
+    next_looks,
     unknown,
     unknown_by_account,
     waiting_for_review,
@@ -152,6 +153,7 @@ __all__ = [
     "is_waiting",
     "lost_sends",
     "next_look",
+    "next_looks",
     "numbers_of",
     "oddities",
     "of_card",
