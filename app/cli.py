@@ -92,11 +92,11 @@ def restore_check() -> None:
 
     with create_app(load()).app_context():
         found = withdrawals.restoring.look()
-        lost, left = queries.lost_sends(), queries.uncleared()
+        lost, left = queries.lost_sends(limit=None), queries.uncleared()
         for send in lost:
-            answered = "answered" if send.cleared_at else "entered, not answered" if send.entered_at else "not entered"
+            entered = "entered, not answered" if send.entered_at else "not entered"
             click.echo(
-                f"{send.number} of {send.account}, sent {send.sent_at:%Y-%m-%d %H:%M:%S}Z: {answered} {send.trouble}"
+                f"{send.number} of {send.account}, sent {send.sent_at:%Y-%m-%d %H:%M:%S}Z: {entered} {send.trouble}"
             )
     if found or left:
         click.echo(f"{max(found, left)} sends after the backup are not answered for: nothing is sent until they are")

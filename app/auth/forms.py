@@ -3,7 +3,7 @@
 from flask_babel import lazy_gettext as _
 from wtforms import HiddenField, PasswordField, SearchField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired, Length
+from wtforms.validators import AnyOf, InputRequired, Length, Optional
 
 from app.auth.permissions import Permission
 from app.auth.rules import LANGUAGES, NAME_LONGEST, PASSWORD_LONGEST, PASSWORD_SHORTEST, TIME_OUTS_S
@@ -36,6 +36,8 @@ class CodeForm(StrictForm):
 class ProofForm(StrictForm):
     proof_secret = PasswordField(validators=[InputRequired(), Length(max=PASSWORD_LONGEST)])
     next = HiddenField()
+    file = HiddenField(validators=[Optional(), AnyOf(["1"])])
+    """It was asked for before a file: `next` is the page on which its link stands."""
 
 
 class PasswordForm(StrictForm):

@@ -189,6 +189,17 @@ def proved(view: View) -> View:
     return view
 
 
+def attached(page: str) -> Callable[[View], View]:
+    """Beside a proof: the answer is a file, which leaves the browser where it is. Who had to prove who they are is led to
+    this page (an endpoint, with the arguments of the view that it wants), where the file's link stands."""
+
+    def declare(view: View) -> View:
+        view.page_of_file = page  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
 def public(view: View) -> View:
     """For everybody: the sign-in page, health, static files, callbacks (which prove themselves by signature)."""
     view.permission = PUBLIC  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.auth.identity import me
-from app.auth.permissions import Permission, needs
+from app.auth.permissions import Permission, attached, needs
 from app.exports import queries, service
 from app.exports.states import LABELS, UNDER_WAY
 from app.kernel import clock
@@ -35,6 +35,7 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/<reference>/file")
 @needs(Permission.WITHDRAWAL_EXPORT, proof=True)
+@attached("exports.index")
 def download(reference: str) -> ResponseReturnValue:
     export = service.take(reference, actor=me())
     name = f"{export.kind}-{export.asked_at.astimezone(clock.BUSINESS_ZONE):%Y%m%d-%H%M%S}.{export.format}"

@@ -196,10 +196,12 @@ def _cleared(count: int, form: ClearForm) -> ResponseReturnValue:
     return redirect(own_path(form.next.data or "") or url_for(".index"), 303)
 
 
-def _unknown_by_account() -> list[tuple[str, Money, int, datetime, datetime | None]]:
+def _unknown_by_account() -> list[tuple[str, Money, int, datetime | None, datetime | None]]:
     """Per channel account: how much, how many, since when, and when the oldest of them is asked about next."""
     titles = {account.id: account.title for account in channels.accounts()}
+    found = withdrawals.unknown_by_account()
+    looks = withdrawals.next_looks([oldest.number for *_sums, oldest in found])
     return [
-        (titles[account_id], amount, count, oldest.made_at, withdrawals.next_look(oldest.number))
-        for account_id, count, amount, oldest in withdrawals.unknown_by_account()
+        (titles[account_id], amount, count, oldest.sent_at, looks.get(oldest.number))
+        for account_id, count, amount, oldest in found
     ]

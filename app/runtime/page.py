@@ -9,7 +9,7 @@ from flask.wrappers import Response
 from flask_babel import gettext
 
 from app.kernel import clock
-from app.kernel.errors import Text
+from app.kernel.errors import Refused, Text
 
 
 def page(template: str, status: int = 200, /, **context: Any) -> Response:
@@ -37,6 +37,11 @@ def say(text: str) -> str:
     template = gettext(text.template) if text.template else ""
     values = {name: _say_value(value) for name, value in text.values.items()}
     return str(template % values if values else template)
+
+
+def said(refused: Refused) -> list[str]:
+    """Why not, and what to do about it, for the head of a form that keeps what was typed."""
+    return [say(text) for text in (refused.text, refused.advice) if text]
 
 
 def _say_value(value: object) -> object:

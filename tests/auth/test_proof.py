@@ -169,3 +169,14 @@ SENSITIVE = {
 def test_what_is_sensitive_asks(app: Flask) -> None:
     asking = {name for name, view in app.view_functions.items() if getattr(view, "proof", False)}
     assert asking >= SENSITIVE
+
+
+def test_what_is_a_file_leads_back_to_the_page_of_its_link(app: Flask) -> None:
+    """A file leaves the browser where it is: on the page that asked for the password."""
+    files = {name: view.page_of_file for name, view in app.view_functions.items() if hasattr(view, "page_of_file")}
+    assert files == {
+        "exports.download": "exports.index",
+        "withdrawal_sheets.result": "withdrawal_sheets.show",
+        "binding_runs.result": "binding_runs.show",
+        "binding_runs.whole_result": "binding_runs.show",
+    }

@@ -176,6 +176,15 @@ def test_no_cell_leaves_as_a_formula(world: World) -> None:
         assert kinds <= {"s", "inlineStr"}, "every cell is text"
 
 
+def test_a_region_of_the_upload_leads_the_whole_page_to_the_run(world: World) -> None:
+    reference = began(world, world.account("egret"), [row(sheets.number())])
+    page = f"/card-uploads/{uploads.by_id(run(reference).upload_id).reference}"
+    maker = enters(world, "maker")
+    assert maker.get(page).headers["Location"] == f"/binding-runs/{reference}"
+    part = maker.get(page, headers={"HX-Request": "true", "HX-Target": "section#upload_now"})
+    assert (part.status_code, part.text, part.headers["HX-Redirect"]) == (200, "", f"/binding-runs/{reference}")
+
+
 # -- who may take it ------------------------------------------------------------------------------------------------------
 
 

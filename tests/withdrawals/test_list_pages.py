@@ -1,6 +1,7 @@
 """The pages around the list, by what a person sees and presses: views, columns, selections, downloads, the slip, help."""
 
 import re
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -111,7 +112,7 @@ def test_many_are_approved_from_the_list(world: World, checker: Person, three: l
     where = checker.does("/withdrawals/selections", ticked="1", state="review", everything=seal[1])
     shown = checker.reads(where)
     assert "批量审批 3 笔" in shown and "按渠道账号" in shown and CARD not in shown
-    checker.does(f"{where}/reject", reason="", status=422)
+    assert f'href="{where}?size=20"' in checker.does(f"{where}/reject", reason="", status=422)
     checker.does(f"{where}/approve")
     assert {world.state(number) for number in three} == {"queued"}
     assert checker.reads(where).count("已办理") > 3
@@ -190,3 +191,22 @@ def test_pages_go_back_as_they_went(world: World, checker: Person, account: str)
     assert back and len(re.findall(r'<tr id="w-', second)) == 3
     numbers = re.findall(r'<tr id="w-(\w+)"', first)
     assert re.findall(r'<tr id="w-(\w+)"', checker.reads("/withdrawals/" + back[1].replace("&amp;", "&"))) == numbers
+
+
+def test_enter_in_the_question_agrees_to_it(checker: Person) -> None:
+    """Enter presses the first submit button of a form: cancelling must not be one."""
+    dialog = re.search(r'<dialog id="confirm".*?</dialog>', checker.reads("/"), re.S)
+    assert dialog
+    (submit,) = re.findall(r'<button[^>]*type="submit"[^>]*>', dialog[0])
+    assert 'value="yes"' in submit
+
+
+def test_what_rows_are_ticked_for_is_there_before_the_first_row(checker: Person) -> None:
+    page = checker.reads("/withdrawals/?state=paid")
+    assert "<tr id=" not in page
+    assert 'id="pick"' in page and 'class="list-export"' in page
+
+
+def test_after_the_password_one_stands_in_the_download_centre(world: World, maker: Person) -> None:
+    world.ahead += timedelta(minutes=6)
+    assert "/proof?next=/downloads/&amp;file=1" in maker.reads("/downloads/D1/file", status=303)

@@ -165,6 +165,7 @@ def test_when_it_is_looked_at_next(world: World, account: str) -> None:
         jobs.promise(ASK, other)
     then = queries.next_look(number)
     assert then is not None and 20 < (then - clock.now()).total_seconds() <= 30
+    assert queries.next_looks([number, other, "W-none"]) == {number: then, other: queries.next_look(other)}
 
 
 def test_what_nobody_will_look_at_is_a_problem(world: World, account: str) -> None:

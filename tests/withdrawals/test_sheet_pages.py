@@ -19,7 +19,7 @@ from tests.cards.sheets import as_csv
 from tests.cards.test_pages import csrf, enters
 from tests.withdrawals import sheets
 from tests.withdrawals.sheets import good, row, states
-from tests.world import CARD, World
+from tests.world import CARD, PASSWORD, World
 
 ONE_ENGINE = True
 
@@ -65,6 +65,8 @@ def test_from_the_file_to_the_approved_sheet(world: World) -> None:
     reference = sheet.rpartition("/")[2]
     assert posts(maker, f"{address}/confirm", fence=fence, count="2", amount="30.50").headers["Location"] == sheet
     assert maker.get(address).headers["Location"] == sheet
+    part = maker.get(address, headers={"HX-Request": "true", "HX-Target": "section#upload_now"})
+    assert (part.status_code, part.text, part.headers["HX-Redirect"]) == (200, "", sheet), "no page inside a region"
     world.until(lambda: sheets.sheet(reference).state == "finished")
 
     own = maker.get(sheet).text
@@ -93,6 +95,34 @@ def test_approving_a_sheet_asks_who_one_is(world: World) -> None:
     world.ahead += timedelta(minutes=6)
     answer = posts(checker, f"/withdrawal-sheets/{reference}/approve", seen=sheets.seen(reference))
     assert "密码" in answer.text and reading.orders(sheets.sheet(reference).id) == []
+
+
+def test_after_the_password_one_stands_where_the_result_is(world: World) -> None:
+    reference = sheets.finished(world, sheets.account(world), good(1))
+    sheet = f"/withdrawal-sheets/{reference}"
+    world.until(lambda: "下载结果表" in enters(world, "checker").get(sheet).text)
+    checker = enters(world, "checker")
+    world.ahead += timedelta(minutes=6)
+    asked = checker.get(f"{sheet}/result.xlsx").headers["Location"]
+    assert asked.startswith("/proof?") and "result.xlsx" not in asked
+    proof = checker.get(asked).text
+    sent = {"next": hidden(proof, "next"), "file": hidden(proof, "file"), "proof_secret": PASSWORD}
+    proved = posts(checker, "/proof", **sent)
+    assert (proved.status_code, proved.headers["Location"]) == (303, sheet)
+    assert "五分钟内可以下载" in checker.get(sheet).text
+    assert checker.get(f"{sheet}/result.xlsx", buffered=True).status_code == 200
+
+
+def test_a_reason_that_was_refused_stays_on_the_page(world: World) -> None:
+    reference = sheets.finished(world, sheets.account(world), good(2))
+    checker = enters(world, "checker")
+    page = posts(checker, f"/withdrawal-sheets/{reference}/reject", seen=sheets.seen(reference), reason="错")
+    assert page.status_code == 422 and 'value="错"' in page.text
+    region = re.search(r'<section id="sheet_now"[^>]*>', page.text)
+    assert region and "hx-" not in region[0]
+    assert f'href="/withdrawal-sheets/{reference}?size=20"' in page.text, "the links of its rows lead to a page, too"
+    region = re.search(r'<section id="sheet_now"[^>]*>', checker.get(f"/withdrawal-sheets/{reference}").text)
+    assert region and "withdrawals from:body" not in region[0], "not with everything that moves in the house"
 
 
 @pytest.mark.parametrize("seen", ["", "1.2.3", "2.2000." + "g" * 64, "x"])

@@ -7,8 +7,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.auth import rules
 from app.auth.identity import language
-from app.kernel.errors import Refused
-from app.runtime.page import is_fragment, say
+from app.runtime.page import is_fragment
 
 
 def known_path(text: str) -> str | None:
@@ -42,8 +41,3 @@ def changes_something() -> bool:
 def in_my_language(titles: tuple[str, str]) -> str:
     """A name that the house keeps in both."""
     return titles[rules.LANGUAGES.index(language())]
-
-
-def said(refused: Refused) -> list[str]:
-    """Why not, and what to do about it, for the head of a form that keeps what was typed."""
-    return [say(text) for text in (refused.text, refused.advice) if text]

@@ -11,9 +11,9 @@ from app.auth import queries, rules, scope, service
 from app.auth.forms import DisableForm, InviteForm, NothingForm, PeopleFilters, PersonForm
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
-from app.auth.views.answers import in_my_language, said
+from app.auth.views.answers import in_my_language
 from app.kernel.errors import Refused
-from app.runtime.page import page, say
+from app.runtime.page import page, said, say
 
 bp = Blueprint("operators", __name__, url_prefix="/operators")
 

@@ -14,7 +14,7 @@ from app.auth.views.answers import known_path, tell
 from app.auth.views.guard import cookie_name, give_cookie, take_cookies
 from app.kernel import clock
 from app.kernel.errors import Refused
-from app.runtime.page import page, say
+from app.runtime.page import page, said, say
 
 bp = Blueprint("auth", __name__)
 HOME = "/"
@@ -104,7 +104,7 @@ def activate(token: str) -> ResponseReturnValue:
     try:
         service.activate(token, password=str(form.password.data), **new)
     except Refused as refusal:
-        form.form_errors.append(say(refusal.text))
+        form.form_errors += said(refusal)
         return page("auth/activate.html", 422, form=form, known=known)
     flash(_("账号已启用，请登录"), "good")
     return redirect(url_for(".login"), 303)

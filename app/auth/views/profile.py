@@ -10,9 +10,8 @@ from app.auth.forms import ChangePasswordForm, NewFactorForm, NothingForm, TimeO
 from app.auth.identity import me
 from app.auth.permissions import proved, signed_in
 from app.auth.service import second_factor
-from app.auth.views.answers import said
 from app.kernel.errors import Refused
-from app.runtime.page import page, say
+from app.runtime.page import page, said, say
 
 bp = Blueprint("profile", __name__, url_prefix="/me")
 
@@ -77,7 +76,7 @@ def confirm() -> ResponseReturnValue:
     try:
         codes = second_factor.confirm(me(), str(form.code.data))
     except Refused as refused:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         return _second_factor(form, 422, refused)
     return page("auth/recovery_codes.html", codes=codes, fresh=True)
 

@@ -7,7 +7,7 @@ the password or the code in it, which never reaches the view.
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, g, redirect, request, url_for
+from flask import Blueprint, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
@@ -49,6 +49,7 @@ def show() -> ResponseReturnValue:
     form = ProofForm()
     if not form.is_submitted():
         form.next.data = known_path(request.args.get("next", "")) or "/"
+        form.file.data = request.args.get("file", "")
     problem = ""
     if form.validate_on_submit():
         try:
@@ -56,9 +57,10 @@ def show() -> ResponseReturnValue:
         except Refused as refusal:
             problem = say(refusal.text)
         else:
-            flash(_("身份已确认，五分钟内不再询问"), "good")
+            again = _("身份已确认，五分钟内可以下载，请再点一次") if form.file.data else ""
+            flash(again or _("身份已确认，五分钟内不再询问"), "good")
             return redirect(known_path(form.next.data or "") or "/", 303)
-    kept = [("next", form.next.data or "/")]
+    kept = [("next", form.next.data or "/"), *([("file", "1")] if form.file.data else [])]
     return page("auth/proof.html", 422 if form.is_submitted() else 200, action=request.path, kept=kept, problem=problem)
 
 
@@ -69,9 +71,21 @@ def _ask(problem: str = "") -> ResponseReturnValue:
         body, status = tell(403, title=_("请先确认身份"), message=_("这一步需要再输入一次密码或动态验证码。"))
         return body, status, {"HX-Redirect": here}
     if not changes_something():
-        return redirect(url_for("proof.show", next=request.full_path.removesuffix("?")), 303)
+        file = _page_of_file()
+        here = file or request.full_path.removesuffix("?")
+        return redirect(url_for("proof.show", next=here, file="1" if file else None), 303)
     kept = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", SECRET)]
     return page("auth/proof.html", 422 if problem else 403, action=request.full_path, kept=kept, problem=problem)
+
+
+def _page_of_file() -> str:
+    """Where the link of the file stands that is asked for; "" where it is a page."""
+    view = current_app.view_functions[str(request.endpoint)]
+    endpoint = getattr(view, "page_of_file", "")
+    if not endpoint:
+        return ""
+    given, expecting = request.view_args or {}, current_app.url_map.is_endpoint_expecting
+    return url_for(endpoint, **{name: it for name, it in given.items() if expecting(endpoint, name)})
 
 
 def _leave_out_the_secret() -> None:

@@ -10,9 +10,9 @@ from app.auth.forms import NewRoleForm, NothingForm, RoleForm
 from app.auth.identity import me
 from app.auth.permissions import LABELS, MONEY, PEOPLE, Permission, needs
 from app.auth.service import roles as service
-from app.auth.views.answers import in_my_language, said
+from app.auth.views.answers import in_my_language
 from app.kernel.errors import Refused
-from app.runtime.page import page
+from app.runtime.page import page, said
 
 bp = Blueprint("roles", __name__, url_prefix="/roles")
 

@@ -27,7 +27,7 @@ from app.channels.adapters import abilities
 from app.kernel import bins
 from app.kernel.bank_card import BankCard, normalise
 from app.kernel.errors import Refused
-from app.runtime.page import page, say
+from app.runtime.page import page, said, say
 from app.uploads.pages import held_account
 
 bp = Blueprint("cards", __name__, url_prefix="/cards")
@@ -150,12 +150,14 @@ def bind() -> ResponseReturnValue:
 def _form(form: BindForm | None, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:
     """The form as it was typed, with why it was refused."""
     if form is not None and refused is not None:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         flash(say(refused.text), "bad")
     place = held_account(number)
     if place.account is None:
         return page("cards/new.html", status, form=None, place=place)
     template = queries.template(place.account.channel_id)
+    if form is not None and place.mine:
+        form.fence.data = place.fence  # they may have claimed it anew meanwhile
     if form is None:
         form = bind_form(template.columns)(
             formdata=None,

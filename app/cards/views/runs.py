@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.auth.identity import me
-from app.auth.permissions import Permission, needs
+from app.auth.permissions import Permission, attached, needs
 from app.cards import queries, service
 from app.cards.forms import RunForm
 from app.cards.queries import runs
@@ -114,12 +114,14 @@ def write_whole_result(reference: str) -> ResponseReturnValue:
 
 @bp.get("/<reference>/result.xlsx")
 @needs(Permission.CARD_READ, proof=True)
+@attached("binding_runs.show")
 def result(reference: str) -> Response:
     return _download(reference, whole=False)
 
 
 @bp.get("/<reference>/whole-result.xlsx")
 @needs(Permission.CARD_REVEAL, proof=True)
+@attached("binding_runs.show")
 def whole_result(reference: str) -> Response:
     return _download(reference, whole=True)
 

@@ -13,7 +13,7 @@ from app.channels import queries as channels
 from app.kernel.cells import KINDS
 from app.kernel.errors import NotThere, Refused
 from app.runtime.forms import StrictForm
-from app.runtime.page import page, say
+from app.runtime.page import page, said
 from app.uploads.pages import blank, in_words, send_csv, send_xlsx
 
 bp = Blueprint("card_templates", __name__, url_prefix="/card-templates")
@@ -172,7 +172,7 @@ def _put(channel: str, key: str) -> ResponseReturnValue:
     try:
         service.templates.put_column(channel, form.column(), instead_of=key, edition=int(form.edition.data), actor=me())
     except Refused as refused:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         return _column(channel, form, key, status=409)
     return redirect(url_for(".show", channel=channel, _anchor="draft"), 303)
 

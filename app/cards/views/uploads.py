@@ -61,7 +61,7 @@ def index() -> ResponseReturnValue:
 def show(reference: str) -> ResponseReturnValue:
     upload = DESK.upload(reference)
     if upload.state == State.CONFIRMED and (run := runs.run_of(upload.id)):
-        return redirect(url_for("binding_runs.show", reference=run.reference), 303)
+        return pages.lead_on(url_for("binding_runs.show", reference=run.reference))
     return pages.show_upload(ROOM, upload)
 
 

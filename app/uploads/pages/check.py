@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from flask import request
+from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from app.auth.permissions import Permission
@@ -12,7 +12,7 @@ from app.channels import queries as channels
 from app.channels.queries import Account
 from app.kernel.cells import Column, plain
 from app.kernel.errors import Text
-from app.runtime.page import page
+from app.runtime.page import is_fragment, page
 from app.uploads import queries as uploads
 from app.uploads import rules
 from app.uploads.checking import shown
@@ -51,12 +51,18 @@ def chosen_account(accounts: Mapping[int, Account]) -> int | None:
     return next((it.id for it in accounts.values() if it.number == wanted), -1 if wanted else None)
 
 
+def lead_on(url: str) -> ResponseReturnValue:
+    """To what a confirmed sheet became. fetch would follow a redirect and put that whole page into the region that asked."""
+    return ("", 200, {"HX-Redirect": url}) if is_fragment() else redirect(url, 303)
+
+
 def new_upload(room: Room, number: str, form: UploadForm | None = None, status: int = 200) -> ResponseReturnValue:
     place = held_account(number)
     if place.account is None:
         return page("uploads/new.html", status, room=room, place=place, form=None)
     if form is None:
         form = UploadForm(formdata=None, account=place.account.number, fence=place.fence, form_key=str(uuid4()))
+    _renewed(form, place)
     return page(
         "uploads/new.html",
         status,
@@ -119,11 +125,18 @@ def show_upload(
         case State.UNFIT:
             found["trouble"] = uploads.trouble(upload)
         case State.UNSURE:
-            found["mapping"] = mapping or _mapping(upload, columns, place)
+            found["mapping"] = _renewed(mapping, place) or _mapping(upload, columns, place)
         case State.CHECKED:
             found |= _checked(upload, columns)
-            found |= {**room.more(upload), **({"confirm": confirm} if confirm else {})}
+            found |= {**room.more(upload), **({"confirm": _renewed(confirm, place)} if confirm else {})}
     return page("uploads/show.html", status, **found)
+
+
+def _renewed(form: HeldForm | None, place: Place) -> HeldForm | None:
+    """A form that was sent under a claim that is over goes on under the one that the person has now."""
+    if form is not None and place.mine:
+        form.fence.data = place.fence
+    return form
 
 
 def _mapping(upload: uploads.Upload, columns: Sequence[Column], place: Place) -> HeldForm:

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import longest_body, needs
 from app.kernel.errors import Refused
-from app.runtime.page import say
+from app.runtime.page import said
 from app.uploads import queries as uploads
 from app.uploads.desk import LONGEST
 from app.uploads.forms import HeldForm, PatternForm, UploadForm, mapping_form
@@ -44,7 +44,7 @@ def open_doors(bp: Blueprint, room: Room) -> None:
                 actor=me(),
             )
         except Refused as refused:
-            form.form_errors.append(say(refused.text))
+            form.form_errors += said(refused)
             return new_upload(room, number, form, 409)
         return redirect(url_for(".show", reference=reference), 303)
 
@@ -60,7 +60,7 @@ def open_doors(bp: Blueprint, room: Room) -> None:
         try:
             desk.map_columns(reference, mapping, fence=int(form.fence.data), actor=me())
         except Refused as refused:
-            form.form_errors.append(say(refused.text))
+            form.form_errors += said(refused)
             return show_upload(room, upload, mapping=form, status=409)
         return redirect(url_for(".show", reference=reference), 303)
 

@@ -18,6 +18,7 @@ from app.withdrawals.forms.rulebook import (
 )
 from app.withdrawals.forms.withdrawal import (
     ApproveForm,
+    CheckForm,
     ColumnsForm,
     DefaultViewForm,
     ExportForm,
@@ -36,6 +37,7 @@ from app.withdrawals.forms.withdrawal import (
 __all__ = [
     "ActivateForm",
     "ApproveForm",
+    "CheckForm",
     "ColumnsForm",
     "DefaultViewForm",
     "DraftForm",

@@ -26,6 +26,11 @@ class WithdrawalForm(StrictForm):
     memo = StringField(_("备注"), validators=[Length(max=100, message=_("备注最多 100 个字"))])
 
 
+class CheckForm(WithdrawalForm):
+    edit = HiddenField(validators=[Optional(), AnyOf(["1"])])
+    """Pressed on the page that checks: back to the form, with everything that was typed."""
+
+
 class SheetConfirmForm(HeldForm):
     """Control totals, typed in by hand."""
 

@@ -22,6 +22,7 @@ from app.withdrawals.queries.listing import (
 from app.withdrawals.queries.money import (
     Unknown,
     in_transit,
+    next_looks,
     unknown,
     unknown_by_account,
     waiting_for_review,
@@ -99,6 +100,7 @@ from app.withdrawals.queries.rulebook import (
 )
 from app.withdrawals.queries.sending import (
     ALL,
+    LOST_SHOWN,
     Waiting,
     is_lost,
     lost_sends,
@@ -122,6 +124,7 @@ from app.withdrawals.tallies import (
 __all__ = [
     "ALL",
     "FILTERS",
+    "LOST_SHOWN",
     "OUT",
     "SUM_LIMIT",
     "Echo",
@@ -155,6 +158,7 @@ __all__ = [
     "is_waiting",
     "lost_sends",
     "next_look",
+    "next_looks",
     "numbers_of",
     "objection",
     "oddities",

@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 from app.channels import queries as channels
 from app.kernel.money import Money
 from app.runtime.db import db, total
+from app.runtime.jobs import Job
 from app.withdrawals.models import Withdrawal
 from app.withdrawals.queries.rows import OUT
-from app.withdrawals.states import State
+from app.withdrawals.states import ASK, SUBMIT, State
 
 
 def in_transit(account_ids: Sequence[int]) -> dict[int, tuple[int, Money]]:
@@ -56,6 +57,16 @@ def unknown_by_account() -> list[tuple[int, int, Money, Withdrawal]]:
     found = select(groups.c.account_id, groups.c.count, groups.c.amount, Withdrawal)
     found = found.join(Withdrawal, Withdrawal.id == groups.c.oldest).order_by(groups.c.oldest.desc())
     return [(account_id, count, amount, oldest) for account_id, count, amount, oldest in db.session.execute(found)]
+
+
+def next_looks(numbers: Sequence[str]) -> dict[str, datetime]:
+    """When the worker looks at each of these next, where it does."""
+    keys = {f"{kind}:{number}": number for number in numbers for kind in (SUBMIT, ASK)}
+    found = select(Job.dedup_key, Job.due_at).where(Job.dedup_key.in_(keys), Job.done_at.is_(None))
+    looks: dict[str, datetime] = {}
+    for key, due_at in db.session.execute(found.order_by(Job.due_at)):
+        looks.setdefault(keys[key], due_at)
+    return looks
 
 
 def waiting_for_review() -> int:

@@ -55,9 +55,13 @@ def waiting_to_leave() -> dict[int, Waiting]:
     return {account_id: Waiting(count, amount) for account_id, count, amount in db.session.execute(found)}
 
 
-def lost_sends() -> Sequence[LostSend]:
-    """What the journal knows and the restored database did not, the oldest first."""
-    return db.session.scalars(select(LostSend).order_by(LostSend.sent_at, LostSend.number)).all()
+LOST_SHOWN = 200
+
+
+def lost_sends(limit: int | None = LOST_SHOWN) -> Sequence[LostSend]:
+    """What the journal knows, the restored database did not, and the channel has not answered for; the oldest first."""
+    found = select(LostSend).where(LostSend.cleared_at.is_(None)).order_by(LostSend.sent_at, LostSend.number)
+    return db.session.scalars(found.limit(limit)).all()
 
 
 def is_lost(number: str) -> bool:
@@ -67,5 +71,5 @@ def is_lost(number: str) -> bool:
 
 
 def uncleared() -> int:
-    """How many of them the channel has not answered for."""
+    """How many of these there are."""
     return db.session.scalar(select(func.count()).where(LostSend.cleared_at.is_(None))) or 0

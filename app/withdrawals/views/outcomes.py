@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, longest_body, needs
 from app.kernel.errors import Refused
-from app.runtime.page import say
+from app.runtime.page import said, say
 from app.withdrawals import rules, service
 from app.withdrawals.forms import OutcomeForm, ReasonForm
 from app.withdrawals.views.show import show_page
@@ -33,7 +33,7 @@ def propose(number: str) -> ResponseReturnValue:
             actor=me(),
         )
     except Refused as refused:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         flash(say(refused.text), "bad")
         return show_page(number, 409, outcome_form=form)
     flash(_("已提出，等另一人确认"), "good")

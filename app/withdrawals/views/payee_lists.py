@@ -10,7 +10,7 @@ from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.cards import queries as cards
 from app.kernel.errors import NotThere, Refused
-from app.runtime.page import page, say
+from app.runtime.page import page, said, say
 from app.withdrawals import queries, service
 from app.withdrawals.forms import EntryFilters, EntryForm, EntrySearch, UnlistForm, entry_form
 from app.withdrawals.rules import LISTS, PayeeList
@@ -67,7 +67,7 @@ def add_payee(kind: str) -> ResponseReturnValue:
             actor=me(),
         )
     except Refused as refused:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         return _new(chosen, form, 409)
     flash(_("已加入“%(list)s”，立即生效", list=say(LISTS[chosen][0])), "good")
     return redirect(url_for(".payees", kind=chosen), 303)

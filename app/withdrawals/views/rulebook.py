@@ -10,7 +10,7 @@ from app.auth.permissions import Permission, needs
 from app.channels import queries as channels
 from app.kernel.errors import Refused
 from app.runtime.forms import StrictForm
-from app.runtime.page import page, say
+from app.runtime.page import page, said
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ActivateForm, DraftForm, RulebookForm
 from app.withdrawals.rules import trial
@@ -94,7 +94,7 @@ def change() -> ResponseReturnValue:
     try:
         service.rulebook.change(form.rulebook(), edition=int(form.edition.data), actor=me())
     except Refused as refused:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         return _edit(form, 409)
     flash(_("草稿已保存，请试算"), "good")
     return redirect(url_for(".draft"), 303)

@@ -9,7 +9,7 @@ from app.auth.permissions import Permission, needs
 from app.auth.rules import own_path
 from app.kernel.errors import Refused
 from app.runtime.forms import StrictForm
-from app.runtime.page import page, say
+from app.runtime.page import page, said
 from app.withdrawals import service
 from app.withdrawals.forms import ColumnsForm, DefaultViewForm, ViewForm, ViewNameForm
 from app.withdrawals.queries import views as queries
@@ -41,11 +41,11 @@ def save_view() -> ResponseReturnValue:
 def rename_view(view_id: int) -> ResponseReturnValue:
     form = ViewNameForm()
     if not form.validate():
-        return _views(status=422, wrong={view_id: form.errors["name"][0]})
+        return _views(status=422, wrong={view_id: form.errors["name"]})
     try:
         service.views.rename(view_id, str(form.name.data), actor=me())
     except Refused as problem:
-        return _views(status=409, wrong={view_id: say(problem.text)})
+        return _views(status=409, wrong={view_id: said(problem)})
     flash(_("已改名"), "good")
     return redirect(url_for(".views"), 303)
 
@@ -82,7 +82,7 @@ def columns() -> ResponseReturnValue:
 
 
 def _views(
-    form: ViewForm | None = None, *, status: int = 200, wrong: dict[int, str] | None = None
+    form: ViewForm | None = None, *, status: int = 200, wrong: dict[int, list[str]] | None = None
 ) -> ResponseReturnValue:
     """Their views, with what is wrong about the one that was to be changed."""
     form = form or ViewForm(formdata=None)

@@ -12,7 +12,7 @@ from app.channels import queries as channels
 from app.channels.queries import Account
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.ledger import queries as ledger
-from app.runtime.page import say
+from app.runtime.page import said
 from app.uploads import pages
 from app.uploads import queries as uploads
 from app.uploads.states import State
@@ -59,7 +59,7 @@ pages.open_doors(bp, ROOM)
 def show(reference: str) -> ResponseReturnValue:
     upload = DESK.upload(reference)
     if upload.state == State.CONFIRMED and (sheet := sheets.sheet_of(upload.id)):
-        return redirect(url_for("withdrawal_sheets.show", reference=sheet.reference), 303)
+        return pages.lead_on(url_for("withdrawal_sheets.show", reference=sheet.reference))
     return pages.show_upload(ROOM, upload)
 
 
@@ -74,7 +74,7 @@ def confirm(reference: str) -> ResponseReturnValue:
     try:
         sheet = service.sheets.confirm(reference, count=count, amount=amount, fence=fence, actor=me())
     except Refused as refused:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         return pages.show_upload(ROOM, DESK.upload(reference), confirm=form, status=409)
     return redirect(url_for("withdrawal_sheets.show", reference=sheet), 303)
 

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.auth.identity import me
-from app.auth.permissions import Permission, needs
+from app.auth.permissions import Permission, attached, needs
 from app.channels import queries as channels
 from app.kernel.errors import Refused
 from app.ledger import queries as ledger
@@ -118,6 +118,7 @@ def write_result(reference: str) -> ResponseReturnValue:
 
 @bp.get("/<reference>/result.xlsx")
 @needs(Permission.WITHDRAWAL_READ, proof=True)
+@attached("withdrawal_sheets.show")
 def result(reference: str) -> Response:
     file, upload = service.sheet_results.FILE, uploads.by_id(sheets.sheet(reference).upload_id)
     if not uploads.has_file(upload.id, file):

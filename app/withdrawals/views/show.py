@@ -12,11 +12,16 @@ from app.auth.permissions import Permission
 from app.cards import queries as cards
 from app.channels import queries as channels
 from app.kernel.money import Money
+from app.runtime.forms import StrictForm
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules
 from app.withdrawals.forms import OutcomeForm, ReasonForm, RejectForm
 from app.withdrawals.queries import TraceLine, Withdrawal, sheets
 from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
+
+_MAKERS = (VERBS["create"], VERBS["cancel"])
+_CHECKERS = (VERBS["approve"], VERBS["reject"])
+"""The lines of the trace whose person the withdrawal keeps by name."""
 
 
 def show_page(
@@ -55,8 +60,8 @@ def show_page(
         seen=queries.digest(withdrawal),
         shown=json.dumps(facts, ensure_ascii=False),
         changes=_changes(shown, facts),
-        reject_form=reject_form or RejectForm(formdata=None),
-        back_form=back_form or ReasonForm(formdata=None),
+        reject_form=_apart(reject_form or RejectForm(formdata=None), "reject"),
+        back_form=_apart(back_form or ReasonForm(formdata=None), "back"),
         label=UNKNOWN if queries.is_unknown(withdrawal) else LABELS[state],
         unknown=queries.is_unknown(withdrawal),
         steps=queries.steps(withdrawal),
@@ -104,15 +109,23 @@ def _outcome(
 ) -> dict[str, object]:
     possible = rules.possible(State(withdrawal.state), waits=waits, attempts=withdrawal.attempts)
     form = form or OutcomeForm(formdata=None)
+    _apart(form, "outcome")
     form.outcome.choices = [SelectChoice(it.value, say(rules.OUTCOMES[it])) for it in possible]
     asked = waits or queries.is_unknown(withdrawal) or bool(form.errors) or bool(form.form_errors)
     return {
         "outcome_form": form,
-        "refuse_form": refuse or ReasonForm(formdata=None),
+        "refuse_form": _apart(refuse or ReasonForm(formdata=None), "refuse"),
         "may_propose": bool(possible) and asked and person.can(Permission.WITHDRAWAL_DECLARE),
         "may_declare": person.can(Permission.WITHDRAWAL_DECLARE),
         "me_id": person.operator_id,
     }
+
+
+def _apart(form: StrictForm, name: str) -> StrictForm:
+    """Several forms of this page ask for a reason: each field gets an id that no other form has."""
+    for field in form:
+        field.id = f"{name}-{field.name}"
+    return form
 
 
 def _facts(withdrawal: Withdrawal) -> dict[str, str]:
@@ -148,10 +161,12 @@ def _changes(shown: str, facts: Mapping[str, str]) -> list[tuple[str, str, str]]
 
 def _names(trace: list[TraceLine], withdrawal: Withdrawal) -> dict[str, str]:
     """Who the trace speaks of, as people say it: names instead of usernames, words for the parts of the machine."""
-    verbs = {"create": withdrawal.maker, "cancel": withdrawal.maker}
-    verbs |= {"approve": withdrawal.checker, "reject": withdrawal.checker}
-    by_title = {str(VERBS[verb]): name for verb, name in verbs.items() if name}
-    return {line.who: by_title[line.title] for line in trace if line.title in by_title} | {
+    names = {line.who: withdrawal.maker for line in trace if line.title in _MAKERS}
+    # Who decided before it was sent back is not who decided last, and only the last is kept by name.
+    last = next((line.who for line in reversed(trace) if line.title in _CHECKERS), "")
+    if last and withdrawal.checker:
+        names[last] = withdrawal.checker
+    return names | {
         "worker": _("系统"),
         "submit": _("渠道答复"),
         "query": _("系统查询"),

@@ -15,9 +15,9 @@ from app.channels import rules as channel_rules
 from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
-from app.runtime.page import is_fragment, page, say
+from app.runtime.page import is_fragment, page, said, say
 from app.withdrawals import queries, rules, service
-from app.withdrawals.forms import ApproveForm, ReasonForm, RejectForm, WithdrawalForm
+from app.withdrawals.forms import ApproveForm, CheckForm, ReasonForm, RejectForm, WithdrawalForm
 from app.withdrawals.states import LABELS, UNKNOWN, Kind
 from app.withdrawals.views.show import show_page
 
@@ -50,7 +50,9 @@ def new() -> ResponseReturnValue:
 @needs(Permission.WITHDRAWAL_CREATE)
 def check(status: int = 200) -> ResponseReturnValue:
     """Shows the fee and what remains before anything is made."""
-    form = WithdrawalForm()
+    form = CheckForm()
+    if form.edit.data:
+        return _form(form, form.account.data or "")
     if not form.validate():
         return _form(form, form.account.data or "", status=422)
     assert form.amount.data is not None
@@ -170,17 +172,18 @@ def entries(number: str) -> ResponseReturnValue:
 def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:
     """The form as it was typed, with why it was refused."""
     if refused is not None:
-        form.form_errors.append(say(refused.text))
+        form.form_errors += said(refused)
         flash(say(refused.text), "bad")
     held = channels.held_by(me().operator_id)
     account = next((one for one in held if one.number == number), held[0] if held and not number else None)
     if number and account is None:
         account = channels.account(number)
     claim = channels.holder(account.id) if account else None
+    mine = claim is not None and claim.session_id == me().session_id
     if account is not None:
         form.account.data = account.number
-        if status == 200:
-            form.fence.data = str(claim.fence) if claim else ""
+    if claim is not None and mine:
+        form.fence.data = str(claim.fence)  # also after a refusal: they may have claimed it anew meanwhile
     bound = cards.bound_to(account.id) if account else []
     form.card.choices = [
         SelectChoice("", _("请选择")),
@@ -193,7 +196,7 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
         account=account,
         held=held,
         claim=claim,
-        mine=claim is not None and claim.session_id == me().session_id,
+        mine=mine,
         bound=bound,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
     )

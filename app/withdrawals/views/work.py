@@ -13,6 +13,7 @@ from app.withdrawals.forms import ReasonForm
 from app.withdrawals.states import LABELS, UNKNOWN
 
 bp = Blueprint("work", __name__, url_prefix="/work")
+SHOWN = 200
 
 
 @bp.get("/")
@@ -44,6 +45,7 @@ def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> Re
     reason = request.args.get("reason", "")
     mine = request.args.get("mine") == "1"
     counts = queries.work_counts()
+    rows = queries.work(owner_id=me().operator_id if mine else None, reason=reason, limit=SHOWN + 1)
     tabs: list[tuple[str, str, int | None, bool]] = [
         (_("全部"), url_for(".index"), sum(counts.values()), not reason and not mine),
         (_("我办理的"), url_for(".index", mine=1), None, mine),
@@ -56,7 +58,8 @@ def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> Re
     return page(
         "withdrawals/work.html",
         status,
-        rows=queries.work(owner_id=me().operator_id if mine else None, reason=reason),
+        rows=rows[:SHOWN],
+        shown=SHOWN if len(rows) > SHOWN else None,
         tabs=tabs,
         oldest=queries.oldest_work(),
         accounts={account.id: account for account in channels.accounts()},
@@ -66,6 +69,7 @@ def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> Re
         unknown=UNKNOWN,
         out=queries.OUT,
         may_take=me().can(Permission.WORK_TAKE),
+        may_declare=me().can(Permission.WITHDRAWAL_DECLARE),
         form=form or ReasonForm(formdata=None),
         at=at,
     )
