@@ -13,9 +13,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, String, Update, case, cast, exists, or_, select, update
+from sqlalchemy import ColumnElement, String, Update, bindparam, case, cast, exists, or_, select, update
 
-from app.channels import queries, rules
+from app.channels import intake, queries, rules
 from app.channels.adapters import ADAPTERS
 from app.channels.contract import (
     Adapter,
@@ -49,7 +49,7 @@ from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.errors import gettext_noop
 from app.runtime import http, vault
-from app.runtime.db import db, in_transaction, insert, let_go, transaction
+from app.runtime.db import db, in_transaction, let_go, transaction
 from app.runtime.jobs import Job
 
 READ_CALLBACK = "app.withdrawals.jobs.read_callback"
@@ -73,12 +73,11 @@ class NoAnswer(Exception):
 def announce(interface: Interface, *, account_id: int, setting_id: int, subject: str) -> Call:
     """Write down that this call is about to be made. Joins the caller's transaction: intention and deed stay together."""
     assert in_transaction()
-    row = insert(ChannelCall).values(
-        account_id=account_id, setting_id=setting_id, interface=str(interface), subject=subject, at=clock.now(),
-        outcome="open", seen="", word="", message="", request="", signed_text="", reply="",
-    )  # fmt: skip
-    found = db.session.execute(row.returning(ChannelCall.id, ChannelCall.at)).one()
-    return Call(id=found.id, setting_id=setting_id, at=found.at)
+    at = clock.now()
+    row = intake.announce(
+        account_id=account_id, setting_id=setting_id, interface=str(interface), subject=subject, at=at
+    )
+    return Call(id=row, setting_id=setting_id, at=at)
 
 
 def submit(call: Call, order: Order) -> Observation:
@@ -196,8 +195,7 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
     body_hash = sha256(raw.body).hexdigest()
     seen: Observation | None = None
     reason, outcome = "", "unreadable"
-    versions = select(ChannelSetting.id).where(ChannelSetting.account_id == account.id)
-    for setting_id in db.session.scalars(versions.order_by(ChannelSetting.version.desc()).limit(2)).all():
+    for setting_id in db.session.scalars(_LATEST_TWO, {"account_id": account.id}).all():
         try:
             seen = _adapter(setting_id).read_callback(raw)
             outcome = "taken"
@@ -214,16 +212,18 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
         "word": mask_runs(seen.word)[:60] if seen else "",
         "message": mask_runs(seen.message if seen else reason)[:300],
     }
-    row = insert(CallbackInbox).values(
-        account_id=account.id, body_hash=body_hash, received_at=clock.now(), times=1, **found
+    inbox_id = intake.put(
+        account_id=account.id, body_hash=body_hash, at=clock.now(), told=found, is_good=seen is not None
     )
-    # Some manners sign in a header: the same body may come badly signed first, and well signed after. The good one counts.
-    again = {"times": CallbackInbox.times + 1} | (found if seen else {})
-    inbox_id = db.session.scalar(
-        row.on_conflict_do_update(index_elements=["account_id", "body_hash"], set_=again).returning(CallbackInbox.id)
-    )
-    assert inbox_id is not None
     return inbox_id, seen is not None
+
+
+_LATEST_TWO = (
+    select(ChannelSetting.id)
+    .where(ChannelSetting.account_id == bindparam("account_id"))
+    .order_by(ChannelSetting.version.desc())
+    .limit(2)
+)
 
 
 def read_callback(inbox_id: int) -> Observation:

@@ -280,33 +280,34 @@ def problems() -> list[str]:
     ]
 
 
+_ACCOUNTS = select(
+    ChannelAccount.id,
+    ChannelAccount.channel_id,
+    ChannelAccount.number,
+    ChannelAccount.name,
+    ChannelAccount.merchant_no,
+    ChannelAccount.enabled,
+    Channel.enabled.label("channel_enabled"),
+    Channel.code.label("channel_code"),
+    Channel.name.label("channel_name"),
+    Channel.adapter,
+    ChannelAccount.single_limit,
+    ChannelAccount.fee_fixed,
+    ChannelAccount.fee_rate_ppm,
+    Channel.query_waits_s,
+    Channel.resend_window_s,
+    Channel.return_waits_s,
+    Channel.return_refunds_fee,
+    ChannelAccount.bind_per_s,
+    ChannelAccount.send_per_s,
+    ChannelAccount.figures_failed_at,
+    ChannelAccount.figures_failure,
+).join(Channel, Channel.id == ChannelAccount.channel_id)
+
+
 def _accounts() -> Select[*tuple[Any, ...]]:
-    found = select(
-        ChannelAccount.id,
-        ChannelAccount.channel_id,
-        ChannelAccount.number,
-        ChannelAccount.name,
-        ChannelAccount.merchant_no,
-        ChannelAccount.enabled,
-        Channel.enabled.label("channel_enabled"),
-        Channel.code.label("channel_code"),
-        Channel.name.label("channel_name"),
-        Channel.adapter,
-        ChannelAccount.single_limit,
-        ChannelAccount.fee_fixed,
-        ChannelAccount.fee_rate_ppm,
-        Channel.query_waits_s,
-        Channel.resend_window_s,
-        Channel.return_waits_s,
-        Channel.return_refunds_fee,
-        ChannelAccount.bind_per_s,
-        ChannelAccount.send_per_s,
-        ChannelAccount.figures_failed_at,
-        ChannelAccount.figures_failure,
-    )
-    found = found.join(Channel, Channel.id == ChannelAccount.channel_id)
     codes = identity.channels()
-    return found if codes is None else found.where(Channel.code.in_(codes))
+    return _ACCOUNTS if codes is None else _ACCOUNTS.where(Channel.code.in_(codes))
 
 
 def _account(row: Row[*tuple[Any, ...]]) -> Account:

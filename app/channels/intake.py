@@ -1,0 +1,51 @@
+"""The rows that stand before everything: a call that is about to be made, a callback that came. Their statements are written
+once: hardly anything is done more often."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import bindparam
+
+from app.channels.models import CallbackInbox, ChannelCall
+from app.runtime.db import db, in_transaction, insert
+
+_TOLD = ("sealed", "outcome", "number", "seen", "word", "message")
+
+
+def announce(*, account_id: int, setting_id: int, interface: str, subject: str, at: datetime) -> int:
+    """The id of the call's row. Joins the caller's transaction."""
+    assert in_transaction()
+    given = {"account_id": account_id, "setting_id": setting_id, "interface": interface, "subject": subject, "at": at}
+    announced = db.session.connection().execute(_announced(db.engine.dialect.name), given)
+    return int(announced.scalar_one())
+
+
+def put(*, account_id: int, body_hash: str, at: datetime, told: Mapping[str, str], is_good: bool) -> int:
+    """The id of the callback's row; the same body again is counted. Joins the caller's transaction.
+
+    Some manners sign in a header: the same body may come badly signed first, and well signed after. The good one counts.
+    """
+    assert in_transaction()
+    given = {"account_id": account_id, "body_hash": body_hash, "received_at": at, **told}
+    taken = db.session.connection().execute(_taken(db.engine.dialect.name, is_good), given)
+    return int(taken.scalar_one())
+
+
+@cache
+def _announced(_dialect: str) -> Any:
+    told: dict[str, Any] = {
+        name: bindparam(name) for name in ("account_id", "setting_id", "interface", "subject", "at")
+    }
+    told |= dict.fromkeys(("seen", "word", "message", "request", "signed_text", "reply"), "")
+    return insert(ChannelCall).values(told | {"outcome": "open"}).returning(ChannelCall.id)
+
+
+@cache
+def _taken(_dialect: str, is_good: bool) -> Any:
+    given: dict[str, Any] = {name: bindparam(name) for name in ("account_id", "body_hash", "received_at", *_TOLD)}
+    row = insert(CallbackInbox).values(given | {"times": 1})
+    again = {"times": CallbackInbox.times + 1} | ({name: row.excluded[name] for name in _TOLD} if is_good else {})
+    row = row.on_conflict_do_update(index_elements=["account_id", "body_hash"], set_=again)
+    return row.returning(CallbackInbox.id)
