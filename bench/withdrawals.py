@@ -25,13 +25,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-import requests
 from flask import current_app
-from requests.adapters import HTTPAdapter
 from rq import Queue, Worker
 
-from app.channels.adapters.egret import Egret
-from app.channels.contract import Order, Reply
+from app.channels.contract import Order
 from app.kernel import clock, signing
 from app.kernel.money import Money
 from app.runtime import embedded, jobs
@@ -39,16 +36,14 @@ from app.runtime.db import db
 from app.runtime.queue import Line
 from app.runtime.supervisor import Supervisor
 from app.withdrawals import queries
-from bench.channel import MERCHANT, channel
+from bench import plain
+from bench.channel import channel
 from bench.house import Payer, house
 
 ROWS, ONE_BY_ONE, THREADS, ROUNDS = 200, 20, 32, 5
 AS_JOBS, AS_LIMIT, AS_BY_HAND = 20.0, 0.6, 0.6
 
 T = TypeVar("T")
-_adapter: Egret
-_http: requests.Session
-_url: str
 
 
 def main(rows: int) -> None:
@@ -64,7 +59,7 @@ def main(rows: int) -> None:
             more = {"private_targets": "127.0.0.1:*", "worker_threads": THREADS}
             with house(folder, embedded.url(folder), **more) as here:
                 payer = Payer(here, url, ours=ours[0], theirs=theirs[1])
-                _set_up(url, ours[0], theirs[1])
+                plain.set_up(url, ours[0], theirs[1])
                 if delay:
                     slow(title, payer, rows)
                 else:
@@ -109,7 +104,7 @@ def bare(rows: int) -> float:
     """Sign and POST, nothing else."""
     began = time.perf_counter()
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(_sign_and_post, range(rows)))
+        list(pool.map(plain.sign_and_post, range(rows)))
     return rows / (time.perf_counter() - began)
 
 
@@ -118,45 +113,11 @@ def one_by_one(rows: int) -> float:
     connection = current_app.extensions["redis.rq"]
     queue = Queue("bench", connection=connection, serializer="json")
     for row in range(rows):
-        queue.enqueue("bench.withdrawals.sign_and_post", row, result_ttl=0)
+        queue.enqueue("bench.plain.sign_and_post", row, result_ttl=0)
     worker = Worker([queue], connection=connection, serializer="json", log_job_description=False)
     began = time.perf_counter()
     worker.work(burst=True, logging_level="WARNING")
     return rows / (time.perf_counter() - began)
-
-
-def sign_and_post(row: int) -> None:
-    """What the RQ job does."""
-    _sign_and_post(row)
-
-
-def _sign_and_post(row: int) -> None:
-    order = Order(
-        number=f"W{row:012}", amount=Money(1000 + row), card_number="6222021001116245777", holder="张三",
-        bank="中国工商银行", made_at=clock.now(),
-    )  # fmt: skip
-    _read(order, _post(order))
-
-
-def _post(order: Order) -> requests.Response:
-    request = _adapter.write_submit(order)
-    headers = {"Content-Type": request.content_type, **request.headers}
-    return _http.post(_url + request.path, data=request.body, headers=headers, timeout=30)
-
-
-def _read(order: Order, answer: requests.Response) -> None:
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    seen = _adapter.read_submit(order, Reply(status=answer.status_code, body=answer.content, headers=headers))
-    assert seen.seen == "paid", seen
-
-
-def _set_up(url: str, ours: str, theirs: str) -> None:
-    global _adapter, _http, _url
-    _url = url
-    _adapter = Egret({"base_url": url, "merchant_no": MERCHANT, "private_key": ours, "channel_public_key": theirs})
-    _http = requests.Session()
-    _http.trust_env = False
-    _http.mount("http://", HTTPAdapter(pool_maxsize=THREADS))
 
 
 class ByHand:
@@ -234,9 +195,9 @@ class ByHand:
         call = self._commit(send)
         os.write(self._journal, json.dumps({"number": number, "at": str(now)}).encode() + b"\n")
         os.fsync(self._journal)
-        answer = _post(order)
+        answer = plain.post(order)
         request_text = str(answer.request.body)
-        _read(order, answer)
+        plain.read(order, answer)
         for deed in (complete, settle, finish):
             self._commit(deed)
 

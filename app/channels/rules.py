@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import escape
 from urllib.parse import quote, quote_plus
 
@@ -151,6 +151,12 @@ class Cover:
         # One letter alone may be a value too.
         return {start: sorted(them | found.get(start[:1], set()), reverse=True) for start, them in found.items()}
 
+    @cached_property
+    def _starts(self) -> re.Pattern[str]:
+        """The letters with which a value may begin: hardly any place of a text does."""
+        letters = {spelling[0] for spelling in self._covers}
+        return re.compile(f"[{''.join(map(re.escape, sorted(letters)))}]" if letters else r"(?!)")
+
     def over(self, text: str) -> str:
         text = text.replace("\0", "\N{SYMBOL FOR NULL}")  # PostgreSQL cannot hold it
         shown, at = "", 0
@@ -163,7 +169,8 @@ class Cover:
         """Where values stand, and their covers, until enough is looked at. Values that overlap are covered as one."""
         lengths, covers = self._lengths.get, self._covers.get
         start, end, cover, size = 0, 0, "", 0  # the last span, and how long the text to its end is with its cover
-        for at in range(len(text)):
+        for place in self._starts.finditer(text):
+            at = place.start()
             if size + at - end > _LOOKED_AT:
                 break
             for length in lengths(text[at : at + 2]) or lengths(text[at]) or ():
@@ -183,8 +190,21 @@ class Cover:
             yield start, end, cover
 
 
-def _spellings(value: str) -> set[str]:
+def _spellings(value: str) -> Set[str]:
     """As JSON, a form, a URL or XML may write it, in both cases of their hexadecimal digits; long numbers also in fours."""
+    return _of_a_key(value) if len(value) > _LONGEST_NAME else _written(value)
+
+
+_LONGEST_NAME = 200
+
+
+@lru_cache(maxsize=256)
+def _of_a_key(value: str) -> Set[str]:
+    """A channel's key in PEM is long, and in every call: it is spelt once. Nothing about people is that long, or kept."""
+    return _written(value)
+
+
+def _written(value: str) -> Set[str]:
     if value.isascii() and value.isalnum():
         fours = [value[at : at + 4] for at in range(0, len(value), 4)]
         return {value, " ".join(fours), "-".join(fours)} if value.isdigit() and len(value) >= 8 else {value}
