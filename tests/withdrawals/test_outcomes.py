@@ -347,7 +347,7 @@ def test_evidence_is_judged_again_when_it_is_confirmed(world: World, second: Act
         proof = {"not_found": 2, "first_not_found_at": first, "signed_at": None}
         db.session.execute(update(Withdrawal).where(Withdrawal.number == number).values(**proof))
     proposal = propose(number, "failed", actor=world.checker, content=b"")
-    service.observe(number, Observation(seen=Seen.PENDING, signed=True), source="query")
+    service.observe(number, Observation(seen=Seen.PENDING, signed=True, number=number), source="query")
     assert [event.verb for event in queries.events(queries.by_number(number).id)][-1] == "heard"
     with pytest.raises(Refused, match="新的情况"):
         service.outcomes.confirm(number, proposal, actor=second)

@@ -192,7 +192,8 @@ def observe(number: str, seen: Observation, *, source: str, call: gateway.Call |
             learned["message"] = seen.message[:300]
         for verb in verdict.verbs:
             movement.move(withdrawal, verb, source, why=seen.message, **learned)
-        heard_again = bool(learned) and withdrawal.not_found and learned.get("not_found") == 0
+        # A signed "the time-stamp is too old" proves nothing either way; the order's own number in it is the channel's word.
+        heard_again = seen.number and withdrawal.not_found and learned.get("not_found") == 0
         if not verdict.verbs and learned:
             db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(**learned))
             if heard_again:  # what somebody was shown as evidence is none any more
