@@ -49,9 +49,12 @@ ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A module that says `ONE_ENGINE = True` is about pages: what differs between databases is proved below them.
 
-    `SOAK_ON_POSTGRES` names the cases (parts of their ids) that CI proves on SQLite alone, and `./test --soak` on both.
+    `SOAK_ON_POSTGRES` names the cases (parts of their ids) that CI proves on SQLite alone, and `./test --soak` on both;
+    `SOAK` those that are left to it altogether, where neighbours of theirs prove nearly the same.
     """
     for item in items:
+        if any(case in item.name for case in getattr(_module(item), "SOAK", ())):
+            item.add_marker(pytest.mark.soak)
         if item.get_closest_marker("postgres") and any(
             case in item.name for case in getattr(_module(item), "SOAK_ON_POSTGRES", ())
         ):

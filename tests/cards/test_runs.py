@@ -26,6 +26,7 @@ from tests.cards.sheets import good, lines, row, run, told
 from tests.sandbox.third_party import until
 from tests.world import World
 
+SOAK_ON_POSTGRES = ("channel_that_is_silent", "egret")
 MANNERS = ["dolphin", "egret"]
 FIRST = 48
 """So many rows are on their way at once, where they go one by one."""

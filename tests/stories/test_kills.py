@@ -23,7 +23,14 @@ from tests.world import World
 pytestmark = pytest.mark.slow
 RATE = 20.0
 SOAK_ON_POSTGRES = (
-    *("before the intent", "after the intent", "an orphan sends", "HTTP 500, taken", "before the final commit"),
+    *(
+        "before the intent",
+        "after the intent",
+        "an orphan sends",
+        "HTTP 500, taken",
+        "before the final commit",
+        "after the send",
+    ),
     *("emptied_at_any_time", "does_not_deduplicate"),
 )
 TOP = Path(__file__).resolve().parents[2]

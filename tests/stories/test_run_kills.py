@@ -20,6 +20,7 @@ from tests.sandbox.third_party import ThirdParty
 from tests.stories.test_kills import RATE, TOP, Kills
 
 pytestmark = pytest.mark.slow
+SOAK = ("egret-asked once", "dolphin-kept, not finished")
 SOAK_ON_POSTGRES = ("again_and_again", "egret")
 FATES = ("01", "02", "03", "03", "06")
 GOOD = 60

@@ -16,6 +16,7 @@ from tests.withdrawals import sheets
 from tests.withdrawals.sheets import row
 
 pytestmark = pytest.mark.slow
+SOAK = ("a row begun", "before the end", "one approved")
 SOAK_ON_POSTGRES = (
     *("a row begun", "a row made", "before the end", "an orphan", "one approved", "all kept", "again_and_again"),
 )

@@ -19,6 +19,7 @@ from app.withdrawals.models import Withdrawal
 from app.withdrawals.states import Kind
 from tests.world import World
 
+SOAK_ON_POSTGRES = ("whatever_becomes_of_the_answer",)
 BY = {"dolphin": "settle", "egret": "settle", "spruce": "submit"}
 
 

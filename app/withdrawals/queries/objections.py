@@ -26,6 +26,8 @@ def _is_certain(number: str, *, lock: bool) -> bool:
     """Whatever anybody may see of it: is it certain that this one was not paid and never will be?"""
     found = select(Withdrawal).where(Withdrawal.number == number)
     found = found.with_for_update() if lock else found
-    old = db.session.scalars(found.execution_options(populate_existing=True)).one()
+    old = db.session.scalars(found.execution_options(populate_existing=True)).one_or_none()
+    if old is None:
+        return False  # a restored house has lost it
     open_question = is_waiting(old.id) or proposal(old.id) is not None
     return State(old.state) in rules.REPLACEABLE and not open_question

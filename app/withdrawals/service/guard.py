@@ -12,15 +12,17 @@ from app.withdrawals.states import EXAMINE
 def at_start() -> None:
     """A worker that sends begins: is this the database that sent last, and does the ledger add up?
 
-    The ledger alone is no reason to let sending go on that something else has stopped: the whole examination is asked for.
+    A ledger that does is no reason to let go on what something else has stopped: that takes the whole examination.
     """
     restoring.look()
     with snapshot():
         problems = ledger.problems()
     if problems:
         _judge(problems)
+        return
     with transaction():
-        jobs.promise(EXAMINE, line=Line.SHEETS)
+        if stops.held_stop(stops.ALL, stops.BROKEN):
+            jobs.promise(EXAMINE, line=Line.SHEETS)
 
 
 def examine() -> None:
