@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -59,7 +59,7 @@ def main(count: int) -> None:
     print(f"    {mine / limit:.2f} of it (goal {GOAL}): {verdict}")
 
 
-def _callbacks(private_key: str):  # type: ignore[no-untyped-def]
+def _callbacks(private_key: str) -> Iterator[tuple[bytes, dict[str, str]]]:
     """Callbacks as Egret sends them, signed, each about another order."""
     number = 0
     while True:

@@ -3,7 +3,6 @@
 A process of its own, as a channel is somebody else's machine. Started by the benchmarks; prints its address.
 """
 
-import base64
 import json
 import subprocess
 import sys
@@ -69,10 +68,11 @@ def serve(delay_s: float, private_key: str) -> None:
 @contextmanager
 def channel(delay_s: float, private_key: str) -> Iterator[str]:
     """Its address, while it runs."""
-    key = base64.b64encode(private_key.encode()).decode()
-    command = [sys.executable, "-m", "bench.channel", str(delay_s), key]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    command = [sys.executable, "-m", "bench.channel", str(delay_s)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(private_key)  # a command line is everybody's to read
+        process.stdin.close()
         try:
             yield process.stdout.readline().strip()
         finally:
@@ -80,4 +80,4 @@ def channel(delay_s: float, private_key: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    serve(float(sys.argv[1]), base64.b64decode(sys.argv[2]).decode())
+    serve(float(sys.argv[1]), sys.stdin.read())

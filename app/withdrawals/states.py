@@ -65,6 +65,7 @@ VERBS = {
     "approve": gettext_noop("审批通过"),
     "reject": gettext_noop("审批驳回"),
     "cancel": gettext_noop("创建人撤销"),
+    "give_way": gettext_noop("让位给补录的同一笔"),
     "lapse": gettext_noop("退回审批"),
     "send": gettext_noop("开始发送"),
     "unsent": gettext_noop("未发出，退回待发送"),
@@ -116,6 +117,8 @@ WITHDRAWAL = Machine(
         WithdrawalMove(verb="reject", sources=(State.REVIEW,), target=State.REJECTED, book="release"),
         # Queued only before the first send (`rules.require_never_sent`), as is every way back from there.
         WithdrawalMove(verb="cancel", sources=(State.REVIEW, State.QUEUED), target=State.CANCELLED, book="release"),
+        # After a restore: the same form, or the same row of a sheet, had left already (`service/restoring.py`).
+        WithdrawalMove(verb="give_way", sources=(State.REVIEW, State.QUEUED), target=State.CANCELLED, book="release"),
         WithdrawalMove(verb="lapse", sources=(State.QUEUED,), target=State.REVIEW),
         WithdrawalMove(verb="send", sources=(State.QUEUED,), target=State.SENDING, wakes=ASK),
         WithdrawalMove(verb="unsent", sources=(State.SENDING,), target=State.QUEUED, wakes=SUBMIT),

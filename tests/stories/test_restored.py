@@ -138,6 +138,7 @@ def test_the_same_form_sent_again_after_a_restore_is_not_paid_again(world: World
     service.restoring.look()
     world.until(lambda: queries.uncleared() == 0, hurry_s=5)
     assert (world.until_state(first, "paid", hurry_s=5), world.state(again)) == ("paid", "cancelled")
+    assert queries.events(queries.by_number(again).id)[-1].verb == "give_way"
     assert queries.counter_problems() == [] and queries.stops() == []
     world.all_is_well()
 

@@ -298,7 +298,7 @@ def test_the_watch_for_returns_ends(world: World) -> None:
     world.approve(number)
     world.until_state(number, "paid")
     world.until(lambda: queries.by_number(number).watched == 3, hurry_s=3600)
-    assert queries.next_look(number) is None
+    assert queries.next_looks([number]).get(number) is None
 
 
 PAID_AFTER_ALL = Observation(seen=Seen.PAID, signed=True, amount=Money.parse("10.02"))

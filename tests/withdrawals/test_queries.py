@@ -158,14 +158,17 @@ def test_money_of_unknown_fate_is_told_by_account_with_the_oldest(world: World, 
 
 def test_when_it_is_looked_at_next(world: World, account: str) -> None:
     number, other = (world.withdrawal(amount, account=account) for amount in ("1.00", "2.00"))
-    assert queries.next_look(number) is None
+    assert queries.next_looks([number]).get(number) is None
     with transaction():
         jobs.promise(SUBMIT, number, after_s=60)
         jobs.promise(ASK, number, after_s=30)
         jobs.promise(ASK, other)
-    then = queries.next_look(number)
+    then = queries.next_looks([number]).get(number)
     assert then is not None and 20 < (then - clock.now()).total_seconds() <= 30
-    assert queries.next_looks([number, other, "W-none"]) == {number: then, other: queries.next_look(other)}
+    assert queries.next_looks([number, other, "W-none"]) == {
+        number: then,
+        other: queries.next_looks([other]).get(other),
+    }
 
 
 def test_what_nobody_will_look_at_is_a_problem(world: World, account: str) -> None:
@@ -275,7 +278,7 @@ ONE_ROW = {
     "exact": lambda: queries.exact("D77"),
     "a number in the search": lambda: queries.page({"q": "D77"}, account_id=None),
     "a name in the search": lambda: queries.page({"q": "李四"}, account_id=None),
-    "next look": lambda: queries.next_look("W000000077"),
+    "next look": lambda: queries.next_looks(["W000000077"]).get("W000000077"),
     "in transit": lambda: queries.in_transit([1]),
     "unknown": queries.unknown,
     "unknown by account": queries.unknown_by_account,

@@ -29,6 +29,7 @@ from app.withdrawals.queries.money import (
 )
 from app.withdrawals.queries.objections import (
     objection,
+    require_replaceable,
 )
 from app.withdrawals.queries.outcomes import (
     evidence,
@@ -70,11 +71,9 @@ from app.withdrawals.queries.rows import (
     holds,
     is_unknown,
     is_waiting,
-    next_look,
     numbers_of,
     of_card,
     replacement,
-    require_replaceable,
     steps,
 )
 from app.withdrawals.queries.rulebook import (
@@ -157,7 +156,6 @@ __all__ = [
     "is_unknown",
     "is_waiting",
     "lost_sends",
-    "next_look",
     "next_looks",
     "numbers_of",
     "objection",

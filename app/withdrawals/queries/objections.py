@@ -1,15 +1,16 @@
-"""What was allowed when it was made may be forbidden by the time it is to leave."""
+"""What may be paid under a new number, and what must not leave any more though it was allowed when it was made."""
 
 from sqlalchemy import select
 
 from app.kernel import clock
-from app.kernel.errors import Text
+from app.kernel.errors import Refused, Text
+from app.kernel.money import Money
 from app.runtime.db import db
 from app.withdrawals import rules
 from app.withdrawals.models import Withdrawal
 from app.withdrawals.queries.outcomes import proposal
 from app.withdrawals.queries.payees import listed
-from app.withdrawals.queries.rows import is_waiting
+from app.withdrawals.queries.rows import by_number, is_waiting, replacement
 from app.withdrawals.states import State
 
 
@@ -29,5 +30,18 @@ def _is_certain(number: str, *, lock: bool) -> bool:
     old = db.session.scalars(found.execution_options(populate_existing=True)).one_or_none()
     if old is None:
         return False  # a restored house has lost it
-    open_question = is_waiting(old.id) or proposal(old.id) is not None
-    return State(old.state) in rules.REPLACEABLE and not open_question
+    return State(old.state) in rules.REPLACEABLE and not _is_open(old)
+
+
+def require_replaceable(number: str, *, amount: Money, holder: str) -> Withdrawal:
+    """The one that is to be paid under a new number instead. Refused unless it is certain that it never will be paid."""
+    old = by_number(number)
+    rules.require_replaceable(State(old.state), waits=_is_open(old), replaced_by=replacement(number))
+    if (old.amount, old.holder) != (amount, holder):
+        raise Refused("代替的提现要付给同一个人、同样的金额", advice="金额或收款人不同时，请另建一笔提现")
+    return old
+
+
+def _is_open(withdrawal: Withdrawal) -> bool:
+    """Do people still have to say what became of it?"""
+    return is_waiting(withdrawal.id) or proposal(withdrawal.id) is not None

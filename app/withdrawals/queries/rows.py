@@ -6,20 +6,16 @@ from datetime import datetime
 from sqlalchemy import exists, func, select
 
 from app.channels import queries as channels
-from app.kernel.errors import NotThere, Refused
-from app.kernel.money import Money
+from app.kernel.errors import NotThere
 from app.runtime import vault
 from app.runtime.db import db
-from app.runtime.jobs import Job
-from app.withdrawals import rules
 from app.withdrawals.models import (
     Withdrawal,
     WithdrawalApproval,
     WithdrawalEvent,
     WithdrawalHold,
-    WithdrawalOutcome,
 )
-from app.withdrawals.states import ASK, OPEN, SUBMIT, Kind, State
+from app.withdrawals.states import OPEN, Kind, State
 
 OUT = (State.SENDING, State.PENDING)
 
@@ -111,29 +107,10 @@ def replacement(number: str) -> str:
     return db.session.scalar(select(Withdrawal.number).where(Withdrawal.replaces == number)) or ""
 
 
-def require_replaceable(number: str, *, amount: Money, holder: str) -> Withdrawal:
-    """The one that is to be paid under a new number instead. Refused unless it is certain that it never will be paid."""
-    old = by_number(number)
-    asked = select(WithdrawalOutcome.id).where(
-        WithdrawalOutcome.withdrawal_id == old.id, WithdrawalOutcome.state == "proposed"
-    )
-    waits = is_waiting(old.id) or db.session.scalar(asked) is not None
-    rules.require_replaceable(State(old.state), waits=waits, replaced_by=replacement(number))
-    if (old.amount, old.holder) != (amount, holder):
-        raise Refused("代替的提现要付给同一个人、同样的金额", advice="金额或收款人不同时，请另建一笔提现")
-    return old
-
-
 def is_waiting(withdrawal_id: int) -> bool:
     """Is there anything about it that waits for a person?"""
     waits = exists().where(WithdrawalHold.withdrawal_id == withdrawal_id, WithdrawalHold.closed_at.is_(None))
     return bool(db.session.scalar(select(waits)))
-
-
-def next_look(number: str) -> datetime | None:
-    """When the worker looks at it next, if it does."""
-    mine = Job.dedup_key.in_([f"{kind}:{number}" for kind in (SUBMIT, ASK)])
-    return db.session.scalar(select(func.min(Job.due_at)).where(mine, Job.done_at.is_(None)))
 
 
 def is_unknown(withdrawal: Withdrawal) -> bool:

@@ -219,7 +219,7 @@ def _take_back_what_was_made_instead(lost: LostSend, told: Mapping[str, Any]) ->
             continue
         other = queries.held(found.number)
         if other.state in (State.REVIEW, State.QUEUED) and not other.attempts:
-            movement.move(other, "cancel", movement.RULE, why=lost.number)
+            movement.move(other, "give_way", movement.RULE, why=lost.number)
         theirs |= instead
     return theirs
 

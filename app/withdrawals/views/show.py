@@ -56,7 +56,7 @@ def show_page(
         names=_names(trace, withdrawal),
         why=trace[-1].note,
         holds=[(rules.HOLDS[hold.reason], hold) for hold in holds],
-        next_look=queries.next_look(number),
+        next_look=queries.next_looks([number]).get(number),
         seen=queries.digest(withdrawal),
         shown=json.dumps(facts, ensure_ascii=False),
         changes=_changes(shown, facts),
