@@ -39,10 +39,10 @@ def take(name: str, limit: Limit) -> bool:
     assert not in_transaction(), "a try counts whatever becomes of it"
     with transaction():
         now = clock.now()
-        db.session.execute(
-            insert(Throttle).values(name=name, count=0, since=now, shut_until=None).on_conflict_do_nothing()
-        )
-        row = db.session.execute(select(Throttle).where(Throttle.name == name).with_for_update()).scalar_one()
+        fresh = insert(Throttle).values(name=name, count=0, since=now, shut_until=None)
+        # Made or taken and locked in one statement: between two, the row can be forgotten by a try that went well.
+        held = fresh.on_conflict_do_update(index_elements=[Throttle.name], set_={"count": Throttle.count})
+        row = db.session.execute(held.returning(Throttle.count, Throttle.since, Throttle.shut_until)).one()
         shut_until = row.shut_until if row.shut_until and row.shut_until > now else None
         shut = None
         if shut_until is None:

@@ -1,5 +1,6 @@
 """How often something may be done: counted before it is done, for all processes, and not for ever."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -71,3 +72,24 @@ def test_old_counts_are_thrown_away_but_for_what_is_still_shut(time: Time) -> No
     throttle.take("new", LIMIT)
     assert throttle.sweep() == 1
     assert set(db.session.scalars(select(Throttle.name))) == {"shut for days", "new"}
+
+
+def test_tries_that_meet_a_forgotten_count_are_counted_too(app: Flask) -> None:
+    """Two sign-ins of one person at one moment: what the one forgets, the other was about to count on."""
+    wide = Limit(10_000, within_s=60, shut_s=600)
+    went: list[int] = []
+
+    def tries() -> None:
+        with app.app_context():
+            for _ in range(60):
+                throttle.take("door", wide)
+                with transaction():
+                    throttle.forget("door")
+                went.append(1)
+
+    hands = [threading.Thread(target=tries) for _ in range(4)]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    assert len(went) == 4 * 60
