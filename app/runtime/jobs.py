@@ -36,7 +36,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 LEASE_S = 120
-"""How long a claimed row is left alone: longer than any single job may take (HTTP total time-out is 30 s)."""
+"""How long a claimed row is left alone when its worker gives no more signs of life: longer than any call may take."""
 LONGEST_BACKOFF_S = 300
 ROWS_A_DRAIN = 200
 LONGEST_DRAIN_S = 240
@@ -180,19 +180,20 @@ def drain(line: str) -> int:
 def _work_off(line: str, pool: ThreadPoolExecutor, *, until: float) -> int:
     """A row that waits for a slow channel keeps its own thread; the others take the next rows that are due."""
     run_inside = inside(run)
-    taken, running, beaten = 0, set[Future[None]](), time.monotonic()
+    taken, running, beaten = 0, dict[Future[None], Claimed](), time.monotonic()
     while True:
         limit = min(config().worker_threads - len(running), ROWS_A_DRAIN - taken)
         claimed = claim(line, limit=limit) if time.monotonic() < until else []
         taken += len(claimed)
-        running |= {pool.submit(run_inside, job) for job in claimed}
+        running |= {pool.submit(run_inside, job): job for job in claimed}
         if not running:
             return taken
-        finished, running = wait(running, timeout=LOOK_AGAIN_S)
-        for one in finished:
+        for one in wait(running, timeout=LOOK_AGAIN_S).done:
+            del running[one]
             one.result()
         if time.monotonic() - beaten >= BEAT_EVERY_S:
             beat(f"worker:{line}")
+            keep(list(running.values()))
             beaten = time.monotonic()
 
 
@@ -219,6 +220,17 @@ def claim(line: str, *, limit: int) -> list[Claimed]:
             .execution_options(synchronize_session=False)
         ).all()
     return [Claimed(*row) for row in rows]
+
+
+def keep(jobs: list[Claimed]) -> None:
+    """Whoever lives and still works on these rows holds them on; who was replaced meanwhile gets nothing back."""
+    if not jobs:
+        return
+    with transaction():
+        held = {"lease_until": lease_now() + timedelta(seconds=LEASE_S)}
+        for job in jobs:
+            mine = (Job.id == job.id, Job.fence == job.fence, Job.lease_until.is_not(None))
+            db.session.execute(update(Job).where(*mine).values(held))
 
 
 def run(job: Claimed) -> None:

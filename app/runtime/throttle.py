@@ -42,17 +42,18 @@ def take(name: str, limit: Limit) -> bool:
         fresh = insert(Throttle).values(name=name, count=0, since=now, shut_until=None)
         # Made or taken and locked in one statement: between two, the row can be forgotten by a try that went well.
         held = fresh.on_conflict_do_update(index_elements=[Throttle.name], set_={"count": Throttle.count})
-        row = db.session.execute(held.returning(Throttle.count, Throttle.since, Throttle.shut_until)).one()
-        shut_until = row.shut_until if row.shut_until and row.shut_until > now else None
+        found = db.session.execute(held.returning(Throttle.count, Throttle.since, Throttle.shut_until))
+        tries, begun, closed = found.tuples().one()
+        shut_until = closed if closed and closed > now else None
         shut = None
         if shut_until is None:
-            over = row.shut_until is not None or row.since <= now - timedelta(seconds=limit.within_s)
-            count = 1 if over else row.count + 1
+            over = closed is not None or begun <= now - timedelta(seconds=limit.within_s)
+            count = 1 if over else tries + 1
             shut = now + timedelta(seconds=limit.shut_s) if count >= limit.times else None
             db.session.execute(
                 update(Throttle)
                 .where(Throttle.name == name)
-                .values(count=count, since=now if over else row.since, shut_until=shut)
+                .values(count=count, since=now if over else begun, shut_until=shut)
             )
     if shut_until is not None:
         raise Shut(shut_until)

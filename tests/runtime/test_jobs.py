@@ -1,5 +1,6 @@
 """Durable jobs: a promise is kept, whatever happens to nudges, workers and answers."""
 
+import time
 from contextlib import AbstractContextManager
 
 import pytest
@@ -32,6 +33,14 @@ def promised_while_running(subject: str) -> None:
     if len(DONE) == 1:
         with transaction():
             jobs.promise(f"{__name__}.promised_while_running", subject)
+
+
+def long(subject: str) -> None:
+    """Goes on until somebody has made its lease longer."""
+    first, deadline = only_row().lease_until, time.monotonic() + 20
+    while only_row().lease_until == first:
+        assert time.monotonic() < deadline, "it was left to its first lease"
+    DONE.append(subject)
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +115,24 @@ def test_a_worker_that_died_is_replaced_after_its_lease(app: Flask) -> None:
     with a_while_later(jobs.LEASE_S + 1):
         assert jobs.drain(Line.CHANNEL) == 1
     assert DONE == ["W1"]
+
+
+def test_a_long_job_is_kept_while_its_worker_lives(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "BEAT_EVERY_S", 0)
+    promise("long")
+    assert jobs.drain(Line.CHANNEL) == 1
+    assert DONE == ["W1"] and not only_row().last_error
+
+
+def test_who_was_replaced_keeps_nothing(app: Flask) -> None:
+    promise("unfinished")
+    (late,) = jobs.claim(Line.CHANNEL, limit=10)
+    with a_while_later(jobs.LEASE_S + 1):
+        assert jobs.claim(Line.CHANNEL, limit=10)
+        before = only_row().lease_until
+    with a_while_later(jobs.LEASE_S + 60):
+        jobs.keep([late])
+        assert only_row().lease_until == before
 
 
 def test_a_worker_that_woke_up_late_finishes_nothing(app: Flask) -> None:
