@@ -43,7 +43,7 @@ def take(name: str, limit: Limit) -> bool:
         # Made or taken and locked in one statement: between two, the row can be forgotten by a try that went well.
         held = fresh.on_conflict_do_update(index_elements=[Throttle.name], set_={"count": Throttle.count})
         found = db.session.execute(held.returning(Throttle.count, Throttle.since, Throttle.shut_until))
-        tries, begun, closed = found.tuples().one()
+        tries, begun, closed = found.one()
         shut_until = closed if closed and closed > now else None
         shut = None
         if shut_until is None:
