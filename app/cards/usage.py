@@ -1,13 +1,13 @@
 """在用: the rooms above say which cards their unfinished work names. Joins the caller's transaction."""
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from app.cards import queries
 from app.cards.models import Card
 from app.cards.states import State
 from app.kernel.bank_card import mask
 from app.runtime import vault
-from app.runtime.db import db, in_transaction
+from app.runtime.db import db, in_transaction, table_of
 
 
 def begin(card_id: int) -> None:
@@ -21,8 +21,7 @@ def end(card_id: int) -> None:
 
 def _count(card_id: int, more: int) -> None:
     assert in_transaction()
-    counted = update(Card).where(Card.id == card_id).values(open_work=Card.open_work + more)
-    db.session.execute(counted.execution_options(synchronize_session=False))
+    db.session.connection().execute(_COUNT, {"its_id": card_id, "more": more})
 
 
 def known_again(
@@ -49,3 +48,9 @@ def known_again(
     db.session.add(card)
     db.session.flush()
     return card
+
+
+_CARDS = table_of(Card)
+_COUNT = (
+    update(_CARDS).where(_CARDS.c.id == bindparam("its_id")).values(open_work=_CARDS.c.open_work + bindparam("more"))
+)

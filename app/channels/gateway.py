@@ -354,7 +354,7 @@ def _exchange(
             "reply": cover.over(_text(kept.body)) if kept else "",
         }
         with transaction():
-            db.session.execute(update(ChannelCall).where(ChannelCall.id == call.id).values(**record))
+            intake.complete(call.id, record)
 
 
 def _text(body: bytes) -> str:

@@ -6,11 +6,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, update
 
 from app.channels.models import CallbackInbox, ChannelCall
-from app.runtime.db import db, in_transaction, insert
+from app.runtime.db import db, in_transaction, insert, table_of
 
+_CALLS = table_of(ChannelCall)
+_COMPLETE = update(_CALLS).where(_CALLS.c.id == bindparam("its_id"))
+"""What is set is what is given."""
 _TOLD = ("sealed", "outcome", "number", "seen", "word", "message")
 
 
@@ -20,6 +23,12 @@ def announce(*, account_id: int, setting_id: int, interface: str, subject: str, 
     given = {"account_id": account_id, "setting_id": setting_id, "interface": interface, "subject": subject, "at": at}
     announced = db.session.connection().execute(_announced(db.engine.dialect.name), given)
     return int(announced.scalar_one())
+
+
+def complete(call_id: int, told: Mapping[str, object]) -> None:
+    """What became of a call. Joins the caller's transaction."""
+    assert in_transaction()
+    db.session.connection().execute(_COMPLETE, {"its_id": call_id, **told})
 
 
 def put(*, account_id: int, body_hash: str, at: datetime, told: Mapping[str, str], is_good: bool) -> int:

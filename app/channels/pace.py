@@ -2,23 +2,23 @@
 
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from app.channels.models import ChannelAccount
 from app.runtime.db import db, in_transaction, lease_now
 
 _AHEAD_S = 1.0
 """A second's worth may leave at once; after that one by one."""
+_PACE = select(ChannelAccount.send_per_s).where(ChannelAccount.id == bindparam("its_id"))
 
 
 def wait_s(account_id: int) -> float:
     """0: take the place and send. Otherwise seconds until it is worth asking again; no place was taken."""
     assert in_transaction()
-    mine = ChannelAccount.id == account_id
-    found = select(ChannelAccount.send_per_s, ChannelAccount.next_send_at).where(mine)
-    per_s, next_at = db.session.execute(found).one()
+    per_s = db.session.scalar(_PACE, {"its_id": account_id})
     if not per_s:
         return 0
+    mine = ChannelAccount.id == account_id
     # Only a limited account pays for a lock: everybody who wants to send from it stands in one row.
     next_at = db.session.scalar(select(ChannelAccount.next_send_at).where(mine).with_for_update(key_share=True))
     now = lease_now()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, true
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import identity
@@ -79,7 +79,8 @@ def account(number: str) -> Account:
     """By its number; NotThere otherwise."""
     if "\0" in number:
         raise NotThere(number)  # PostgreSQL would not even look
-    row = db.session.execute(_accounts().where(ChannelAccount.number == number)).one_or_none()
+    wanted = _ACCOUNT_OF_NUMBER if identity.channels() is None else _accounts().where(_ITS_NUMBER)
+    row = db.session.execute(wanted, {"its_number": number}).one_or_none()
     if row is None:
         raise NotThere(number)
     return _account(row)
@@ -107,7 +108,8 @@ def channels() -> Sequence[Channel]:
 
 
 def account_by_id(account_id: int) -> Account:
-    row = db.session.execute(_accounts().where(ChannelAccount.id == account_id)).one_or_none()
+    wanted = _ACCOUNT if identity.channels() is None else _accounts().where(_ITS_ID)
+    row = db.session.execute(wanted, {"its_id": account_id}).one_or_none()
     if row is None:
         raise NotThere(str(account_id))
     return _account(row)
@@ -146,9 +148,7 @@ def accounts() -> list[Account]:
 
 def active_setting_id(account_id: int) -> int | None:
     """The version that new calls are signed with."""
-    return db.session.scalar(
-        select(ChannelSetting.id).where(ChannelSetting.account_id == account_id, ChannelSetting.active)
-    )
+    return db.session.scalar(_ACTIVE_SETTING, {"its_id": account_id})
 
 
 def deduplicates(adapter: str) -> bool:
@@ -303,6 +303,14 @@ _ACCOUNTS = select(
     ChannelAccount.figures_failed_at,
     ChannelAccount.figures_failure,
 ).join(Channel, Channel.id == ChannelAccount.channel_id)
+# Built once: every step of every order asks these.
+_ITS_ID = ChannelAccount.id == bindparam("its_id")
+_ITS_NUMBER = ChannelAccount.number == bindparam("its_number")
+_ACCOUNT = _ACCOUNTS.where(_ITS_ID)
+_ACCOUNT_OF_NUMBER = _ACCOUNTS.where(_ITS_NUMBER)
+_ACTIVE_SETTING = select(ChannelSetting.id).where(
+    ChannelSetting.account_id == bindparam("its_id"), ChannelSetting.active
+)
 
 
 def _accounts() -> Select[*tuple[Any, ...]]:

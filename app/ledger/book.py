@@ -11,16 +11,14 @@ A refusal has changed nothing. On PostgreSQL the number of the hold is locked be
 indexes and CHECKs of the tables say the same things again.
 """
 
-from typing import cast
-
-from sqlalchemy import Table, bindparam, or_, update
+from sqlalchemy import bindparam, or_, update
 
 from app.kernel import clock
 from app.kernel.money import ZERO, Money
 from app.ledger import chart, queries, rules
 from app.ledger.chart import Code, Kind, Place
 from app.ledger.models import LedgerAccount, Transfer
-from app.runtime.db import db, in_transaction, insert
+from app.runtime.db import db, in_transaction, insert, table_of
 from app.runtime.live_events import announce
 
 
@@ -131,9 +129,9 @@ def _change(place: Place, change: Money) -> int:
 
 
 # Built once and run as Core statements: this is the hottest path of the house.
-_ACCOUNTS = cast(Table, LedgerAccount.__table__)
+_ACCOUNTS = table_of(LedgerAccount)
 _ACCOUNT = _ACCOUNTS.c
-_WRITE = cast(Table, Transfer.__table__).insert()
+_WRITE = table_of(Transfer).insert()
 _CHANGE = (
     update(_ACCOUNTS)
     .where(_ACCOUNT.owner == bindparam("its_owner"), _ACCOUNT.code == bindparam("its_code"))

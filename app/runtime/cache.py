@@ -25,9 +25,8 @@ from redis.exceptions import RedisError
 from app.kernel import clock
 from app.kernel.bank_card import mask_runs
 from app.kernel.errors import Text
-from app.runtime.db import after_commit
 from app.runtime.log import masked
-from app.runtime.queue import redis
+from app.runtime.queue import redis, tell
 
 V = TypeVar("V")
 log = structlog.get_logger(__name__)
@@ -118,13 +117,7 @@ class Cached(Generic[V]):
 
     def forget(self, *keys: str) -> None:
         """They change: after this transaction they are read anew. To be said before the event that tells pages to look."""
-        after_commit(self._drop, *keys)
-
-    def _drop(self, *keys: str) -> None:
-        try:
-            redis().unlink(*map(self._where, keys))
-        except RedisError as problem:  # it is wrong until its age is over
-            log.warning("cache_kept", cache=self.pattern, problem=type(problem).__name__)
+        tell("UNLINK", *map(self._where, keys))  # where Redis is away it is wrong until its age is over
 
     def _where(self, key: str) -> str:
         return f"{ROOT}{self.prefix}{key}"

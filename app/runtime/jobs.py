@@ -29,6 +29,7 @@ from app.runtime.db import (
     in_transaction,
     insert,
     lease_now,
+    table_of,
     transaction,
 )
 
@@ -301,11 +302,11 @@ def inside(call: Callable[..., T]) -> Callable[..., T]:
 
 def _finish(job: Claimed) -> None:
     with transaction():
-        mine = (Job.id == job.id, Job.fence == job.fence)
-        unchanged = update(Job).where(*mine, Job.wanted == job.wanted)
-        if not changed(unchanged.values(done_at=clock.now(), lease_until=None, last_error="")):
+        mine = {"its_id": job.id, "its_fence": job.fence, "its_wanted": job.wanted}
+        ended = {"done_at": clock.now(), "lease_until": None, "last_error": ""}
+        if not db.session.connection().execute(_FINISH, mine | ended).rowcount:
             # It was promised again while it ran (its row is due), or another worker holds it by now (its fence grew).
-            db.session.execute(update(Job).where(*mine).values(lease_until=None))
+            db.session.execute(update(Job).where(Job.id == job.id, Job.fence == job.fence).values(lease_until=None))
             after_commit(queue.nudge, job.line)
 
 
@@ -319,3 +320,11 @@ def _put_back(job: Claimed, after_s: float, error: str = "") -> None:
         db.session.execute(
             update(Job).where(*mine).values(due_at=due, lease_until=None, last_error=error, attempts=attempts)
         )
+
+
+_JOBS = table_of(Job)
+_FINISH = update(_JOBS).where(
+    _JOBS.c.id == bindparam("its_id"),
+    _JOBS.c.fence == bindparam("its_fence"),
+    _JOBS.c.wanted == bindparam("its_wanted"),
+)

@@ -18,8 +18,8 @@ from flask import Flask, current_app
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.runtime.db import after_commit, let_go
-from app.runtime.queue import redis
+from app.runtime.db import let_go
+from app.runtime.queue import redis, tell
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ HEARTBEAT_S = 15.0
 
 def announce(topic: str, detail: str = "") -> None:
     """After this transaction, tell every open page. Joins the caller's transaction."""
-    after_commit(publish, topic, detail)
+    tell("PUBLISH", _CHANNEL, json.dumps([topic, detail]))
 
 
 def publish(topic: str, detail: str = "") -> None:

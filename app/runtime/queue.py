@@ -4,6 +4,7 @@ RQ is used for one thing: to wake a worker that listens on one queue. Nothing of
 registries) decides anything: killing a worker's parent leaves its work-horse alive, and RQ would run the job twice.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import structlog
@@ -13,6 +14,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
 from rq import Queue
+
+from app.runtime.db import after_commit_together
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +43,21 @@ def redis() -> Redis:
     """The fast-failing client for everything but RQ and streams."""
     client: Redis = current_app.extensions["redis"]
     return client
+
+
+def tell(*command: str) -> None:
+    """After this transaction Redis is told this. One that is away is not an error: what it knows is never the truth."""
+    after_commit_together(_tell, command)
+
+
+def _tell(commands: Iterable[tuple[str, ...]]) -> None:
+    try:
+        with redis().pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+            pipeline.execute()
+    except RedisError as problem:
+        log.warning("redis_not_told", commands=[command[:2] for command in commands], problem=type(problem).__name__)
 
 
 def nudge(line: str) -> None:

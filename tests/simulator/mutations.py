@@ -33,10 +33,10 @@ MUTATIONS = {
     ),
     "sends before the intention is committed": Mutation(
         DRIVING,
-        "        order = _order(withdrawal)\n    if (clock",
-        "        order = _order(withdrawal)\n        info = db.session.info.pop('after_commit')\n"
+        "        line = restoring.line_of(",
+        "        info = db.session.info.pop('after_commit')\n"
         "        db.session.rollback()\n        gateway.submit(call, order)\n"
-        "        db.session.info['after_commit'] = info\n    if (clock",
+        "        db.session.info['after_commit'] = info\n        line = restoring.line_of(",
     ),
     "takes a time-out for a failure": Mutation(
         "app/channels/gateway.py",
@@ -45,7 +45,12 @@ MUTATIONS = {
         "        return Observation(seen=Seen.FAILED, signed=True, amount=order.amount)",
     ),
     "ignores the fence of a job": Mutation(
-        "app/runtime/jobs.py", "mine = (Job.id == job.id, Job.fence == job.fence)", "mine = (Job.id == job.id,)"
+        "app/runtime/jobs.py",
+        "        mine = (Job.id == job.id, Job.fence == job.fence)\n        # A promise",
+        "        mine = (Job.id == job.id,)\n        # A promise",
+    ),
+    "ends the job of another": Mutation(
+        "app/runtime/jobs.py", '_JOBS.c.fence == bindparam("its_fence")', '_JOBS.c.fence >= bindparam("its_fence")'
     ),
     "takes rows that somebody holds": Mutation("app/runtime/jobs.py", "Job.lease_until < now))", "Job.id > 0))"),
     "ignores the fence of a claim": Mutation(

@@ -30,6 +30,7 @@ from tests.sandbox.third_party import ThirdParty
 from tests.world import PATIENCE_S, World
 
 pytestmark = pytest.mark.slow
+SOAK = ("after the intention",)
 # They wait for leases on the database's own clock, or for a Redis whose faults are the same there.
 SOAK_ON_POSTGRES = ("stood_still", "step_two_hours", "time_out", "out_of_memory")
 TOP = Path(__file__).resolve().parents[2]

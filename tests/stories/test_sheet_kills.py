@@ -16,9 +16,9 @@ from tests.withdrawals import sheets
 from tests.withdrawals.sheets import row
 
 pytestmark = pytest.mark.slow
-SOAK = ("a row begun", "before the end", "one approved")
+SOAK = ("a row begun", "a row made", "before the end", "one approved", "all kept")
 SOAK_ON_POSTGRES = (
-    *("a row begun", "a row made", "before the end", "an orphan", "one approved", "all kept", "again_and_again"),
+    *("a row begun", "a row made", "before the end", "an orphan", "approves_a_sheet", "again_and_again"),
 )
 SECOND = "6217001210024455220"
 ROWS = [row(f"{10 + at}.00", own=f"N-{at}") for at in range(50)]

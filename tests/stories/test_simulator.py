@@ -10,7 +10,7 @@ import structlog
 
 from tests.simulator.channel import no_network
 from tests.simulator.kept import kept_seeds
-from tests.simulator.mutations import MUTATIONS, seen_after
+from tests.simulator.mutations import MUTATIONS, TOP, Mutation, seen_after
 from tests.simulator.stage import Stage
 from tests.simulator.story import Story
 
@@ -42,6 +42,11 @@ def test_a_seed_is_the_same_story_each_time(stage: Stage) -> None:
     Story(stage, 7, second.append).play()
     assert first == second
     assert len(first) > 40
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=list(MUTATIONS))
+def test_what_is_broken_in_a_mutation_is_still_there(mutation: Mutation) -> None:
+    assert mutation.old in (TOP / mutation.file).read_text()
 
 
 @pytest.mark.soak

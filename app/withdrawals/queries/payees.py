@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_, select
 
 from app.kernel import clock
 from app.kernel.errors import NotThere
@@ -17,14 +17,12 @@ FILTERS = ("q", "sealed_card", "show")
 
 def listed(day: date, *, card_index: str | None = None, name: str = "") -> Listed:
     """Who stands on the lists on this day; with `card_index`, only what is about this card and this name."""
-    e = PayeeEntry
-    found = select(e.kind, e.card_index, e.name, e.reason).where(_counts(day))
-    if card_index is not None:
-        found = found.where(or_(e.card_index == card_index, e.name == plain(name)))
+    found = _LISTED if card_index is None else _LISTED_PAYEE
+    given = {"day": day, "its_card": card_index, "its_name": plain(name)}
     black: dict[str, str] = {}
     cards: dict[str, set[str]] = {kind: set() for kind in PayeeList}
     names: dict[str, set[str]] = {kind: set() for kind in PayeeList}
-    for kind, index, called, reason in db.session.execute(found):
+    for kind, index, called, reason in db.session.execute(found, given):
         if kind == PayeeList.BLACK:
             black[index or called] = reason
         elif index:
@@ -75,7 +73,7 @@ def standing_entry(kind: PayeeList, *, card_index: str, name: str) -> PayeeEntry
     return db.session.scalars(found.with_for_update()).one_or_none()
 
 
-def _counts(day: date) -> ColumnElement[bool]:
+def _counts(day: date | BindParameter[date]) -> ColumnElement[bool]:
     return and_(PayeeEntry.removed_at.is_(None), or_(PayeeEntry.until.is_(None), PayeeEntry.until >= day))
 
 
@@ -83,3 +81,12 @@ def _named(text: str) -> ColumnElement[bool]:
     """By name, or by a card's last four."""
     last_four = text.isascii() and text.isdigit() and len(text) == 4
     return or_(PayeeEntry.name == plain(text), *([PayeeEntry.card_masked.endswith(text)] if last_four else []))
+
+
+# Built once: asked before every send.
+_LISTED = select(PayeeEntry.kind, PayeeEntry.card_index, PayeeEntry.name, PayeeEntry.reason).where(
+    _counts(bindparam("day", type_=PayeeEntry.until.type))
+)
+_LISTED_PAYEE = _LISTED.where(
+    or_(PayeeEntry.card_index == bindparam("its_card"), PayeeEntry.name == bindparam("its_name"))
+)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import bindparam, exists, func, select
 
 from app.channels import queries as channels
 from app.kernel.errors import NotThere
@@ -18,12 +18,18 @@ from app.withdrawals.models import (
 from app.withdrawals.states import OPEN, Kind, State
 
 OUT = (State.SENDING, State.PENDING)
+_HELD = (
+    select(Withdrawal)
+    .where(Withdrawal.number == bindparam("its_number"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+"""Built once: every command about a withdrawal begins with it."""
 
 
 def held(number: str) -> Withdrawal:
     """The withdrawal, locked until the transaction ends; NotThere when there is none."""
-    found = select(Withdrawal).where(Withdrawal.number == number).with_for_update()
-    withdrawal = db.session.scalars(found.execution_options(populate_existing=True)).one_or_none()
+    withdrawal = db.session.scalars(_HELD, {"its_number": number}).one_or_none()
     if withdrawal is None:
         raise NotThere(number)
     channels.require_reach(withdrawal.account_id, number)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select, type_coerce
+from sqlalchemy import bindparam, func, or_, select, type_coerce
 
 from app.channels import queries as channels
 from app.kernel.money import Money
@@ -14,13 +14,18 @@ from app.withdrawals.states import State
 ALL = "all"
 _ACCOUNT = type_coerce(SendingStop.account_id, Key)
 """For those that name one."""
+_STOP = (
+    select(SendingStop)
+    .where(SendingStop.closed_at.is_(None))
+    .where(or_(SendingStop.scope == ALL, SendingStop.account_id == bindparam("its_account")))
+    .order_by(SendingStop.scope != ALL)
+    .limit(1)
+)
 
 
 def stop_of(account_id: int) -> SendingStop | None:
     """What keeps this account from sending, if anything does."""
-    mine = or_(SendingStop.scope == ALL, SendingStop.account_id == account_id)
-    found = select(SendingStop).where(SendingStop.closed_at.is_(None), mine).order_by(SendingStop.scope != ALL)
-    return db.session.scalars(found.limit(1)).one_or_none()
+    return db.session.scalars(_STOP, {"its_account": account_id}).one_or_none()
 
 
 def stops() -> Sequence[SendingStop]:

@@ -1,6 +1,5 @@
 """What workers do: hand it to the channel, ask what became of it, and take in everything that is learned."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +8,6 @@ from sqlalchemy import literal, select, update
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries as cards
-from app.cards.models import Card
 from app.channels import gateway, pace
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
@@ -69,12 +67,12 @@ def submit(number: str) -> jobs.Again | None:
             setting_id=setting_id,
             call_id=call.id,
             sent_at=sent_at,
-            attempts=Withdrawal.attempts + 1,
+            attempts=withdrawal.attempts + 1,
             not_found=0,
             first_not_found_at=None,
         )
-        order = _order(withdrawal)
         card = cards.by_id(withdrawal.card_id)
+        order = _order(withdrawal, cards.number_of(card))
         line = restoring.line_of(
             withdrawal, account=account.number, card_number=order.card_number, reference=card.reference
         )
@@ -128,7 +126,7 @@ def _question(withdrawal: Withdrawal, **counted: object) -> tuple[gateway.Call, 
         setting_id=withdrawal.setting_id,
         subject=withdrawal.number,
     )
-    order = _order(withdrawal, cards.number_if_known)
+    order = _order(withdrawal, cards.number_if_known(cards.by_id(withdrawal.card_id)))
     mine = update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(asked_at=clock.now(), **counted)
     db.session.execute(mine.execution_options(synchronize_session=False))
     return call, order
@@ -227,12 +225,12 @@ def _weigh_absence(withdrawal: Withdrawal, source: str, *, asked_at: datetime) -
         movement.hold(withdrawal, "no_resend", "")
 
 
-def _order(withdrawal: Withdrawal, number: Callable[[Card], str] = cards.number_of) -> Order:
+def _order(withdrawal: Withdrawal, card_number: str) -> Order:
     """What the channel is asked to do: a plain value, safe to carry out of the transaction, the same at every send."""
     return Order(
         number=withdrawal.number,
         amount=withdrawal.amount,
-        card_number=number(cards.by_id(withdrawal.card_id)),
+        card_number=card_number,
         holder=withdrawal.holder,
         bank=withdrawal.bank,
         made_at=withdrawal.made_at,

@@ -1,6 +1,7 @@
 """How a withdrawal moves: one line changes its state, with its event, its posting and its next job."""
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.cards import usage
 from app.channels import queries as channels
@@ -9,7 +10,7 @@ from app.kernel import clock
 from app.kernel.errors import Refused
 from app.ledger import book
 from app.runtime import jobs, live_events
-from app.runtime.db import changed, db, insert
+from app.runtime.db import changed, db, insert, table_of
 from app.withdrawals import rules, tallies
 from app.withdrawals.models import Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.service import admission
@@ -51,15 +52,8 @@ def move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **more
     uncounted = withdrawal.counted and edge.book == "release"
     if uncounted:
         more["counted"] = False
-    hit = changed(
-        update(Withdrawal)
-        .where(Withdrawal.id == withdrawal.id, Withdrawal.state == withdrawal.state, Withdrawal.seq == withdrawal.seq)
-        .values(state=edge.target, seq=Withdrawal.seq + 1, **more)
-        .execution_options(synchronize_session=False)
-    )
-    if not hit:
+    if not _change(withdrawal, {"state": edge.target, **more}):
         raise Refused("这笔提现的状态刚刚变了，请刷新后再试")
-    db.session.refresh(withdrawal)
     _write_event(withdrawal, verb, actor, why)
     if ends:
         usage.end(withdrawal.card_id)
@@ -109,27 +103,26 @@ def begin(withdrawal: Withdrawal, actor: str) -> None:
 
 def note(withdrawal: Withdrawal, verb: str, actor: str, why: str = "") -> None:
     """An event that changes no state."""
-    db.session.execute(
-        update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(seq=Withdrawal.seq + 1)
-        .execution_options(synchronize_session=False)
-    )  # fmt: skip
-    db.session.refresh(withdrawal)
+    is_held = _change(withdrawal, {})
+    assert is_held, f"{withdrawal.number} is not as it was read: who notes something holds it"
     _write_event(withdrawal, verb, actor, why)
     announce(withdrawal.number)
 
 
+def _change(withdrawal: Withdrawal, new: dict[str, object]) -> bool:
+    """Write these columns and the next `seq`, if it still is as it was read: False, and nothing is written otherwise."""
+    new["seq"] = withdrawal.seq + 1
+    read = {"its_id": withdrawal.id, "its_state": withdrawal.state, "its_seq": withdrawal.seq}
+    if not db.session.connection().execute(_CHANGE, read | new).rowcount:
+        return False
+    for name, value in new.items():
+        set_committed_value(withdrawal, name, value)
+    return True
+
+
 def _write_event(withdrawal: Withdrawal, verb: str, actor: str, why: str) -> None:
-    db.session.add(
-        WithdrawalEvent(
-            withdrawal_id=withdrawal.id,
-            seq=withdrawal.seq,
-            verb=verb,
-            state=withdrawal.state,
-            actor=actor,
-            why=why[:300],
-        )
-    )
-    db.session.flush()
+    event = {"withdrawal_id": withdrawal.id, "seq": withdrawal.seq, "verb": verb, "state": withdrawal.state}
+    db.session.connection().execute(_WRITE_EVENT, event | {"actor": actor, "why": why[:300]})
 
 
 def announce(number: str) -> None:
@@ -165,8 +158,18 @@ def close_holds(withdrawal: Withdrawal, *reasons: str, by: str, why: str) -> int
 
 
 def _close_by_itself(withdrawal: Withdrawal) -> None:
-    waits = select(WithdrawalHold.id).where(
-        WithdrawalHold.withdrawal_id == withdrawal.id, WithdrawalHold.closed_at.is_(None)
-    )
-    if db.session.scalar(waits.limit(1)) is not None:
+    if db.session.scalar(_WAITS, {"its_id": withdrawal.id}) is not None:
         close_holds(withdrawal, *rules.CLOSES_ITSELF, by=RULE, why="")
+
+
+# Built once and run as Core statements: every withdrawal passes here several times. What is set is what is given.
+_ROWS = table_of(Withdrawal)
+_CHANGE = update(_ROWS).where(
+    _ROWS.c.id == bindparam("its_id"), _ROWS.c.state == bindparam("its_state"), _ROWS.c.seq == bindparam("its_seq")
+)
+_WRITE_EVENT = table_of(WithdrawalEvent).insert()
+_WAITS = (
+    select(WithdrawalHold.id)
+    .where(WithdrawalHold.withdrawal_id == bindparam("its_id"), WithdrawalHold.closed_at.is_(None))
+    .limit(1)
+)
