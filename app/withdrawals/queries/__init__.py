@@ -106,6 +106,7 @@ from app.withdrawals.queries.sending import (
     past_stops,
     stop_of,
     stops,
+    trouble_of,
     uncleared,
     waiting_to_leave,
 )
@@ -187,6 +188,7 @@ __all__ = [
     "totals",
     "trace",
     "tried",
+    "trouble_of",
     "uncleared",
     "unknown",
     "unknown_by_account",
