@@ -43,6 +43,7 @@ class Gossip:
         self.app = app
         self.rows: list[tuple[str, str, str]] = []
         self.words: Callable[[dict[str, str]], str] = lambda given: f"{given.get('accountName')} 的卡 {CARD} 处理中"
+        self.code = "0000"
         self.body: bytes | None = None
         outer = self
 
@@ -69,7 +70,7 @@ class Gossip:
             self.rows.append(tuple(db.session.execute(latest.limit(1)).one()))  # type: ignore[arg-type]
         if self.body is not None:
             return self.body
-        said = {"mchId": given["mchId"], "respCode": "0000", "respMsg": self.words(given)}
+        said = {"mchId": given["mchId"], "respCode": self.code, "respMsg": self.words(given)}
         if path.endswith("/bind"):
             said |= {"bindNo": given["bindNo"], "bindStatus": "BOUND", "cardId": "K1"}
         elif path.endswith(("/create", "/query")):
@@ -142,6 +143,7 @@ def test_a_channel_that_gossips_is_not_repeated(world: World, gossip: Gossip) ->
     account = world.account()
     gossip.take_over(account)
     reference = bind(world, account)
+    gossip.code = "9999"  # with "0000" its words are none about the money, and nobody keeps them
     number = world.withdrawal("100.00", account=account, card=reference)
     world.approve(number)
     world.until_state(number, "pending", hurry_s=0)
