@@ -226,9 +226,9 @@ def figures_since(account_ids: Sequence[int], first: date) -> dict[int, list[Dai
 
 
 def calls_about(subject: str, limit: int = 200) -> Sequence[ChannelCall]:
-    """All calls made for one thing, oldest first."""
-    found = select(ChannelCall).where(ChannelCall.subject == subject).order_by(ChannelCall.id).limit(limit)
-    return db.session.scalars(found).all()
+    """The latest calls made for one thing, oldest first."""
+    found = select(ChannelCall).where(ChannelCall.subject == subject).order_by(ChannelCall.id.desc()).limit(limit)
+    return db.session.scalars(found).all()[::-1]
 
 
 def was_answered(number: str, *, since: datetime) -> bool:
