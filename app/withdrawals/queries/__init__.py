@@ -33,6 +33,7 @@ from app.withdrawals.queries.objections import (
 )
 from app.withdrawals.queries.outcomes import (
     evidence,
+    heard,
     oldest_work,
     open_hold,
     outcome,
@@ -148,6 +149,7 @@ __all__ = [
     "evidence",
     "exact",
     "find",
+    "heard",
     "held",
     "held_entry",
     "held_rulebook_draft",

@@ -6,7 +6,7 @@ from app.cards import usage
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel import clock
-from app.kernel.errors import Refused
+from app.kernel.errors import Refused, Text
 from app.ledger import book
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, insert
@@ -17,7 +17,8 @@ from app.withdrawals.states import OPEN, WITHDRAWAL, State
 
 TOPIC = "withdrawals"
 RULE = "rule"
-"""Who acts when no person does: a rule of the house."""
+"""Who acts when no person does: a rule of the house. Its sentences are kept as `Text.kept`."""
+_LONGEST_WHY = 300
 
 
 def _reverse(withdrawal: Withdrawal) -> None:
@@ -119,6 +120,7 @@ def note(withdrawal: Withdrawal, verb: str, actor: str, why: str = "") -> None:
 
 
 def _write_event(withdrawal: Withdrawal, verb: str, actor: str, why: str) -> None:
+    kept = why.kept() if actor == RULE and isinstance(why, Text) else why
     db.session.add(
         WithdrawalEvent(
             withdrawal_id=withdrawal.id,
@@ -126,7 +128,7 @@ def _write_event(withdrawal: Withdrawal, verb: str, actor: str, why: str) -> Non
             verb=verb,
             state=withdrawal.state,
             actor=actor,
-            why=why[:300],
+            why=(kept if len(kept) <= _LONGEST_WHY else why)[:_LONGEST_WHY],
         )
     )
     db.session.flush()
