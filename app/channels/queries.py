@@ -232,9 +232,9 @@ def calls_about(subject: str, limit: int = 200) -> Sequence[ChannelCall]:
 
 
 def was_answered(number: str, *, since: datetime) -> bool:
-    """Was a question about this order, asked since then, answered with a valid signature?"""
+    """Was a question about this order, asked since then, answered with a valid signature, and with a word about it?"""
     asked = (ChannelCall.subject == number, ChannelCall.interface == str(Interface.QUERY), ChannelCall.at >= since)
-    found = select(ChannelCall.id).where(*asked, ChannelCall.outcome == "ok").limit(1)
+    found = select(ChannelCall.id).where(*asked, ChannelCall.outcome == "ok", ChannelCall.seen != "").limit(1)
     return db.session.scalar(found) is not None
 
 

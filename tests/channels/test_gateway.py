@@ -23,11 +23,12 @@ from app.channels import service as channels
 from app.channels.contract import Interface
 from app.channels.models import ChannelCall
 from app.config import Config
-from app.kernel import signing
+from app.kernel import clock, signing
 from app.kernel.bank_card import BankCard
 from app.runtime import jobs, log
 from app.runtime.db import db, transaction
 from app.withdrawals import queries as withdrawals
+from app.withdrawals import service
 from tests.sandbox.third_party import ThirdParty
 from tests.world import World
 
@@ -153,6 +154,21 @@ def test_a_channel_that_gossips_is_not_repeated(world: World, gossip: Gossip) ->
     for said in every_text(leave_out={("card", "holder"), ("withdrawal", "holder"), ("card", "phone")}):
         for private in (CARD, HOLDER, "明德", quote("明德"), PHONE, gossip.key):
             assert private not in said
+
+
+def test_a_channel_that_is_too_busy_has_not_answered_for_an_order(world: World, gossip: Gossip) -> None:
+    account, since = world.account(), clock.now()
+    number = world.withdrawal("100.00", account=account)
+    gossip.take_over(account)
+    gossip.code = "9999"
+    world.approve(number)
+    world.until_state(number, "pending", hurry_s=0)
+    service.ask(number)
+    assert calls(number)[-1].outcome == "ok" and not queries.was_answered(number, since=since)
+    assert withdrawals.is_unknown(withdrawals.by_number(number))
+    gossip.code = "0000"
+    service.ask(number)
+    assert queries.was_answered(number, since=since) and not withdrawals.is_unknown(withdrawals.by_number(number))
 
 
 @pytest.mark.parametrize(
