@@ -95,9 +95,8 @@ def restore_check() -> None:
         lost, left = queries.lost_sends(limit=None), queries.uncleared()
         for send in lost:
             entered = "entered, not answered" if send.entered_at else "not entered"
-            click.echo(
-                f"{send.number} of {send.account}, sent {send.sent_at:%Y-%m-%d %H:%M:%S}Z: {entered} {send.trouble}"
-            )
+            trouble = queries.trouble_of(send) or ""
+            click.echo(f"{send.number} of {send.account}, sent {send.sent_at:%Y-%m-%d %H:%M:%S}Z: {entered} {trouble}")
     if found or left:
         click.echo(f"{max(found, left)} sends after the backup are not answered for: nothing is sent until they are")
     else:

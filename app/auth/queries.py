@@ -34,6 +34,12 @@ def operator_named(username: str) -> Operator | None:
     return db.session.scalar(select(Operator).where(Operator.username == username))
 
 
+def display_names(usernames: Collection[str]) -> dict[str, str]:
+    """What people are called, of those of these names that there are."""
+    found = select(Operator.username, Operator.display_name).where(Operator.username.in_(usernames))
+    return {username: name for username, name in db.session.execute(found)}  # noqa: C416
+
+
 def operator(operator_id: int) -> Operator:
     return db.session.get_one(Operator, operator_id)
 

@@ -109,10 +109,12 @@ class Observation:
     """What was learned about one withdrawal. `signed`: a valid signature of the channel stands behind it.
 
     `number`, `amount` are what the channel itself says; None or "" where it says nothing. The service compares them.
+    `vague`: signed, and yet no word about the order: too busy, not understood, a code that nobody documented.
     """
 
     seen: Seen
     signed: bool = False
+    vague: bool = False
     number: str = ""
     amount: Money | None = None
     channel_number: str = ""

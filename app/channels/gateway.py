@@ -296,7 +296,7 @@ def _ask_about_order(
             write(order),
             lambda reply: read(order, reply),
             cover,
-            lambda seen: f"{seen.seen}|{seen.word}|{seen.message}",
+            lambda seen: f"{'' if seen.vague else seen.seen}|{seen.word}|{seen.message}",
         )
         return replace(seen, word=cover.over(seen.word), message=cover.over(seen.message))
     except http.NotSent:

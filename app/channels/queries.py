@@ -226,15 +226,15 @@ def figures_since(account_ids: Sequence[int], first: date) -> dict[int, list[Dai
 
 
 def calls_about(subject: str, limit: int = 200) -> Sequence[ChannelCall]:
-    """All calls made for one thing, oldest first."""
-    found = select(ChannelCall).where(ChannelCall.subject == subject).order_by(ChannelCall.id).limit(limit)
-    return db.session.scalars(found).all()
+    """The latest calls made for one thing, oldest first."""
+    found = select(ChannelCall).where(ChannelCall.subject == subject).order_by(ChannelCall.id.desc()).limit(limit)
+    return db.session.scalars(found).all()[::-1]
 
 
 def was_answered(number: str, *, since: datetime) -> bool:
-    """Was a question about this order, asked since then, answered with a valid signature?"""
+    """Was a question about this order, asked since then, answered with a valid signature, and with a word about it?"""
     asked = (ChannelCall.subject == number, ChannelCall.interface == str(Interface.QUERY), ChannelCall.at >= since)
-    found = select(ChannelCall.id).where(*asked, ChannelCall.outcome == "ok").limit(1)
+    found = select(ChannelCall.id).where(*asked, ChannelCall.outcome == "ok", ChannelCall.seen != "").limit(1)
     return db.session.scalar(found) is not None
 
 

@@ -43,15 +43,23 @@ ENDINGS = {
 }
 
 OUTCOMES = {
-    "open": (gettext_noop("未完成"), "wait"),
+    "open": (gettext_noop("尚无答复"), "wait"),
     "ok": (gettext_noop("已答复"), "good"),
     "not_sent": (gettext_noop("未发出"), "neutral"),
     "unanswered": (gettext_noop("无答复"), "odd"),
     "bad_signature": (gettext_noop("签名不符"), "bad"),
     "unreadable": (gettext_noop("无法识别"), "odd"),
-    "taken": (gettext_noop("已受理"), "good"),
+    "taken": (gettext_noop("已收下"), "good"),
     "refused": (gettext_noop("已拒收"), "bad"),
 }
+SEEN = {
+    "paid": gettext_noop("款已付出"),
+    "failed": gettext_noop("没有付款"),
+    "returned": gettext_noop("已退票"),
+    "pending": gettext_noop("还没有结果"),
+    "not_found": gettext_noop("无此订单"),
+}
+"""What a call or callback said about an order, whatever the channel's own word for it."""
 
 INTERFACES = {
     "submit": gettext_noop("提交代付"),

@@ -67,7 +67,9 @@ def call(call_id: int) -> ResponseReturnValue:
 def claim(number: str) -> ResponseReturnValue:
     service.claim(number, actor=me())
     flash(_("已领取，该渠道账号由您锁定"), "good")
-    return _back(number)
+    again = own_path(request.args.get("again", ""))
+    # 307: the browser sends there what it has just sent here, so nothing that was typed is in an address.
+    return redirect(again, 307) if again else _back(number)
 
 
 @bp.post("/<number>/release")

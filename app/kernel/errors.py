@@ -4,6 +4,8 @@ A message is a `Text`: a Chinese sentence (the catalogue's key) with named value
 translates it into the reader's language, so a rule can refuse in words without knowing who is reading.
 """
 
+import json
+
 
 class Text(str):
     """A translatable sentence: the template is kept beside the values so that the page can say it in any language."""
@@ -15,6 +17,15 @@ class Text(str):
         text = super().__new__(cls, template % values if values else template)
         text.template, text.values = template, values
         return text
+
+    def kept(self) -> str:
+        """As it is written down where it is said later, to readers of any language; `told` reads it."""
+        return json.dumps([self.template, {name: str(it) for name, it in self.values.items()}], ensure_ascii=False)
+
+    @classmethod
+    def told(cls, kept: str) -> "Text":
+        template, values = json.loads(kept)
+        return cls(template, **values)
 
 
 class Refused(Exception):

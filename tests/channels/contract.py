@@ -291,6 +291,17 @@ class ChannelContract:
             if word not in {**self.codes(codes), self.accepted_code(): None}:
                 assert self.hear(channel, "", interface, code=word).seen is Seen.PENDING
 
+    def test_a_code_that_nobody_documented_is_no_word_about_the_order(self, channel: Adapter) -> None:
+        for interface, codes in (("submit", "submit_codes"), ("query", "query_codes")):
+            heard = self.hear(channel, "", interface, code="A CODE NOBODY DOCUMENTED")
+            assert (heard.seen, heard.signed, heard.vague) == (Seen.PENDING, True, True)
+            for code in self.codes(codes):
+                assert not self.hear(channel, "", interface, code=code).vague
+            for word in (*self.adapter.words, "A WORD NOBODY DOCUMENTED"):
+                assert not self.hear(channel, word, interface).vague, (
+                    "it took the order, or it would have no word for it"
+                )
+
     def test_a_refusal_of_one_interface_says_nothing_in_the_other(self, channel: Adapter) -> None:
         for code in self.codes("submit_codes"):
             assert self.hear(channel, "", "query", code=code).seen is Seen.PENDING

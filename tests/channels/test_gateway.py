@@ -23,11 +23,12 @@ from app.channels import service as channels
 from app.channels.contract import Interface
 from app.channels.models import ChannelCall
 from app.config import Config
-from app.kernel import signing
+from app.kernel import clock, signing
 from app.kernel.bank_card import BankCard
 from app.runtime import jobs, log
 from app.runtime.db import db, transaction
 from app.withdrawals import queries as withdrawals
+from app.withdrawals import service
 from tests.sandbox.third_party import ThirdParty
 from tests.world import World
 
@@ -43,6 +44,7 @@ class Gossip:
         self.app = app
         self.rows: list[tuple[str, str, str]] = []
         self.words: Callable[[dict[str, str]], str] = lambda given: f"{given.get('accountName')} 的卡 {CARD} 处理中"
+        self.code = "0000"
         self.body: bytes | None = None
         outer = self
 
@@ -69,7 +71,7 @@ class Gossip:
             self.rows.append(tuple(db.session.execute(latest.limit(1)).one()))  # type: ignore[arg-type]
         if self.body is not None:
             return self.body
-        said = {"mchId": given["mchId"], "respCode": "0000", "respMsg": self.words(given)}
+        said = {"mchId": given["mchId"], "respCode": self.code, "respMsg": self.words(given)}
         if path.endswith("/bind"):
             said |= {"bindNo": given["bindNo"], "bindStatus": "BOUND", "cardId": "K1"}
         elif path.endswith(("/create", "/query")):
@@ -142,6 +144,7 @@ def test_a_channel_that_gossips_is_not_repeated(world: World, gossip: Gossip) ->
     account = world.account()
     gossip.take_over(account)
     reference = bind(world, account)
+    gossip.code = "9999"  # with "0000" its words are none about the money, and nobody keeps them
     number = world.withdrawal("100.00", account=account, card=reference)
     world.approve(number)
     world.until_state(number, "pending", hurry_s=0)
@@ -151,6 +154,21 @@ def test_a_channel_that_gossips_is_not_repeated(world: World, gossip: Gossip) ->
     for said in every_text(leave_out={("card", "holder"), ("withdrawal", "holder"), ("card", "phone")}):
         for private in (CARD, HOLDER, "明德", quote("明德"), PHONE, gossip.key):
             assert private not in said
+
+
+def test_a_channel_that_is_too_busy_has_not_answered_for_an_order(world: World, gossip: Gossip) -> None:
+    account, since = world.account(), clock.now()
+    number = world.withdrawal("100.00", account=account)
+    gossip.take_over(account)
+    gossip.code = "9999"
+    world.approve(number)
+    world.until_state(number, "pending", hurry_s=0)
+    service.ask(number)
+    assert calls(number)[-1].outcome == "ok" and not queries.was_answered(number, since=since)
+    assert withdrawals.is_unknown(withdrawals.by_number(number))
+    gossip.code = "0000"
+    service.ask(number)
+    assert queries.was_answered(number, since=since) and not withdrawals.is_unknown(withdrawals.by_number(number))
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,30 @@ def test_who_lost_the_claim_while_typing_comes_back_to_a_page_that_is_there(
     channels.release(account, actor=maker.actor)
     page = sent(maker, "/withdrawals/check", typed, 200)
     refused = sent(maker, "/withdrawals/", fields(page, "/withdrawals/"), 409)
-    claim = fields(refused, f"/channels/{account}/claim")
-    back = sent(maker, f"/channels/{account}/claim", claim, 303)
-    assert back.startswith("/withdrawals/new?") and typed["card"] in back and account in back
-    assert "新建提现" in maker.reads(back)
+    claim = f"/channels/{account}/claim?again=/withdrawals/check"
+    body = fields(refused, re.escape(claim))
+    # 307: a browser sends the same body on, so neither the amount nor the memo is in an address.
+    assert sent(maker, claim, body, 307) == "/withdrawals/check"
+    form = fields(sent(maker, "/withdrawals/check", body, 200), "/withdrawals/check")
+    assert {name: form[name] for name in ("card", "amount", "memo", "form_key")} == {
+        name: typed[name] for name in ("card", "amount", "memo", "form_key")
+    }
+    page = sent(maker, "/withdrawals/check", form, 200)
+    assert sent(maker, "/withdrawals/", fields(page, "/withdrawals/"), 303).startswith("/withdrawals/W")
+
+
+def test_who_only_looks_without_a_claim_comes_back_by_an_address(account: str, maker: Person) -> None:
+    channels.release(account, actor=maker.actor)
+    page = maker.reads(f"/withdrawals/new?account={account}&card=K1")
+    body = fields(page, f"/channels/{account}/claim")
+    back = sent(maker, f"/channels/{account}/claim", body, 303)
+    assert back.startswith("/withdrawals/new?") and "card=K1" in back and account in back
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil"])
+def test_what_was_typed_is_sent_on_to_nobody_else(account: str, maker: Person, elsewhere: str) -> None:
+    channels.release(account, actor=maker.actor)
+    assert sent(maker, f"/channels/{account}/claim?again={elsewhere}", {}, 303) == f"/channels/{account}"
 
 
 def test_who_claimed_anew_is_refused_once_and_not_for_ever(account: str, maker: Person, typed: dict[str, str]) -> None:

@@ -322,7 +322,7 @@ def test_a_replacement_that_waits_to_be_sent_goes_back_to_review(world: World) -
     service.observe(old, PAID_AFTER_ALL, source="callback")
     service.stops.resume(account=account, actor=world.checker)
     assert world.until_state(new, "review") == "review"
-    assert queries.events(queries.by_number(new).id)[-1].why == "它代替的那一笔可能已付或还没有定论，不能再付"
+    assert queries.trace(queries.by_number(new))[-1].note == "它代替的那一笔可能已付或还没有定论，不能再付"
 
 
 def test_whoever_was_put_on_the_black_list_is_not_paid(world: World) -> None:

@@ -149,11 +149,15 @@ def test_money_of_unknown_fate_is_told_by_account_with_the_oldest(world: World, 
     numbers = [
         world.withdrawal(amount, account=it) for it, amount in ((account, "1.00"), (account, "2.00"), (other, "4.00"))
     ]
-    with transaction():
-        db.session.execute(update(Withdrawal).values(state=State.SENDING, sent_at=clock.now()))
-    assert queries.unknown().amount == Money.parse("7.00")
+    for minutes, number in zip((2, 9, 5), numbers, strict=True):
+        sent_at = clock.now() - timedelta(minutes=minutes)
+        with transaction():
+            mine = update(Withdrawal).where(Withdrawal.number == number)
+            db.session.execute(mine.values(state=State.SENDING, sent_at=sent_at))
     told = [(count, amount, oldest.number) for _account, count, amount, oldest in queries.unknown_by_account()]
-    assert told == [(1, Money.parse("4.00"), numbers[2]), (2, Money.parse("3.00"), numbers[0])]
+    assert told == [(2, Money.parse("3.00"), numbers[1]), (1, Money.parse("4.00"), numbers[2])]
+    oldest = queries.by_number(numbers[1])
+    assert (queries.unknown().amount, queries.unknown().since) == (Money.parse("7.00"), oldest.sent_at)
 
 
 def test_when_it_is_looked_at_next(world: World, account: str) -> None:
@@ -165,10 +169,7 @@ def test_when_it_is_looked_at_next(world: World, account: str) -> None:
         jobs.promise(ASK, other)
     then = queries.next_looks([number]).get(number)
     assert then is not None and 20 < (then - clock.now()).total_seconds() <= 30
-    assert queries.next_looks([number, other, "W-none"]) == {
-        number: then,
-        other: queries.next_looks([other]).get(other),
-    }
+    assert queries.next_looks([number, other, "W-none"]) == {number: then}, "what is due is looked at now"
 
 
 def test_what_nobody_will_look_at_is_a_problem(world: World, account: str) -> None:

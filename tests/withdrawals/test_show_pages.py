@@ -6,6 +6,9 @@ import re
 import pytest
 
 from app.auth.permissions import Role
+from app.channels.contract import Observation, Seen
+from app.kernel.errors import Text, gettext_noop
+from app.kernel.money import Money
 from app.runtime.db import transaction
 from app.withdrawals import queries, service
 from app.withdrawals.service import movement
@@ -99,3 +102,97 @@ def test_each_form_has_ids_of_its_own(world: World, checker: Person) -> None:
     for shown in (page, decided):
         ids = re.findall(r'\sid="([^"]+)"', shown)
         assert len(ids) == len(set(ids))
+
+
+# What the page says is going on
+
+
+def said(page: str) -> str:
+    """Every notice of the page, one after the other."""
+    return " ".join(re.findall(r'<div class="notice tone-\w+".*?</div></div>', page, re.S))
+
+
+def hear(number: str, seen: Seen, **more: object) -> None:
+    amount = Money.parse("10.17") if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) else None
+    told = {"signed": True, "number": number, "amount": amount} | more
+    service.observe(number, Observation(seen=seen, **told), source="query")  # type: ignore[arg-type]
+
+
+def test_what_was_said_before_does_not_explain_a_failure(world: World, checker: Person) -> None:
+    number = out(world)
+    hear(number, Seen.PENDING, message="受理成功")
+    hear(number, Seen.FAILED)
+    told = said(checker.reads(f"/withdrawals/{number}"))
+    assert "受理成功" not in told and "渠道没有说明原因" in told
+
+
+def test_the_reason_of_a_failure_is_told(world: World, checker: Person) -> None:
+    number = out(world)
+    hear(number, Seen.FAILED, message="户名不符")
+    assert "渠道说明：“户名不符”" in said(checker.reads(f"/withdrawals/{number}"))
+
+
+def test_a_signed_word_that_says_nothing_leaves_it_unknown(world: World, checker: Person) -> None:
+    number = out(world, "10.04")  # not taken, and no answer
+    hear(number, Seen.PENDING, vague=True, message="系统繁忙")
+    assert queries.is_unknown(queries.by_number(number))
+    told = said(checker.reads(f"/withdrawals/{number}"))
+    assert "结果未知" in told and "渠道已受理" not in told
+    hear(number, Seen.PENDING)
+    assert "渠道已受理" in said(checker.reads(f"/withdrawals/{number}"))
+
+
+def test_another_amount_is_told_beside_how_it_stands(world: World, checker: Person) -> None:
+    number = out(world)
+    hear(number, Seen.PAID, amount=Money.parse("11.00"))
+    hear(number, Seen.PAID)
+    told = said(checker.reads(f"/withdrawals/{number}"))
+    assert "渠道说 ¥11.00，我方记录 ¥10.17" in told and "确认付款成功" in told
+    assert "渠道说 ¥11.00" in checker.reads("/work/")
+
+
+def test_a_return_is_explained_once(world: World, checker: Person) -> None:
+    number = out(world)
+    hear(number, Seen.RETURNED)
+    told = said(checker.reads(f"/withdrawals/{number}"))
+    assert "手续费不退" in told and "再决定是否" not in told, "the work says what to do first"
+    (hold,) = queries.holds(queries.by_number(number).id)
+    service.work.resolve(hold.id, reason="已与收款人核对", actor=world.checker)
+    assert "请核对收款人与卡号" in said(checker.reads(f"/withdrawals/{number}"))
+
+
+def test_what_people_declared_is_not_said_to_be_the_channels_word(world: World, checker: Person) -> None:
+    number = out(world)
+    proposal = service.outcomes.propose(
+        number, outcome="paid", reason=GROUNDS, file_name="a.pdf", content=PDF, actor=world.checker
+    )
+    service.outcomes.confirm(number, proposal, actor=world.person("second", Role.FINANCE))
+    told = said(checker.reads(f"/withdrawals/{number}"))
+    assert "已付款（人工认定）" in told and "渠道于" not in told
+    assert queries.trace(queries.by_number(number))[-1].who == "second"
+
+
+def test_why_it_was_rejected_is_told_whatever_is_heard_afterwards(world: World, checker: Person) -> None:
+    number = world.withdrawal("10.17")
+    service.reject(number, reason="收款人不对", actor=world.checker)
+    hear(number, Seen.PAID)
+    told = said(checker.reads(f"/withdrawals/{number}"))
+    assert "原因：“收款人不对”" in told
+
+
+def test_a_send_is_told_before_what_came_of_it(world: World) -> None:
+    number = world.withdrawal("10.00")
+    world.approve(number)
+    assert world.until_state(number, "paid") == "paid"
+    titles = [line.title for line in queries.trace(queries.by_number(number))]
+    assert titles.index("开始发送") < titles.index("提交代付") < titles.index("渠道确认成功")
+
+
+def test_what_a_rule_wrote_is_said_in_the_readers_language(world: World) -> None:
+    number = world.withdrawal("10.00")
+    with transaction():
+        movement.note(queries.held(number), "lapse", movement.RULE, why=gettext_noop("审批已超过 24 小时，请重新审批"))
+        movement.note(queries.held(number), "refuse", "checker", why='["not", {"ours": 1}]')
+    rule, person = (line.note for line in queries.trace(queries.by_number(number))[-2:])
+    assert isinstance(rule, Text) and rule == "审批已超过 24 小时，请重新审批"
+    assert not isinstance(person, Text) and person == '["not", {"ours": 1}]'

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from app.kernel import clock
+from app.kernel.errors import NotThere, Text
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
 from app.withdrawals.models import LostSend, Withdrawal
@@ -111,12 +112,12 @@ def test_a_book_that_does_not_hold_says_who_must_do_what(checker: Person) -> Non
 
 
 def test_lost_sends_are_listed_until_they_are_answered_for(checker: Person) -> None:
-    lost("W1", trouble="NotThere")
-    lost("W2", trouble="Sealed")
+    lost("W1", trouble=service.restoring.TROUBLES[NotThere].kept())
+    lost("W2", trouble=Text("余额不足，还差 ¥%(amount)s", amount="1.00").kept())
     lost("W3", cleared_at=clock.now(), entered_at=clock.now())
     page = checker.reads("/sending/")
     assert "请管理员补建" in page and "NotThere" not in page
-    assert "字段密钥" in page and "Sealed" not in page
+    assert "余额不足，还差 ¥1.00" in page
     assert ">W1<" in page and ">W2<" in page and ">W3<" not in page
     assert "2 笔还没有渠道答复" in page and "只显示" not in page
 

@@ -250,11 +250,13 @@ class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigur
         return Observation(
             seen=seen,
             signed=True,
+            vague=code != ACCEPTED and code not in codes,
             number=number,
             amount=amount,
             channel_number=fields.get("platOrderNo", ""),
             word=word,
-            message=fields.get("respMsg", ""),
+            # §1.6: with "0000" it says that the question was answered, whatever became of the money.
+            message=fields.get("respMsg", "") if code != ACCEPTED else "",
         )
 
 

@@ -254,7 +254,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         code, data = _text(envelope, "code"), _data(envelope)
         word = _text(data, "tradeState") if code == ACCEPTED else code
         seen = self.read_word(word) if code == ACCEPTED else codes.get(code, Seen.PENDING)
-        number = _text(data, "outTradeNo")
+        number, message = _text(data, "outTradeNo"), _text(envelope, "msg")
         amount = _fen(data, "tradeAmount") if "tradeAmount" in data else None
         if seen is not Seen.PENDING and not number:
             raise Unreadable("没有说是哪一笔", word)
@@ -263,11 +263,13 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         return Observation(
             seen=seen,
             signed=True,
+            vague=code != ACCEPTED and code not in codes,
             number=number,
             amount=amount,
             channel_number=_text(data, "tradeNo"),
             word=word,
-            message=_text(envelope, "msg"),
+            # §2.6: with "OK" it says that the question was answered, whatever became of the money.
+            message=message if code != ACCEPTED else "",
         )
 
 

@@ -190,6 +190,7 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
         return Observation(
             seen=seen,
             signed=True,
+            vague=bool(error) and error not in codes,
             number=number,
             amount=amount,
             channel_number=_text(fields, "payout_id"),

@@ -46,3 +46,4 @@ class LostSend(Model):
     cleared_at: Mapped[datetime | None]
     """When the channel had answered for it."""
     trouble: Mapped[str] = mapped_column(String(300), default="")
+    """Why it cannot be entered, as `Text.kept`."""

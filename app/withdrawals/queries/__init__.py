@@ -33,6 +33,7 @@ from app.withdrawals.queries.objections import (
 )
 from app.withdrawals.queries.outcomes import (
     evidence,
+    heard,
     oldest_work,
     open_hold,
     outcome,
@@ -106,6 +107,7 @@ from app.withdrawals.queries.sending import (
     past_stops,
     stop_of,
     stops,
+    trouble_of,
     uncleared,
     waiting_to_leave,
 )
@@ -147,6 +149,7 @@ __all__ = [
     "evidence",
     "exact",
     "find",
+    "heard",
     "held",
     "held_entry",
     "held_rulebook_draft",
@@ -187,6 +190,7 @@ __all__ = [
     "totals",
     "trace",
     "tried",
+    "trouble_of",
     "uncleared",
     "unknown",
     "unknown_by_account",

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from app.channels import queries as channels
+from app.kernel import clock
 from app.kernel.money import Money
 from app.runtime.db import db, total
 from app.runtime.jobs import Job
@@ -44,25 +45,33 @@ def unknown() -> Unknown:
 
 
 def unknown_by_account() -> list[tuple[int, int, Money, Withdrawal]]:
-    """For each account that has some: how many, how much, and the oldest of them."""
+    """For each account that has some: how many, how much, and the one that was sent first; in the order of these."""
     reach = channels.within_reach(Withdrawal.account_id)
     open_ended = (Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None), reach)
-    groups = (
-        select(Withdrawal.account_id, func.count().label("count"), total(Withdrawal.amount).label("amount"),
-               func.min(Withdrawal.id).label("oldest"))
+    sums = (
+        select(Withdrawal.account_id, func.count().label("count"), total(Withdrawal.amount).label("amount"))
         .where(*open_ended)
         .group_by(Withdrawal.account_id)
         .subquery()
-    )  # fmt: skip
-    found = select(groups.c.account_id, groups.c.count, groups.c.amount, Withdrawal)
-    found = found.join(Withdrawal, Withdrawal.id == groups.c.oldest).order_by(groups.c.oldest.desc())
+    )
+    waits_since = func.row_number().over(
+        partition_by=Withdrawal.account_id, order_by=(Withdrawal.sent_at, Withdrawal.id)
+    )
+    ages = select(Withdrawal.id, waits_since.label("place")).where(*open_ended).subquery()
+    found = (
+        select(sums.c.account_id, sums.c.count, sums.c.amount, Withdrawal)
+        .join(Withdrawal, Withdrawal.account_id == sums.c.account_id)
+        .join(ages, (ages.c.id == Withdrawal.id) & (ages.c.place == 1))
+        .order_by(Withdrawal.sent_at, Withdrawal.id)
+    )
     return [(account_id, count, amount, oldest) for account_id, count, amount, oldest in db.session.execute(found)]
 
 
 def next_looks(numbers: Sequence[str]) -> dict[str, datetime]:
-    """When the worker looks at each of these next, where it does."""
+    """When the worker looks at each of these next; not there, where that is now, or never."""
     keys = {f"{kind}:{number}": number for number in numbers for kind in (SUBMIT, ASK)}
-    found = select(Job.dedup_key, Job.due_at).where(Job.dedup_key.in_(keys), Job.done_at.is_(None))
+    coming = (Job.done_at.is_(None), Job.lease_until.is_(None), Job.due_at > clock.now())
+    found = select(Job.dedup_key, Job.due_at).where(Job.dedup_key.in_(keys), *coming)
     looks: dict[str, datetime] = {}
     for key, due_at in db.session.execute(found.order_by(Job.due_at)):
         looks.setdefault(keys[key], due_at)

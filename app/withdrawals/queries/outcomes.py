@@ -8,6 +8,7 @@ from sqlalchemy import Row, func, select
 
 from app.channels import queries as channels
 from app.kernel import clock
+from app.kernel.errors import Text
 from app.runtime.db import db
 from app.withdrawals import rules
 from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalOutcome
@@ -81,6 +82,12 @@ def work(*, owner_id: int | None = None, reason: str = "", limit: int = 200) -> 
     if reason:
         found = found.where(hold.reason == reason)
     return db.session.execute(found).all()
+
+
+def heard(hold: Any) -> Text | None:
+    """What the channel said that made it work for people, where that was written down."""
+    # Before it was kept for readers of any language this was a line for technicians.
+    return Text.told(hold.detail) if hold.detail.startswith("[") else None
 
 
 def work_counts() -> dict[str, int]:

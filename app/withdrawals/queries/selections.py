@@ -82,8 +82,7 @@ def rows(selection_id: int, asked: Mapping[str, str]) -> Listing:
 
 def message_of(row: Any) -> Text | None:
     """Why a row was not decided."""
-    told = json.loads(row.message) if row.message else None
-    return Text(told[0], **told[1]) if told else None
+    return Text.told(row.message) if row.message else None
 
 
 def seal_of(asked: Mapping[str, str], totals: Totals) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, func, or_, select, type_coerce
 
 from app.channels import queries as channels
+from app.kernel.errors import Text
 from app.kernel.money import Money
 from app.runtime.db import Key, db, total
 from app.withdrawals.models import LostSend, SendingStop, Withdrawal
@@ -67,6 +68,13 @@ def lost_sends(limit: int | None = LOST_SHOWN) -> Sequence[LostSend]:
     """What the journal knows, the restored database did not, and the channel has not answered for; the oldest first."""
     found = select(LostSend).where(LostSend.cleared_at.is_(None)).order_by(LostSend.sent_at, LostSend.number)
     return db.session.scalars(found.limit(limit)).all()
+
+
+def trouble_of(lost: LostSend) -> Text | None:
+    """Why it cannot be entered yet."""
+    # Before sentences were kept with their values, this was one in Chinese, or the name of an exception.
+    known = lost.trouble.startswith("[")
+    return Text.told(lost.trouble) if known else Text(lost.trouble) if lost.trouble else None
 
 
 def is_lost(number: str) -> bool:

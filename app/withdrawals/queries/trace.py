@@ -1,12 +1,19 @@
 """Everything that happened to one withdrawal, from whichever table it comes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
 
 from app.channels import queries as channels
-from app.channels.rules import INTERFACES, OUTCOMES, told
+from app.channels.contract import Interface
+from app.channels.rules import INTERFACES, OUTCOMES, SEEN, reason
 from app.kernel.errors import Text
-from app.withdrawals.models import Withdrawal
+from app.runtime.db import db
+from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.queries.outcomes import heard
 from app.withdrawals.queries.rows import events
 from app.withdrawals.rules import HOLDS
 from app.withdrawals.states import VERBS
@@ -45,38 +52,67 @@ _ICONS = {
 
 def trace(withdrawal: Withdrawal) -> list[TraceLine]:
     """Events, calls and callbacks of one withdrawal in the order of time."""
+    happened = events(withdrawal.id)
+    holds = select(WithdrawalHold).where(WithdrawalHold.withdrawal_id == withdrawal.id).order_by(WithdrawalHold.id)
+    told = {hold.reason: heard(hold) for hold in db.session.scalars(holds)}
     lines = [
         TraceLine(
             at=event.at,
             title=VERBS[event.verb],
             who=event.actor,
-            note=HOLDS.get(event.why, event.why),
+            note=_why(event, told),
             tone=_TONES.get(event.verb, "info"),
             icon=_ICONS.get(event.verb, "check"),
         )
-        for event in events(withdrawal.id)
+        for event in happened
     ]
+    sends = [event.at for event in happened if event.verb == "send"]
+    calls = []
     for call in channels.calls_about(withdrawal.number):
-        outcome, tone = OUTCOMES[call.outcome]
-        what = _joined(outcome, call.word, told(call.outcome, call.message))
-        lines.append(
-            TraceLine(
-                at=call.at,
-                title=INTERFACES[call.interface],
-                note=what,
-                tone=tone,
-                icon="plug-connected",
-                call_id=call.id,
+        _outcome, tone = OUTCOMES[call.outcome]
+        line = TraceLine(
+            at=call.at,
+            title=INTERFACES[call.interface],
+            note=_said(call),
+            tone=tone,
+            icon="plug-connected",
+            call_id=call.id,
+        )
+        # A submit is announced just before the move that sends it, and is told as a part of it.
+        began = (
+            call.at if call.interface == Interface.QUERY else min((at for at in sends if at > call.at), default=call.at)
+        )
+        calls.append((began, line))
+    for callback in channels.callbacks_about(withdrawal.number):
+        _outcome, tone = OUTCOMES[callback.outcome]
+        times = f"× {callback.times}" if callback.times > 1 else ""
+        note = _said(callback, times)
+        calls.append(
+            (
+                callback.received_at,
+                TraceLine(at=callback.received_at, title=INTERFACES["callback"], note=note, tone=tone, icon="bell"),
             )
         )
-    for callback in channels.callbacks_about(withdrawal.number):
-        outcome, tone = OUTCOMES[callback.outcome]
-        times = f"× {callback.times}" if callback.times > 1 else ""
-        what = _joined(outcome, callback.word, told(callback.outcome, callback.message), times)
-        lines.append(
-            TraceLine(at=callback.received_at, title=INTERFACES["callback"], note=what, tone=tone, icon="bell")
-        )
-    return sorted(lines, key=lambda line: line.at)
+    placed = [(line.at, line) for line in lines] + calls
+    return [line for _place, line in sorted(placed, key=lambda it: it[0])]
+
+
+def _why(event: WithdrawalEvent, told: Mapping[str, Text | None]) -> str:
+    # Only a rule of the house writes sentences that are said in the reader's language; what people write is theirs.
+    if event.actor == "rule" and event.why.startswith("["):
+        return Text.told(event.why)
+    return _joined(HOLDS[event.why], told.get(event.why) or "") if event.why in HOLDS else event.why
+
+
+def _said(it: Any, *more: str) -> str:
+    """How it went, what it means, and the channel's own words; of a failure what happened."""
+    outcome, _tone = OUTCOMES[it.outcome]
+    if it.outcome not in ("ok", "taken"):
+        # What the network's library says of a broken line is for technicians.
+        what = it.message.partition("：")[0] if it.outcome in ("unanswered", "not_sent") else it.message
+        return _joined(outcome, reason(what) if what != outcome else "", *more)
+    said = it.message if it.message != it.seen else ""  # a call without words has what it means in their place
+    return _joined(outcome, SEEN.get(it.seen, ""), it.word, said, *more)
 
 
 def _joined(*parts: str) -> str:

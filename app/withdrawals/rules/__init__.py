@@ -5,6 +5,10 @@ from app.withdrawals.rules.admission import (
     Rule,
     refusals,
 )
+from app.withdrawals.rules.advice import (
+    ADVICE,
+    heard,
+)
 from app.withdrawals.rules.making import (
     APPROVAL_LASTS_H,
     is_stale,
@@ -73,6 +77,7 @@ from app.withdrawals.rules.verdict import (
 
 __all__ = [
     "ACKNOWLEDGED",
+    "ADVICE",
     "AGED_AFTER_S",
     "APPROVAL_LASTS_H",
     "BETWEEN_NOT_FOUND_S",
@@ -106,6 +111,7 @@ __all__ = [
     "entries",
     "file_type",
     "flaws",
+    "heard",
     "is_proof_of_absence",
     "is_proved",
     "is_stale",

@@ -49,7 +49,7 @@ def submit(number: str) -> jobs.Again | None:
             if withdrawal.attempts:
                 movement.hold(withdrawal, "objection", "")
             else:
-                movement.send_back(withdrawal, movement.RULE, why=str(objection))
+                movement.send_back(withdrawal, movement.RULE, why=objection)
             return None
         if wait := pace.wait_s(withdrawal.account_id):
             return jobs.Again(wait)
@@ -179,14 +179,16 @@ def observe(number: str, seen: Observation, *, source: str, call: gateway.Call |
         )
         verdict = rules.verdict(known, seen)
         if verdict.hold:
-            movement.hold(withdrawal, verdict.hold, f"{source}: {seen.seen} {seen.amount or ''} {seen.message}")
+            told = rules.heard(known, verdict.hold, seen)
+            movement.hold(withdrawal, verdict.hold, told.kept() if told else "")
+            live_events.announce(movement.TOPIC, number)
             return
         learned: dict[str, object] = {}
-        if seen.signed and seen.seen is not Seen.NOT_FOUND:
+        if seen.signed and not seen.vague and seen.seen is not Seen.NOT_FOUND:
             learned = {"signed_at": clock.now(), "not_found": 0, "first_not_found_at": None}
         if seen.channel_number:
             learned["channel_number"] = seen.channel_number[:64]
-        if seen.message:
+        if seen.message or verdict.verbs:  # what was said with an earlier state does not explain this one
             learned["message"] = seen.message[:300]
         for verb in verdict.verbs:
             movement.move(withdrawal, verb, source, why=seen.message, **learned)
@@ -197,6 +199,7 @@ def observe(number: str, seen: Observation, *, source: str, call: gateway.Call |
             if heard_again:  # what somebody was shown as evidence is none any more
                 movement.note(withdrawal, "heard", source)
             movement.announce(number)
+        live_events.announce(movement.TOPIC, number)  # that it was asked, and is asked again, is news by itself
         is_absent = seen.seen is Seen.NOT_FOUND and seen.signed
         if is_absent and call is not None and withdrawal.state in (State.SENDING, State.PENDING):
             _weigh_absence(withdrawal, source, asked_at=call.at)

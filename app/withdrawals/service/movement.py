@@ -7,7 +7,7 @@ from app.cards import usage
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel import clock
-from app.kernel.errors import Refused
+from app.kernel.errors import Refused, Text
 from app.ledger import book
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, insert, table_of
@@ -18,7 +18,8 @@ from app.withdrawals.states import OPEN, WITHDRAWAL, State
 
 TOPIC = "withdrawals"
 RULE = "rule"
-"""Who acts when no person does: a rule of the house."""
+"""Who acts when no person does: a rule of the house. Its sentences are kept as `Text.kept`."""
+_LONGEST_WHY = 300
 
 
 def _reverse(withdrawal: Withdrawal) -> None:
@@ -121,8 +122,10 @@ def _change(withdrawal: Withdrawal, new: dict[str, object]) -> bool:
 
 
 def _write_event(withdrawal: Withdrawal, verb: str, actor: str, why: str) -> None:
+    kept = why.kept() if actor == RULE and isinstance(why, Text) else why
+    words = (kept if len(kept) <= _LONGEST_WHY else why)[:_LONGEST_WHY]
     event = {"withdrawal_id": withdrawal.id, "seq": withdrawal.seq, "verb": verb, "state": withdrawal.state}
-    db.session.connection().execute(_WRITE_EVENT, event | {"actor": actor, "why": why[:300]})
+    db.session.connection().execute(_WRITE_EVENT, event | {"actor": actor, "why": str(words)})
 
 
 def announce(number: str) -> None:

@@ -16,7 +16,7 @@ from app.auth import queries as auth
 from app.cards import usage
 from app.channels import queries as channels
 from app.kernel import clock
-from app.kernel.errors import NotThere, Refused
+from app.kernel.errors import NotThere, Refused, Text, gettext_noop
 from app.kernel.money import Money
 from app.ledger import book
 from app.runtime import jobs, journal, vault
@@ -29,6 +29,12 @@ from app.withdrawals.states import ASK, ENTER, State
 
 _AT_ONCE = 500
 LOOK_AGAIN_S = 10.0
+TROUBLES: Mapping[type[Exception], Text] = {
+    NotThere: gettext_noop("恢复后的数据库里没有它的渠道账号或创建人：请管理员补建，系统随后自动补录"),
+    vault.Sealed: gettext_noop("它的封存内容打不开：请技术人员放回当时的字段密钥，系统随后自动补录"),
+    IntegrityError: gettext_noop("补录的内容与现有数据冲突：请技术人员按单号查明，系统会继续尝试"),
+}
+"""What keeps a lost send from being entered, where no rule says why. Tried again until it can be."""
 _UNDONE = (State.REJECTED, State.CANCELLED, State.FAILED)
 _COPIED = ("form_key", "kind", "holder", "bank", "card_masked", "card_index", "memo", "maker", "checker", "approval")
 _PLACE = {"table": "lost_send", "column": "sealed"}
@@ -122,9 +128,9 @@ def enter(number: str) -> jobs.Again | None:
                 _enter(number)
         except (Refused, NotThere, vault.Sealed, IntegrityError) as problem:
             with transaction():
-                said = problem.text if isinstance(problem, Refused) else type(problem).__name__
+                said = problem.text if isinstance(problem, Refused) else TROUBLES[type(problem)]
                 mine = update(LostSend).where(LostSend.number == number)
-                db.session.execute(mine.values(trouble=str(said)[:300]))
+                db.session.execute(mine.values(trouble=said.kept()))
             return jobs.Again(LOOK_AGAIN_S)
     with transaction():
         if not _is_answered(number):

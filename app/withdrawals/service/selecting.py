@@ -1,6 +1,5 @@
 """批量审批: many withdrawals picked, looked at on one page, and then decided one by one, each with the rules of one."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -125,7 +124,7 @@ def _work_off(reference: str, selection_id: int, verb: str, why: str, actor: Act
         outcome, message = (Outcome.REFUSED, told) if told else _decide(row.number, row.seen, verb, why, actor)
         with transaction():
             mine = (SelectionRow.id == row.id, SelectionRow.outcome == Outcome.WAITING)
-            values = {"outcome": outcome, "message": _kept(message), "at": clock.now()}
+            values = {"outcome": outcome, "message": message.kept() if message else "", "at": clock.now()}
             changed(update(SelectionRow).where(*mine).values(**values))
             live_events.announce(TOPIC, reference)
     with transaction():
@@ -159,10 +158,3 @@ def _decide(number: str, seen: str, verb: str, why: str, actor: Actor) -> tuple[
     except NotThere:
         return Outcome.REFUSED, Text("没有这笔提现，或您不能看到它")
     return Outcome.DONE, None
-
-
-def _kept(message: Text | None) -> str:
-    if message is None:
-        return ""
-    values = {name: str(value) for name, value in message.values.items()}
-    return json.dumps([message.template, values], ensure_ascii=False)

@@ -10,17 +10,11 @@ from app.auth.identity import channels as my_channels
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.channels import queries as channels
-from app.kernel.errors import gettext_noop
 from app.runtime.page import page
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ResumeForm, StopForm
 
 bp = Blueprint("sending", __name__, url_prefix="/sending")
-TROUBLES = {
-    "NotThere": gettext_noop("恢复后的数据库里没有它的渠道账号或创建人：请管理员补建，系统随后自动补录"),
-    "Sealed": gettext_noop("它的封存内容打不开：请技术人员放回当时的字段密钥，系统随后自动补录"),
-}
-"""What keeps a lost send from being entered, where `restoring` knew no more than the kind of the problem."""
 
 
 @bp.get("/")
@@ -52,6 +46,7 @@ def resume() -> ResponseReturnValue:
 def _index(form: StopForm | None = None, status: int = 200) -> ResponseReturnValue:
     """`form`: as it was sent and refused, of one account or of the house."""
     stops, past, blank = queries.stops(), queries.past_stops(), StopForm(formdata=None)
+    lost = queries.lost_sends() if my_channels() is None else []
     return page(
         "withdrawals/sending.html",
         status,
@@ -61,11 +56,11 @@ def _index(form: StopForm | None = None, status: int = 200) -> ResponseReturnVal
         accounts=channels.accounts(),
         titles={account.id: account.title for account in channels.accounts()},
         waiting=queries.waiting_to_leave(),
-        lost=queries.lost_sends() if my_channels() is None else [],
+        lost=lost,
+        troubles={it.number: queries.trouble_of(it) for it in lost},
         lost_since={
             it.id: datetime.fromisoformat(it.detail) for it in (*stops, *past) if it.reason == service.stops.RESTORED
         },
-        troubles=TROUBLES,
         uncleared=queries.uncleared(),
         reasons=rules.STOPS,
         may_stop=me().can(Permission.SENDING_STOP),

@@ -1,12 +1,13 @@
 """One withdrawal's page: how it stands, what is known, what may be done, and by whom."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
+from app.auth import queries as auth
 from app.auth.identity import Actor, me
 from app.auth.permissions import Permission
 from app.cards import queries as cards
@@ -19,9 +20,9 @@ from app.withdrawals.forms import OutcomeForm, ReasonForm, RejectForm
 from app.withdrawals.queries import TraceLine, Withdrawal, sheets
 from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
 
-_MAKERS = (VERBS["create"], VERBS["cancel"])
-_CHECKERS = (VERBS["approve"], VERBS["reject"])
-"""The lines of the trace whose person the withdrawal keeps by name."""
+_ENDED_UNSENT = tuple(VERBS[verb] for verb in ("reject", "cancel", "give_way"))
+_DECLARED = tuple(VERBS[verb] for verb in ("declare_paid", "declare_failed", "declare_late", "declare_returned"))
+_RESULTS = (*(VERBS[verb] for verb in ("succeed", "fail", "return")), *_DECLARED)
 
 
 def show_page(
@@ -44,19 +45,24 @@ def show_page(
     trace = queries.trace(withdrawal)
     holds = queries.holds(withdrawal.id)
     proposal = queries.proposal(withdrawal.id)
+    account = channels.account_by_id(withdrawal.account_id)
     facts = _facts(withdrawal)
     return page(
         "withdrawals/show.html",
         status,
         withdrawal=withdrawal,
-        account=channels.account_by_id(withdrawal.account_id),
+        account=account,
         card=cards.by_id(withdrawal.card_id),
         sheet=sheets.reference_of(withdrawal.sheet_id),
         trace=trace,
-        names=_names(trace, withdrawal),
-        why=trace[-1].note,
-        holds=[(rules.HOLDS[hold.reason], hold) for hold in holds],
-        next_look=queries.next_looks([number]).get(number),
+        names=_names(trace),
+        why=_last(trace, _ENDED_UNSENT).note,
+        by_people=_last(trace, _RESULTS).title in _DECLARED,
+        holds=[(rules.HOLDS[hold.reason], queries.heard(hold), rules.ADVICE[hold.reason]) for hold in holds],
+        returns=any(hold.reason == "returned" for hold in holds),
+        stands_still=any(hold.reason in rules.STAND_STILL for hold in holds),
+        resends=channels.deduplicates(account.adapter),
+        next_look=queries.next_looks([number]).get(number) if state in (State.QUEUED, *queries.OUT) else None,
         seen=queries.digest(withdrawal),
         shown=json.dumps(facts, ensure_ascii=False),
         changes=_changes(shown, facts),
@@ -87,6 +93,11 @@ def show_page(
         replaced_by=queries.replacement(number),
         may_replace=_may_replace(withdrawal, person, bool(holds)),
     )
+
+
+def _last(trace: list[TraceLine], titles: Sequence[str]) -> TraceLine:
+    """The latest of these lines; the first line of all where there is none of them."""
+    return next((line for line in reversed(trace) if line.title in titles), trace[0])
 
 
 def _tiers() -> list[Money]:
@@ -159,14 +170,9 @@ def _changes(shown: str, facts: Mapping[str, str]) -> list[tuple[str, str, str]]
     return [(titles[name], str(before.get(name, "")), now) for name, now in facts.items() if before.get(name) != now]
 
 
-def _names(trace: list[TraceLine], withdrawal: Withdrawal) -> dict[str, str]:
+def _names(trace: list[TraceLine]) -> dict[str, str]:
     """Who the trace speaks of, as people say it: names instead of usernames, words for the parts of the machine."""
-    names = {line.who: withdrawal.maker for line in trace if line.title in _MAKERS}
-    # Who decided before it was sent back is not who decided last, and only the last is kept by name.
-    last = next((line.who for line in reversed(trace) if line.title in _CHECKERS), "")
-    if last and withdrawal.checker:
-        names[last] = withdrawal.checker
-    return names | {
+    return auth.display_names({line.who for line in trace}) | {
         "worker": _("系统"),
         "submit": _("渠道答复"),
         "query": _("系统查询"),

@@ -169,6 +169,12 @@ def entries(number: str) -> ResponseReturnValue:
     return page("ledger/entries.html", number=number, entries=ledger.entries(withdrawal.number), labels=LEDGER_LABELS)
 
 
+def _typed() -> dict[str, str]:
+    """What was sent here, to be sent to `check` once more: it comes back for editing when the account is claimed anew."""
+    sent = {name: text for name, text in request.form.items() if name != "csrf_token"}
+    return sent | {"edit": "1"} if sent else {}
+
+
 def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:
     """The form as it was typed, with why it was refused."""
     if refused is not None:
@@ -197,6 +203,7 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
         held=held,
         claim=claim,
         mine=mine,
+        typed=_typed(),
         bound=bound,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
     )
