@@ -64,7 +64,7 @@ def test_every_word_of_the_book_is_in_the_book() -> None:
 
 
 def test_only_move_writes_a_state() -> None:
-    pattern = re.compile(r"\.state = |values\([^)]*\bstate=")
+    pattern = re.compile(r"\.state = |values\([^)]*\bstate=|_change\([^)]*\bstate\b")
     lines = Counter(
         str(path.relative_to(TOP))
         for path in (TOP / "app").rglob("*.py")

@@ -25,6 +25,7 @@ NUMBER = gettext_noop("订单编号")
 NOT_YET = gettext_noop("未生成")
 STOPPED = gettext_noop("未生成：已停止")
 NOT_MADE = gettext_noop("未生成：被拒绝")
+NO_REASON = gettext_noop("渠道没有说明原因")
 
 
 def ask(reference: str) -> None:
@@ -68,5 +69,5 @@ def write(reference: str) -> None:
 def _outcome(row: Row[*tuple[Any, ...]]) -> Outcome:
     if row.number is None:
         return Outcome(state=NOT_MADE, why=sheets.said(row.message))
-    why = row.channel_said if row.state in (State.FAILED, State.RETURNED) else ""
+    why = (row.channel_said or NO_REASON) if row.state in (State.FAILED, State.RETURNED) else ""
     return Outcome(state=LABELS[State(row.state)][0], why=why, more=(row.number,))
