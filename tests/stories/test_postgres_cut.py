@@ -5,13 +5,14 @@ forgotten, nothing is paid twice, nothing needs a repair by hand (I-1, I-14).
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from app import create_app
 from app.config import Config
@@ -20,7 +21,7 @@ from app.runtime.db import db
 from tests import postgres
 from tests.conftest import KEYS
 from tests.sandbox.third_party import ThirdParty, until
-from tests.stories.faults import Faults, a_world_of_faults, children, stopped_child
+from tests.stories.faults import Faults, a_world_of_faults, children, injected, stopped_child
 
 CUTS = 12
 AMOUNTS = ("10.00", "10.04", "10.05", "10.06", "10.07", "10.10", "10.13")
@@ -39,9 +40,14 @@ class Server:
         engine.dispose()
         self.url = make_url(address).set(database="paydesk").render_as_string(hide_password=False)
 
+    @property
+    def pid(self) -> int:
+        return int((Path(self._data) / "postmaster.pid").read_text().split()[0])
+
     @contextmanager
     def down(self) -> Iterator[None]:
         """No process says good-bye, and the next start recovers from the log."""
+        db.session.remove()  # the story's own connection would be cut too
         postgres.control(self._data, "stop", "--mode=immediate")
         try:
             yield
@@ -106,6 +112,30 @@ def test_a_database_that_is_cut_off_again_and_again_loses_nothing(server: Server
             with server.down():
                 pass
         faults.wait_for(*numbers, hurry_s=5)
+    faults.all_is_well()
+
+
+@pytest.mark.soak
+def test_a_server_without_room_for_its_log_loses_nothing(server: Server, faults: Faults, tmp_path: Path) -> None:
+    """Its disk is full when the intention is committed: it panics, recovers, and nothing has left."""
+    (number,) = faults.queued(1)
+    (account,) = faults.terms
+
+    def state() -> str:
+        with suppress(DBAPIError):  # while it recovers
+            return faults.state(number)
+        return ""
+
+    with faults.worker("submit", leases="ours") as worker:
+        horse = faults.wait(lambda: stopped_child(worker), "the worker comes to the row")
+        with injected(children(server.pid), "pwrite64:error=ENOSPC", tmp_path / "strace"):
+            os.kill(horse, signal.SIGCONT)
+            until(lambda: horse not in children(worker.pid), "its end")
+        assert "No space left on device" in (tmp_path / "strace").read_text()
+        until(lambda: state() == "queued", "the recovery")
+        assert faults.paid_by_sandbox(account)["submits"] == 0
+    with faults.worker(leases="ours"):
+        faults.wait_for(number, hurry_s=10)
     faults.all_is_well()
 
 

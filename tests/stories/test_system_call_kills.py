@@ -5,12 +5,8 @@ process can die is tried, and after each of them a new worker brings the withdra
 """
 
 import os
-import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +14,7 @@ import pytest
 
 from app.config import Config
 from tests.sandbox.third_party import ThirdParty
-from tests.stories.faults import Faults, a_world_of_faults, children, stopped_child
+from tests.stories.faults import Faults, a_world_of_faults, children, injected, stopped_child
 
 pytestmark = pytest.mark.slow
 SAMPLED = {
@@ -82,37 +78,10 @@ def _killed_before(faults: Faults, row: str, call: str, place: int, log: Path, a
     (number,) = faults.queued(1, account, AMOUNTS.get(row, "10.00"))
     with faults.worker(row, leases="ours") as worker:
         horse = faults.wait(lambda: stopped_child(worker), "the worker comes to the row", hurry_s=1)
-        with _killer(horse, call, place, log):
+        with injected([horse], f"{call}:signal=KILL:when={place}", log):
             os.kill(horse, signal.SIGCONT)
             faults.wait(lambda: horse not in children(worker.pid), "its end")
     return number, "killed by SIGKILL" in log.read_text()
-
-
-@contextmanager
-def _killer(pid: int, call: str, place: int, log: Path) -> Iterator[None]:
-    """Whatever thread of the process comes to this call for the so-manieth time takes all of it with it."""
-    strace = shutil.which("strace")
-    if strace is None:
-        assert not os.environ.get("CI"), "strace is missing"
-        pytest.skip("no strace here: apt install strace")
-    options = ["-f", "-qq", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={place}", "-o", str(log)]
-    tracer = subprocess.Popen([strace, *options, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
-    try:
-        while not _is_traced(pid):
-            if tracer.poll() is not None:
-                assert tracer.stderr is not None
-                pytest.fail(f"strace cannot attach to a process of ours (ptrace): {tracer.stderr.read()}")
-            time.sleep(0.01)
-        yield
-    finally:
-        tracer.terminate()
-        tracer.communicate(timeout=10)
-
-
-def _is_traced(pid: int) -> bool:
-    """All of its threads are, or some would not be counted."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return all("TracerPid:\t0" not in (task / "status").read_text() for task in tasks)
 
 
 def _comes_to_its_end(faults: Faults, number: str) -> None:
