@@ -57,7 +57,7 @@ def test_a_worker_killed_before_a_system_call_pays_once(
     number, killed = _killed_before(faults, row, call, place, tmp_path / "strace")
     assert killed, "it never came to this call"
     assert faults.state(number) == left
-    _comes_to_its_end(faults, number)
+    faults.pays(number)
 
 
 @pytest.mark.soak
@@ -67,7 +67,7 @@ def test_a_worker_killed_before_any_system_call_pays_once(faults: Faults, row: s
     account = faults.account()
     for place in count(1):
         number, killed = _killed_before(faults, row, call, place, tmp_path / f"strace {place}", account)
-        _comes_to_its_end(faults, number)
+        faults.pays(number)
         if not killed:
             break
     assert place > 1, "it never came to this call"
@@ -82,10 +82,3 @@ def _killed_before(faults: Faults, row: str, call: str, place: int, log: Path, a
             os.kill(horse, signal.SIGCONT)
             faults.wait(lambda: horse not in children(worker.pid), "its end")
     return number, "killed by SIGKILL" in log.read_text()
-
-
-def _comes_to_its_end(faults: Faults, number: str) -> None:
-    faults.app.extensions["redis"].flushall()
-    with faults.worker(leases="ours"):
-        faults.wait_for(number, hurry_s=10)
-    faults.all_is_well()
