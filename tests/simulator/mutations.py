@@ -34,10 +34,10 @@ MUTATIONS = {
     ),
     "sends before the intention is committed": Mutation(
         DRIVING,
-        "        order = _order(withdrawal)\n    if (clock",
-        "        order = _order(withdrawal)\n        info = db.session.info.pop('after_commit')\n"
+        "        )\n    try:\n        journal",
+        "        )\n        info = db.session.info.pop('after_commit')\n"
         "        db.session.rollback()\n        gateway.submit(call, order)\n"
-        "        db.session.info['after_commit'] = info\n    if (clock",
+        "        db.session.info['after_commit'] = info\n    try:\n        journal",
     ),
     "takes a time-out for a failure": Mutation(
         "app/channels/gateway.py",
