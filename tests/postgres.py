@@ -62,6 +62,14 @@ def start_cluster(*, durable: bool = False) -> Iterator[str]:
             server.wait(30)
 
 
+def control(data: str, *arguments: str) -> None:
+    """`pg_ctl` on the server whose files lie there. `restart` starts a stopped one, as it was started before."""
+    argv = [str(_binaries() / "pg_ctl"), f"--pgdata={data}", "--silent", "--wait", f"--log={data}/log", *arguments]
+    subprocess.run(
+        argv, check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as_somebody_else()
+    )
+
+
 class Lent:
     """A database that is given to one test after the other, each time as the migrations left it.
 

@@ -129,7 +129,7 @@ WITHDRAWAL = Machine(
         WithdrawalMove(verb="return", sources=(State.PAID,), target=State.RETURNED, book="reverse"),
         WithdrawalMove(verb="recover", sources=(State.REVIEW, State.QUEUED), target=State.SENDING, wakes=ASK),
         WithdrawalMove(verb="declare_paid", sources=_OUT, target=State.PAID, book="settle", wakes=WATCH),
-        WithdrawalMove(verb="declare_failed", sources=_OUT, target=State.FAILED, book="release"),
+        WithdrawalMove(verb="declare_failed", sources=_OUT, target=State.FAILED, book="release", wakes=WATCH),
         WithdrawalMove(
             verb="declare_late",
             sources=(State.FAILED, State.REJECTED, State.CANCELLED),

@@ -1,8 +1,13 @@
-"""What must hold after every step of a story, and what at its end. Both sides are read as they lie in their files."""
+"""What must hold after every step of a story, and what at its end. Both sides are read as they lie in their files.
+
+What people declared may be wrong: that is their error, as long as two of them made it. Ours is whatever differs without
+their word; what left under a new number while it was not certain that the old one never will be paid; and an error of
+theirs of which the channel knew better, and nobody was told.
+"""
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -12,16 +17,19 @@ from app.ledger import queries as ledger
 from app.runtime.db import db
 from app.runtime.jobs import Claimed
 from app.withdrawals import rules
-from app.withdrawals.states import State
+from app.withdrawals.states import WATCH, State
 from tests.simulator.stage import Stage
 
 NEVER_SENT = (State.REVIEW, State.REJECTED, State.CANCELLED)
 HAPPENED = (State.PAID, State.RETURNED)
 OVER = (*HAPPENED, *NEVER_SENT, State.FAILED)
+SAID_PAID = {"declare_paid", "declare_late"}
+THEIR_LAST_WORDS = (["declare_as_is"], ["declare_returned"])
+"""They have seen what there was, or speak of what channels need not speak of: nobody asks any more."""
 
 
 class Checker:
-    """Looks at everything, remembers which re-sends it has judged."""
+    """Looks at everything, remembers which re-sends and which sends of replacements it has judged."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -51,7 +59,8 @@ class Checker:
         submits = self._stage.third.submits()
         with self._one_moment() as house:
             rows = house.execute("SELECT * FROM withdrawal").fetchall()
-            found += self._judge_resends(house)
+            found += self._judge_resends(house) + self._judge_replacements(house) + _judge_people(house)
+            said = _said(house)
             errors = house.execute("SELECT kind, subject, last_error FROM job WHERE last_error <> ''")
             found += [f"{row['kind']} {row['subject']} failed: {row['last_error']}" for row in errors]
             announced = dict(
@@ -75,23 +84,33 @@ class Checker:
             if times > announced.get(number, 0):
                 found.append(f"{number}: left us {times} times, announced {announced.get(number, 0)} times")
         for row in rows:
-            found += _of_one(row, truth.pop(row["number"], []), submits.get(row["number"], 0))
+            if row["replaces"] and _was_paid(truth, row["number"]) and _was_paid(truth, row["replaces"]):
+                contradicts_itself = any(it["failed_at"] for it in truth[row["replaces"]])
+                if not contradicts_itself and not said[row["replaces"]]:
+                    found.append(f"{row['number']}: PAID, and so was {row['replaces']}, which it replaces")
+        for row in rows:
+            theirs, submitted = truth.pop(row["number"], []), submits.get(row["number"], 0)
+            found += _of_one(row, theirs, submitted, said[row["number"]])
         return found + [f"{number}: the third party has it and we do not" for number in truth]
 
     def open_numbers(self) -> list[str]:
-        """What is neither at its end nor before a person."""
+        """What is neither at its end nor before a person; and what people declared, while the channel is still asked."""
         with self._one_moment() as house:
             found = house.execute(
                 f"""
-                SELECT number FROM withdrawal WHERE state NOT IN ({",".join("?" * len(OVER))}) AND NOT EXISTS
+                SELECT number FROM withdrawal WHERE (state NOT IN ({",".join("?" * len(OVER))}) OR EXISTS
+                (SELECT 1 FROM job WHERE job.kind = ? AND subject = number AND done_at IS NULL) AND EXISTS
+                (SELECT 1 FROM withdrawal_event WHERE withdrawal_id = withdrawal.id AND verb LIKE 'declare%'))
+                AND NOT EXISTS
                 (SELECT 1 FROM withdrawal_hold WHERE withdrawal_id = withdrawal.id AND closed_at IS NULL)
                 """,
-                OVER,
+                (*OVER, WATCH),
             )
             return [row["number"] for row in found]
 
     def problems_at_the_end(self) -> list[str]:
-        """The channel has healed and everything has drained: both sides say the same, but for what a person has to decide."""
+        """The channel has healed and everything has drained: both sides say the same, but for what a person has to decide
+        and for the last words of people."""
         truth, found, settled, paid = self._truth(), [], 0, 0
         deeds = ledger.deeds()
         with self._one_moment() as house:
@@ -100,9 +119,10 @@ class Checker:
                 for row in house.execute("SELECT withdrawal_id FROM withdrawal_hold WHERE closed_at IS NULL")
             }
             rows = house.execute("SELECT * FROM withdrawal").fetchall()
+            said = _said(house)
         for row in rows:
             number, theirs = row["number"], truth.get(row["number"], [])
-            if row["id"] in held:
+            if row["id"] in held or said[number][-1:] in THEIR_LAST_WORDS:
                 continue
             arrived = [it for it in theirs if it["paid_at"] is not None]
             if bool(arrived) != (row["state"] in HAPPENED):
@@ -110,16 +130,19 @@ class Checker:
             if any(it["returned_at"] for it in theirs) != (row["state"] == State.RETURNED):
                 found.append(f"{number}: is {row['state']} here, and they differ about its return")
             paid += sum(it["amount_minor"] for it in arrived)
-            settled += deeds.get(number, {})["settle"].minor if "settle" in deeds.get(number, {}) else 0
+            booked = [deeds.get(it, {}) for it in (number, rules.late(number))]
+            settled += sum(deed["settle"].minor for deed in booked if "settle" in deed)
         if paid != settled:
             found.append(f"the third party paid {paid} fen, our ledger settled {settled}")
         return found
 
-    def next_due(self) -> datetime | None:
-        """When a job is due or its lease is over."""
+    def next_due(self, subjects: Sequence[str] = ()) -> datetime | None:
+        """When a job is due or its lease is over: any job, or one about these."""
+        which = f"AND subject IN ({','.join('?' * len(subjects))})" if subjects else ""
         with self._one_moment() as house:
             (text,) = house.execute(
-                "SELECT min(max(due_at, coalesce(lease_until, due_at))) FROM job WHERE done_at IS NULL"
+                f"SELECT min(max(due_at, coalesce(lease_until, due_at))) FROM job WHERE done_at IS NULL {which}",
+                subjects,
             ).fetchone()
         return datetime.fromisoformat(f"{text}+00:00") if text else None
 
@@ -165,6 +188,25 @@ class Checker:
                 found.append(f"{row['number']}: sent again to a company that pays whatever arrives")
         return found
 
+    def _judge_replacements(self, house: sqlite3.Connection) -> list[str]:
+        """Under a new number leaves only what is certain never to be paid under the old one."""
+        found = []
+        fresh = house.execute(
+            """
+            SELECT withdrawal_event.id, new.number, old.number AS replaced, old.state,
+                EXISTS (SELECT 1 FROM withdrawal_hold WHERE withdrawal_id = old.id AND closed_at IS NULL) AS waits,
+                EXISTS (SELECT 1 FROM withdrawal_outcome AS o WHERE withdrawal_id = old.id AND o.state = 'proposed') AS asked
+            FROM withdrawal_event JOIN withdrawal AS new ON new.id = withdrawal_id
+            JOIN withdrawal AS old ON old.number = new.replaces WHERE verb = 'send'
+            """
+        ).fetchall()
+        for row in fresh:
+            if row["id"] not in self._judged:
+                self._judged.add(row["id"])
+                if row["state"] not in rules.REPLACEABLE or row["waits"] or row["asked"]:
+                    found.append(f"{row['number']}: sent, while {row['replaced']} may yet be paid, or was")
+        return found
+
     def _truth(self) -> dict[str, list[Any]]:
         found = defaultdict(list)
         for row in self._stage.third.payouts():
@@ -180,7 +222,46 @@ class Checker:
             self._house.execute("ROLLBACK")
 
 
-def _of_one(row: Any, theirs: list[Any], submits: int) -> list[str]:
+def _said(house: sqlite3.Connection) -> defaultdict[str, list[str]]:
+    """What people declared of each, in their order."""
+    found = defaultdict(list)
+    for row in house.execute(
+        "SELECT number, verb FROM withdrawal_event JOIN withdrawal ON withdrawal.id = withdrawal_id "
+        "WHERE verb LIKE 'declare%' ORDER BY withdrawal_event.seq"
+    ):
+        found[row["number"]].append(row["verb"])
+    return found
+
+
+def _judge_people(house: sqlite3.Connection) -> list[str]:
+    """Whatever was declared was confirmed, once, by somebody who neither proposed nor made it."""
+    found = [
+        f"{row['number']}: {row['declared']} times declared, {row['confirmed']} times confirmed"
+        for row in house.execute(
+            """
+            SELECT number,
+                (SELECT count(*) FROM withdrawal_event WHERE withdrawal_id = withdrawal.id AND verb LIKE 'declare%')
+                    AS declared,
+                (SELECT count(*) FROM withdrawal_outcome AS o WHERE withdrawal_id = withdrawal.id
+                    AND o.state = 'confirmed') AS confirmed
+            FROM withdrawal
+            """
+        )
+        if row["declared"] != row["confirmed"]
+    ]
+    alone = house.execute(
+        "SELECT number FROM withdrawal_outcome AS o JOIN withdrawal ON withdrawal.id = withdrawal_id "
+        "WHERE o.state = 'confirmed' AND decider_id IN (proposer_id, maker_id)"
+    )
+    return found + [f"{row['number']}: declared by one person, or by its maker" for row in alone]
+
+
+def _was_paid(truth: Mapping[str, list[Any]], number: str) -> bool:
+    """It arrived, and stayed."""
+    return any(it["paid_at"] is not None and it["returned_at"] is None for it in truth.get(number, ()))
+
+
+def _of_one(row: Any, theirs: list[Any], submits: int, said: list[str]) -> list[str]:
     number, state = row["number"], row["state"]
     arrived = [it for it in theirs if it["paid_at"] is not None]
     found = []
@@ -190,10 +271,11 @@ def _of_one(row: Any, theirs: list[Any], submits: int) -> list[str]:
         found.append(f"{number}: they were told another amount")
     if state in NEVER_SENT and submits:
         found.append(f"{number}: is {state}, and was sent")
-    if state in HAPPENED and not arrived:
+    if state in HAPPENED and not arrived and not SAID_PAID.intersection(said):
         found.append(f"{number}: is {state} here, and nothing arrived there")
-    if state == State.RETURNED and not any(it["returned_at"] for it in theirs):
+    if state == State.RETURNED and "declare_returned" not in said and not any(it["returned_at"] for it in theirs):
         found.append(f"{number}: is returned here, and not there")
-    if state == State.FAILED and not any(it["failed_at"] or it["state"] == "refused" for it in theirs):
+    refused = any(it["failed_at"] or it["state"] == "refused" for it in theirs)
+    if state == State.FAILED and "declare_failed" not in said and not refused:
         found.append(f"{number}: is failed here, and they never said so")
     return found

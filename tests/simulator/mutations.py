@@ -25,6 +25,7 @@ class Mutation:
 
 
 DRIVING, VERDICT = "app/withdrawals/service/driving.py", "app/withdrawals/rules/verdict.py"
+OUTCOME = "app/withdrawals/rules/outcome.py"
 MUTATIONS = {
     "sends again after one NOT_FOUND": Mutation(VERDICT, "if not_found < 2 or first", "if first"),
     "counts a NOT_FOUND while it could still arrive": Mutation(VERDICT, "return now < sent_at", "return False and now"),
@@ -33,10 +34,10 @@ MUTATIONS = {
     ),
     "sends before the intention is committed": Mutation(
         DRIVING,
-        "        line = restoring.line_of(",
-        "        info = db.session.info.pop('after_commit')\n"
+        "        )\n    try:\n        journal",
+        "        )\n        info = db.session.info.pop('after_commit')\n"
         "        db.session.rollback()\n        gateway.submit(call, order)\n"
-        "        db.session.info['after_commit'] = info\n        line = restoring.line_of(",
+        "        db.session.info['after_commit'] = info\n    try:\n        journal",
     ),
     "takes a time-out for a failure": Mutation(
         "app/channels/gateway.py",
@@ -77,6 +78,22 @@ MUTATIONS = {
     ),
     "accepts badly signed callbacks": Mutation(
         "app/channels/adapters/dolphin.py", 'if not signing.same(fields.get("sign", ""), expected):', "if False:"
+    ),
+    "lets one person declare": Mutation(OUTCOME, "if decider_id == proposer_id:", "if False:"),
+    "lets its maker declare": Mutation(OUTCOME, "if decider_id == maker_id:", "if False:"),
+    "pays under a new number what may still be paid": Mutation(OUTCOME, "if state not in REPLACEABLE:", "if False:"),
+    "sends a replacement whatever has become of the old one": Mutation(
+        "app/withdrawals/queries/objections.py", "return State(old.state) in rules.REPLACEABLE and", "return True or"
+    ),
+    "does not look again at what people say was not paid": Mutation(
+        "app/withdrawals/states.py",
+        'verb="declare_failed", sources=_OUT, target=State.FAILED, book="release", wakes=WATCH)',
+        'verb="declare_failed", sources=_OUT, target=State.FAILED, book="release")',
+    ),
+    "keeps from people that what they call paid is not known": Mutation(
+        DRIVING,
+        '        movement.hold(withdrawal, "contradiction", f"{source}: {Seen.NOT_FOUND}")\n        return',
+        "        return",
     ),
     "settles without the fee": Mutation(
         "app/withdrawals/service/movement.py",

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from argon2 import PasswordHasher
 from redis.exceptions import ConnectionError as NoRedis
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from app import create_app
 from app.auth import service as auth
@@ -25,6 +25,7 @@ from app.cards import queries as cards
 from app.cards import service as card_service
 from app.channels import queries as channels
 from app.channels import service as channel_service
+from app.channels.models import Channel
 from app.config import Config
 from app.kernel import clock, numbers
 from app.kernel.bank_card import BankCard
@@ -32,7 +33,7 @@ from app.kernel.money import Money
 from app.kernel.signing import new_rsa_pair
 from app.ledger import queries as ledger
 from app.runtime import http, jobs, migrations
-from app.runtime.db import db
+from app.runtime.db import db, transaction
 from app.runtime.queue import Line
 from app.sandbox import merchants
 from app.sandbox.manners import MANNERS
@@ -42,6 +43,8 @@ from tests.simulator.channel import HOST, ThirdParty, Wire
 BEGIN = datetime(2026, 3, 2, 2, 0, tzinfo=UTC).timestamp()
 CARD = "6222021001116245777"
 PASSWORD = "correct horse battery staple"
+RETURN_WAITS = "600,3600,14400"
+"""Hours instead of days; the last one past all that clocks are off, and past the time in which a request may arrive."""
 BALANCE, FEE = Money.parse("10000.00"), Money.parse("2.00")
 
 
@@ -97,6 +100,8 @@ class Stage:
             self.makers = [self._person("maker"), self._person("second")]
             self.checker = self._person("checker", Role.SUPERVISOR)
             self.accounts = [self._account(manner) for manner in MANNERS]
+            with transaction():
+                db.session.execute(update(Channel).values(return_waits_s=RETURN_WAITS))
             db.session.remove()
         self.close()
         for file in self._work.iterdir():

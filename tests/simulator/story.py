@@ -20,8 +20,9 @@ from app.runtime.queue import Line
 from app.sandbox import merchants, switches
 from app.sandbox.faults import FAULTS
 from app.sandbox.manners import MANNERS
-from app.withdrawals import queries, service
-from app.withdrawals.states import Kind
+from app.withdrawals import queries, rules, service
+from app.withdrawals.rules import Outcome
+from app.withdrawals.states import Kind, State
 from tests.simulator.actors import FOR_EVER, Actor
 from tests.simulator.channel import FATES, LATEST_ARRIVAL_S, Letter, Wire
 from tests.simulator.checker import Checker
@@ -29,12 +30,14 @@ from tests.simulator.stage import Account, Stage, seeded, wired
 
 STEPS = 40
 MOST_FORMS = 5
+MOST_REPLACEMENTS = 2
 MOST_ON_STAGE = 5
 ROUNDS_TO_DRAIN = 400
 LONGEST_NAP_S = 70
 """A worker that finds nothing due looks again when something is, unless that is far away."""
 _NUMBER = re.compile(rb"W[0-9]{8}[0-9A-Z]{10}")
 _TWO_HOURS = 7200.0
+_SLIP = b"%PDF-1.7 a slip of the bank"
 
 
 class Broken(AssertionError):
@@ -47,6 +50,7 @@ class Form:
     account: Account
     amount: Money
     kind: Kind
+    replaces: str = ""
 
 
 class Story:
@@ -107,6 +111,9 @@ class Story:
             self._reject: 1,
             self._cancel: 1,
             self._ask_now: 3,
+            self._propose: 14,
+            self._decide: 6,
+            self._replace: 6,
             self._claim: 2,
             self._force_release: 1,
             self._work: 34,
@@ -125,7 +132,7 @@ class Story:
     # People
 
     def _make(self) -> None:
-        if len(self.forms) >= MOST_FORMS:
+        if sum(1 for form in self.forms if not form.replaces) >= MOST_FORMS:
             return
         account = self.chance.choice(self.stage.accounts)
         whole = self.chance.choice((10, 10, 10, 100, 4000))
@@ -150,7 +157,8 @@ class Story:
         fence = held.fence if held else 0
         if is_holder and self.chance.random() < 0.1:
             fence, is_holder = fence - 1, False  # a page that was left open
-        is_new = form.key not in self.numbers
+        with self.stage.app.app_context():  # a sleeper may have made it, whose answer nobody waited for
+            is_new = queries.by_form_key(form.key) is None
         what = f"{maker.username} makes {form.amount} at {form.account.number}"
         actor = self._enact(what, self._create(form, maker, fence))
         if actor.result and is_new and not is_holder:
@@ -175,6 +183,7 @@ class Story:
             form_key=form.key,
             actor=maker,
             kind=form.kind,
+            replaces=form.replaces,
         )
 
     def _take_in(self, form: Form, actor: Actor) -> None:
@@ -202,6 +211,83 @@ class Story:
     def _ask_now(self) -> None:
         if number := self._some_number("sending", "pending"):
             self._enact(f"asks about {number} now", lambda: service.ask_now(number, actor=self.stage.makers[0]))
+
+    def _propose(self) -> None:
+        """Somebody says what became of one of them. Most look at the third party's back office first; some err."""
+        states = (
+            (State.SENDING, State.PENDING, State.FAILED, State.PAID) if self.chance.random() < 0.8 else tuple(State)
+        )
+        number = self._some_number(*states)
+        if not number:
+            return
+        outcome = self._truth_of(number) if self.chance.random() < 0.5 else self._some_outcome(number)
+        person = self.chance.choice(self._people())
+        content = _SLIP if self.chance.random() < 0.8 else b""
+
+        def deed() -> None:
+            service.outcomes.propose(
+                number, outcome=outcome, reason="because", file_name="slip.pdf", content=content, actor=person
+            )
+
+        self._enact(f"{person.username} says that {number} is {outcome}", deed)
+        if self.chance.random() < 0.8:
+            self._decide()
+
+    def _some_outcome(self, number: str) -> Outcome:
+        """One of those that the page offers, mostly."""
+        with self.stage.app.app_context():
+            known = queries.by_number(number)
+            waits = queries.is_waiting(known.id)
+            offered = rules.possible(State(known.state), waits=waits, attempts=known.attempts)
+        return self.chance.choice(offered if offered and self.chance.random() < 0.9 else list(Outcome))
+
+    def _truth_of(self, number: str) -> Outcome:
+        rows = [row for row in self.stage.third.payouts() if row["order_no"] == number]
+        if any(row["returned_at"] for row in rows):
+            return Outcome.RETURNED
+        return Outcome.PAID if any(row["paid_at"] for row in rows) else Outcome.FAILED
+
+    def _decide(self) -> None:
+        """Somebody, the proposer too, confirms a proposal that is open or refuses it; sometimes from an old page."""
+        with self.stage.app.app_context():
+            found = [
+                (number, proposal.id, proposal.proposer_id)
+                for account in self.stage.accounts
+                for number in queries.numbers_of(channels.account(account.number).id)
+                for proposal in queries.outcomes(queries.by_number(number).id)
+                if proposal.state == "proposed" or self.chance.random() < 0.1
+            ]
+        if not found:
+            return
+        number, proposal_id, proposer_id = self.chance.choice(sorted(found))
+        others = [person for person in self._people() if person.operator_id != proposer_id]
+        person = self.chance.choice(others if self.chance.random() < 0.85 else self._people())
+
+        def confirm() -> None:
+            service.outcomes.confirm(number, proposal_id, actor=person)
+
+        def refuse() -> None:
+            service.outcomes.refuse(number, proposal_id, reason="no", actor=person)
+
+        deed = confirm if self.chance.random() < 0.85 else refuse
+        self._enact(f"{person.username} {deed.__name__}s what was said of {number}", deed)
+
+    def _people(self) -> list[Person]:
+        return [*self.stage.makers, self.stage.checker]
+
+    def _replace(self) -> None:
+        """A maker wants to pay once more, under a new number, what was not paid: whether that is certain or not."""
+        replacements = sum(1 for form in self.forms if form.replaces)
+        number = self._some_number(*(State if self.chance.random() < 0.2 else rules.REPLACEABLE))
+        if not number or replacements >= MOST_REPLACEMENTS:
+            return
+        with self.stage.app.app_context():
+            old = queries.by_number(number)
+            account = next(it for it in self.stage.accounts if channels.account(it.number).id == old.account_id)
+            amount, kind = old.amount, Kind(old.kind)
+        form = Form(f"form {len(self.forms)} of {self.seed}", account, amount, kind, replaces=number)
+        self.forms.append(form)
+        self._submit_form(form)
 
     def _claim(self) -> None:
         account, maker = self.chance.choice(self.stage.accounts), self.chance.choice(self.stage.makers)
@@ -473,7 +559,8 @@ class Story:
     def _advance(self) -> bool:
         """To the next moment at which something is due. False: all that is left waits for people."""
         theirs = [due for due in (self.stage.third.next_due(), *(at for at, *_ in self.arrivals[:1])) if due]
-        ours = self.checker.next_due() if self.checker.open_numbers() else None
+        still_open = self.checker.open_numbers()  # what people have before them is asked about for ever
+        ours = self.checker.next_due(still_open) if still_open else None
         due = [*theirs, *([ours.timestamp()] if ours else [])]
         if not due:
             return False

@@ -4,117 +4,29 @@ that die, disks that are full. After each of them everything drains, and nothing
 
 import os
 import signal
-import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
 
-from app import create_app
 from app.config import Config
-from app.kernel import clock
 from app.runtime import embedded, jobs, queue
 from app.runtime.db import db
 from app.runtime.queue import Line
 from app.withdrawals import queries
-from tests.faulty_worker import PLACES, off_by, set_clock
+from tests.faulty_worker import STANDS, set_clock
 from tests.sandbox.third_party import ThirdParty
-from tests.world import PATIENCE_S, World
+from tests.stories.faults import Faults, a_world_of_faults, children, stopped_child
 
 pytestmark = pytest.mark.slow
 SOAK = ("after the intention",)
 # They wait for leases on the database's own clock, or for a Redis whose faults are the same there.
 SOAK_ON_POSTGRES = ("stood_still", "step_two_hours", "time_out", "out_of_memory")
-TOP = Path(__file__).resolve().parents[2]
 TWO_HOURS = 7200.0
-
-
-class Faults(World):
-    """A world whose work is done by processes of its own, on a clock that the story sets."""
-
-    def __enter__(self) -> "Faults":
-        super().__enter__()
-        self.clock = Path(self.app.extensions["paydesk.config"].data_dir) / "clock"
-        self.set_clock(0)
-        self._stack.enter_context(clock.replaced(off_by(self.clock)))
-        return self
-
-    def set_clock(self, seconds: float) -> None:
-        self.off = seconds
-        set_clock(self.clock, seconds)
-
-    @contextmanager
-    def worker(self, place: str = "-", *, clock_file: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-        config = self.app.extensions["paydesk.config"]
-        environment = os.environ | {
-            "PAYDESK_DATA_DIR": str(config.data_dir),
-            "PAYDESK_DATABASE_URL": config.database_url,
-            "PAYDESK_REDIS_URL": config.redis_url,
-            "PAYDESK_SECRET_KEY": config.secret_key.get_secret_value(),
-            "PAYDESK_FIELD_KEYS": config.field_keys.get_secret_value(),
-            "PAYDESK_PRIVATE_TARGETS": config.private_targets,
-        }
-        argv = [sys.executable, "-m", "tests.faulty_worker", str(clock_file or self.clock), place]
-        process = subprocess.Popen(argv, cwd=TOP, env=environment, stderr=subprocess.DEVNULL)
-        try:
-            yield process
-        finally:
-            _end(process)
-
-    def wait(self, held: Callable[[], Any], what: str, *, hurry_s: float = 0) -> Any:
-        """Nudge the workers until it holds. `hurry_s`: how far the clock goes on each time it does not."""
-        deadline, pause = time.monotonic() + PATIENCE_S, 0.05
-        while True:
-            db.session.rollback()
-            if found := held():
-                return found
-            assert time.monotonic() < deadline, f"{what}: it did not happen"
-            jobs.sweep()
-            time.sleep(pause)
-            self.set_clock(self.off + hurry_s)
-
-    def wait_for(self, *numbers: str, state: str = "paid", hurry_s: float = 1) -> None:
-        self.wait(lambda: {self.state(number) for number in numbers} == {state}, f"{state}", hurry_s=hurry_s)
-
-    def queued(self, count: int, account: str = "", amount: str = "10.00") -> list[str]:
-        """So many approved withdrawals, nobody at work on them."""
-        account = account or self.account()
-        card = self.card(account)
-        numbers = [self.withdrawal(amount, account=account, card=card) for _ in range(count)]
-        for number in numbers:
-            self.approve(number)
-        return numbers
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Work-horses too: one that stands still would outlive its parent."""
-    for child in _children(process.pid):
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-    process.kill()
-    process.wait(20)
-
-
-def _children(pid: int) -> list[int]:
-    with suppress(OSError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
-def _stopped_child(process: subprocess.Popen[bytes]) -> int | None:
-    for child in _children(process.pid):
-        with suppress(OSError):
-            if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "T":
-                return child
-    return None
 
 
 @contextmanager
@@ -138,28 +50,18 @@ def _redis(folder: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
             process.wait(10)
 
 
-@contextmanager
-def _faults(config: Config, redis_url: str, third_party: ThirdParty) -> Iterator[Faults]:
-    app: Flask = create_app(config.model_copy(update={"redis_url": redis_url}))
-    with app.app_context(), Faults(app, third_party) as world:
-        app.extensions["redis"].flushall()
-        yield world
-        db.session.remove()
-        db.engine.dispose()
-
-
 @pytest.fixture
 def faults(config: Config, redis_url: str, third_party: ThirdParty) -> Iterator[Faults]:
-    with _faults(config, redis_url, third_party) as world:
+    with a_world_of_faults(config, redis_url, third_party) as world:
         yield world
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if place != "-"])
+@pytest.mark.parametrize("place", STANDS)
 def test_a_worker_that_stood_still_inside_the_send_pays_nothing_twice(faults: Faults, place: str) -> None:
     """Its lease runs out, a second worker proves that nothing arrived and sends again; then the first one wakes up."""
     (number,) = faults.queued(1)
     with faults.worker(place) as zombie, ExitStack() as others:
-        stopped = faults.wait(lambda: _stopped_child(zombie), "the worker stands still")
+        stopped = faults.wait(lambda: stopped_child(zombie), "the worker stands still")
         assert faults.state(number) == "sending"
         others.enter_context(faults.worker())
         faults.wait_for(number, hurry_s=10)
@@ -167,7 +69,7 @@ def test_a_worker_that_stood_still_inside_the_send_pays_nothing_twice(faults: Fa
         (account,) = faults.terms
         assert faults.paid_by_sandbox(account)["submits"] == 1
         os.kill(stopped, signal.SIGCONT)
-        faults.wait(lambda: stopped not in _children(zombie.pid), "the zombie comes to its end")
+        faults.wait(lambda: stopped not in children(zombie.pid), "the zombie comes to its end")
         if place == "inside the send":
             assert faults.paid_by_sandbox(account)["submits"] == 2, "it was past every check of ours"
     assert faults.state(number) == "paid"
@@ -235,7 +137,7 @@ def test_redis_out_of_memory_and_killed_costs_time_and_no_money(
     folder = tmp_path / "redis of its own"
     with _redis(folder) as start, ExitStack() as stack:
         server = start()
-        faults = stack.enter_context(_faults(config, embedded.url(folder), third_party))
+        faults = stack.enter_context(a_world_of_faults(config, embedded.url(folder), third_party))
         numbers = faults.queued(4)
         redis = faults.app.extensions["redis"]
         redis.config_set("maxmemory", "1")  # and the policy is "noeviction": every write is refused
@@ -252,43 +154,3 @@ def test_redis_out_of_memory_and_killed_costs_time_and_no_money(
         with faults.worker():
             faults.wait_for(*numbers)
         faults.all_is_well()
-
-
-@pytest.mark.soak  # not seen green since it was trimmed
-def test_a_full_disk_sends_nothing_that_is_not_written_down(world: World) -> None:
-    """SQLite alone: the file may not grow by another page. Whatever was sent before that is found out when there is room."""
-    if db.engine.dialect.name != "sqlite":
-        pytest.skip("a server's disk is not ours to fill")
-    account = world.account()
-    card = world.card(account)
-    numbers = [world.withdrawal("10.00", account=account, card=card) for _ in range(6)]
-    for number in numbers:
-        world.approve(number)
-    db.session.remove()
-    with closing(sqlite3.connect(str(db.engine.url.database))) as connection:
-        connection.execute("VACUUM")  # no page is left over inside the file
-        room = {"pages": connection.execute("PRAGMA page_count").fetchone()[0]}
-
-    def limit(connection: Any, _record: object) -> None:
-        connection.execute(f"PRAGMA max_page_count = {room['pages']}")
-
-    event.listen(db.engine, "connect", limit)
-    db.session.remove()
-    db.engine.dispose()
-    full = 0
-    for _ in range(30):
-        try:
-            jobs.drain(Line.CHANNEL)
-        except OperationalError as problem:
-            full += "full" in str(problem)
-        db.session.rollback()
-        announced = set(db.session.scalars(text("SELECT subject FROM channel_call WHERE interface = 'submit'")))
-        assert world.paid_by_sandbox(account)["submits"] <= len(announced)
-        if full == 2:
-            break
-    assert full, "there was room enough"
-    room["pages"] = 2**30
-    db.session.remove()
-    db.engine.dispose()
-    world.until(lambda: {world.state(number) for number in numbers} == {"paid"}, hurry_s=5)
-    world.all_is_well()

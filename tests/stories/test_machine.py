@@ -73,6 +73,20 @@ class Withdrawals(RuleBasedStateMachine):
         self.does("_ask_now", chance)
 
     @rule(chance=chances)
+    def propose(self, chance: random.Random) -> None:
+        """Somebody says what became of one of them: rightly, or not."""
+        self.does("_propose", chance)
+
+    @rule(chance=chances)
+    def confirm_or_refuse(self, chance: random.Random) -> None:
+        self.does("_decide", chance)
+
+    @rule(chance=chances)
+    def replace(self, chance: random.Random) -> None:
+        """Paid once more under a new number, where that may be."""
+        self.does("_replace", chance)
+
+    @rule(chance=chances)
     def callback(self, chance: random.Random) -> None:
         """Paid, failed or returned: whatever the third party has to say by now."""
         self.does("_live", chance)

@@ -365,6 +365,58 @@ def test_what_was_cancelled_and_paid_all_the_same_is_booked_by_two_people(world:
     assert queries.against_ledger() == [] and queries.problems() == [] and ledger.problems() == []
 
 
+def test_what_waits_to_be_sent_again_and_must_not_leave_is_declared_unpaid(world: World, second: Actor) -> None:
+    """Proved absent, its payee black-listed meanwhile: people are asked to say that it was not paid."""
+    number = world.withdrawal("10.04")
+    world.approve(number)
+    world.until_state(number, "sending", "pending")
+    card = BankCard.parse(CARD)
+    service.payee_lists.enlist(PayeeList.BLACK, card=card, reason="涉嫌诈骗", until=None, actor=world.checker)
+    world.until(lambda: [it.reason for it in queries.holds(queries.by_number(number).id)] == ["objection"], hurry_s=5)
+    assert world.state(number) == "queued"
+    assert rules.is_proved(queries.evidence(queries.by_number(number)))
+    service.outcomes.confirm(number, propose(number, "failed", actor=world.checker, content=b""), actor=second)
+    assert world.state(number) == "failed"
+    world.all_is_well()
+
+
+def watched(world: World, number: str) -> list[str]:
+    """What waits for people when the channel was asked for the last time."""
+    world.until(lambda: queries.by_number(number).watched == 3, hurry_s=3600)
+    return [hold.reason for hold in queries.holds(queries.by_number(number).id)]
+
+
+def test_who_says_paid_of_what_the_channel_does_not_know_hears_of_it(world: World, second: Actor) -> None:
+    """Of a payment that only people vouch for, "no such order" is news; of one that the channel confirmed it is none."""
+    wrong, right = world.withdrawal("10.04"), world.withdrawal("10.13")
+    for number in (wrong, right):
+        world.approve(number)
+        world.until_state(number, "sending", "pending", hurry_s=0)
+        service.outcomes.confirm(number, propose(number, "paid", actor=world.checker), actor=second)
+    assert watched(world, wrong) == ["contradiction"]
+    assert watched(world, right) == []
+
+
+def test_what_was_cancelled_and_declared_paid_is_watched_too(world: World, second: Actor) -> None:
+    number = world.withdrawal("10.02")
+    service.cancel(number, actor=world.maker)
+    service.observe(number, PAID_AFTER_ALL, source="callback")
+    service.outcomes.confirm(number, propose(number, "paid", actor=world.checker), actor=second)
+    assert watched(world, number) == ["contradiction"]
+
+
+def test_who_says_unpaid_of_what_is_paid_hears_of_it_without_a_callback(world: World, second: Actor) -> None:
+    number = world.withdrawal("10.13")
+    world.approve(number)
+    world.until_state(number, "pending", hurry_s=0)
+    world.ahead += timedelta(minutes=30)
+    service.outcomes.confirm(number, propose(number, "failed", actor=world.checker), actor=second)
+    assert watched(world, number) == ["contradiction"]
+    service.outcomes.confirm(number, propose(number, "paid", actor=world.checker), actor=second)
+    world.until(lambda: queries.by_number(number).watched == 1, hurry_s=600)
+    world.all_is_well()
+
+
 def test_only_who_sees_the_whole_house_stops_and_resumes_it(world: World) -> None:
     world.account()
     limited = replace(world.checker, channels=frozenset({"dolphin"}))

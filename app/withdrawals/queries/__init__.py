@@ -34,6 +34,7 @@ from app.withdrawals.queries.objections import (
 from app.withdrawals.queries.outcomes import (
     evidence,
     heard,
+    is_only_declared,
     oldest_work,
     open_hold,
     outcome,
@@ -156,6 +157,7 @@ __all__ = [
     "holds",
     "in_transit",
     "is_lost",
+    "is_only_declared",
     "is_unknown",
     "is_waiting",
     "lost_sends",

@@ -11,8 +11,9 @@ from app.kernel import clock
 from app.kernel.errors import Text
 from app.runtime.db import db
 from app.withdrawals import rules
-from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalOutcome
+from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold, WithdrawalOutcome
 from app.withdrawals.queries.rows import OUT
+from app.withdrawals.states import State
 
 
 def proposal(withdrawal_id: int) -> WithdrawalOutcome | None:
@@ -38,8 +39,9 @@ def place_of_evidence(outcome_id: int) -> str:
 
 
 def evidence(withdrawal: Withdrawal) -> list[rules.Evidence]:
-    """What is known of whether it was paid; nothing, where it is not out or has not been sent."""
-    if withdrawal.state not in OUT or withdrawal.sent_at is None:
+    """What is known of whether it was paid; nothing, where it has an end or was never sent. One that waits to be sent
+    again has been."""
+    if withdrawal.state not in (State.QUEUED, *OUT) or withdrawal.sent_at is None:
         return []
     account = channels.account_by_id(withdrawal.account_id)
     return rules.proof_of_non_payment(
@@ -52,6 +54,17 @@ def evidence(withdrawal: Withdrawal) -> list[rules.Evidence]:
             now=clock.now(),
         )
     )
+
+
+def is_only_declared(withdrawal: Withdrawal) -> bool:
+    """Is it paid because people said so, and the channel has acknowledged nothing since?"""
+    if withdrawal.state != State.PAID or withdrawal.finished_at is None:
+        return False
+    if withdrawal.signed_at is not None and withdrawal.signed_at > withdrawal.finished_at:
+        return False
+    e = WithdrawalEvent
+    said = select(e.verb).where(e.withdrawal_id == withdrawal.id, e.verb.startswith("declare_", autoescape=True))
+    return db.session.scalar(said.order_by(e.seq.desc()).limit(1)) in ("declare_paid", "declare_late")
 
 
 def open_hold(hold_id: int) -> tuple[WithdrawalHold, str] | None:

@@ -7,6 +7,7 @@ from app.withdrawals.rules.admission import (
 )
 from app.withdrawals.rules.advice import (
     ADVICE,
+    SAYS,
     heard,
 )
 from app.withdrawals.rules.making import (
@@ -90,6 +91,7 @@ __all__ = [
     "OUTCOMES",
     "OUTCOME_VERBS",
     "REPLACEABLE",
+    "SAYS",
     "SEND_WITHIN_S",
     "STAND_STILL",
     "STOPS",

@@ -40,10 +40,11 @@ ADVICE: Mapping[str, Text] = {
 }
 """Who does what about each kind of work. Each sentence fits every state in which that work can be open."""
 
-_SAID = {
+SAYS = {
     Seen.PAID: gettext_noop("渠道现在说：款已付出"),
     Seen.FAILED: gettext_noop("渠道现在说：没有付款"),
     Seen.RETURNED: gettext_noop("渠道现在说：付出后已退票"),
+    Seen.NOT_FOUND: gettext_noop("渠道现在说：无此订单"),
 }
 
 
@@ -53,4 +54,4 @@ def heard(known: Known, reason: str, seen: Observation) -> Text | None:
         return Text("渠道说 ¥%(theirs)s，我方记录 ¥%(ours)s", theirs=str(seen.amount), ours=str(known.amount))
     if reason == "number_differs":
         return Text("渠道的答复写的是 %(theirs)s", theirs=seen.number[:64])
-    return _SAID.get(seen.seen)
+    return SAYS.get(seen.seen)

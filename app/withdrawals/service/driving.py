@@ -105,11 +105,13 @@ def ask(number: str) -> jobs.Again | None:
 
 
 def watch(number: str) -> jobs.Again | None:
-    """Ask once more about a payment that was confirmed: a bank may have sent it back (退票). Ends with the schedule."""
+    """Ask once more about what has an end: a bank may have sent back what was paid (退票), and people may have erred.
+    Ends with the schedule.
+    """
     with transaction():
         withdrawal = queries.held(number)
         waits = channel_rules.waits(channels.account_by_id(withdrawal.account_id).return_waits_s)
-        if withdrawal.state != State.PAID or withdrawal.watched >= len(waits):
+        if withdrawal.state not in (State.PAID, State.FAILED) or withdrawal.watched >= len(waits):
             return None
         call, order = _question(withdrawal, watched=Withdrawal.watched + 1)
         watched = withdrawal.watched + 1
@@ -119,11 +121,13 @@ def watch(number: str) -> jobs.Again | None:
 
 def _question(withdrawal: Withdrawal, **counted: object) -> tuple[gateway.Call, Order]:
     """Announce the query. Joins the caller's transaction."""
-    assert withdrawal.setting_id is not None
+    # What was never sent has none of its own; a channel that speaks of it all the same is asked with those of today.
+    setting_id = withdrawal.setting_id or channels.active_setting_id(withdrawal.account_id)
+    assert setting_id is not None, f"{withdrawal.number}: its account has no settings"
     call = gateway.announce(
         Interface.QUERY,
         account_id=withdrawal.account_id,
-        setting_id=withdrawal.setting_id,
+        setting_id=setting_id,
         subject=withdrawal.number,
     )
     order = _order(withdrawal, cards.number_if_known(cards.by_id(withdrawal.card_id)))
@@ -201,7 +205,8 @@ def observe(number: str, seen: Observation, *, source: str, call: gateway.Call |
             movement.announce(number)
         live_events.announce(movement.TOPIC, number)  # that it was asked, and is asked again, is news by itself
         is_absent = seen.seen is Seen.NOT_FOUND and seen.signed
-        if is_absent and call is not None and withdrawal.state in (State.SENDING, State.PENDING):
+        is_open = withdrawal.state in (State.SENDING, State.PENDING)
+        if is_absent and call is not None and (is_open or queries.is_only_declared(withdrawal)):
             _weigh_absence(withdrawal, source, asked_at=call.at)
 
 
@@ -209,10 +214,13 @@ def _weigh_absence(withdrawal: Withdrawal, source: str, *, asked_at: datetime) -
     """The channel says it does not know the order. Count it when it counts; send again only with the full proof.
 
     It did not know it when it was asked: who slept with the answer in hand must not take it for news of this moment.
+    Of what people say was paid it proves nothing, but they must hear of it.
     """
-    account = channels.account_by_id(withdrawal.account_id)
-    assert withdrawal.sent_at is not None
-    if rules.could_still_arrive(sent_at=withdrawal.sent_at, window_s=account.resend_window_s, now=asked_at):
+    account, sent_at = channels.account_by_id(withdrawal.account_id), withdrawal.sent_at
+    if sent_at and rules.could_still_arrive(sent_at=sent_at, window_s=account.resend_window_s, now=asked_at):
+        return
+    if withdrawal.state == State.PAID:
+        movement.hold(withdrawal, "contradiction", rules.SAYS[Seen.NOT_FOUND].kept())
         return
     first = withdrawal.first_not_found_at or asked_at
     count = withdrawal.not_found + 1

@@ -14,7 +14,7 @@ from app.runtime.db import changed, db, insert, table_of
 from app.withdrawals import rules, tallies
 from app.withdrawals.models import Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.service import admission
-from app.withdrawals.states import OPEN, WITHDRAWAL, State
+from app.withdrawals.states import OPEN, WATCH, WITHDRAWAL, State
 
 TOPIC = "withdrawals"
 RULE = "rule"
@@ -49,6 +49,8 @@ def move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **more
         more["finished_at"] = clock.now()
     if verb == "declare_late":
         more["paid_late"] = True
+    if edge.wakes == WATCH:
+        more["watched"] = 0
     ends = withdrawal.state in OPEN and edge.target not in OPEN
     uncounted = withdrawal.counted and edge.book == "release"
     if uncounted:
@@ -64,18 +66,18 @@ def move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **more
     if edge.book:
         BOOK[edge.book](withdrawal)
         live_events.announce("channels", "")
-    if edge.wakes and (wait := _first_wait(withdrawal, verb)) is not None:
+    if edge.wakes and (wait := _first_wait(withdrawal, verb, edge.wakes)) is not None:
         jobs.promise(edge.wakes, withdrawal.number, after_s=wait)
     if edge.target == State.RETURNED:
         hold(withdrawal, "returned", why)
     announce(withdrawal.number)
 
 
-def _first_wait(withdrawal: Withdrawal, verb: str) -> float | None:
+def _first_wait(withdrawal: Withdrawal, verb: str, wakes: str) -> float | None:
     """When the job that the new state needs is due, in seconds; None: it needs none."""
     account = channels.account_by_id(withdrawal.account_id)
     first, *_ = channel_rules.waits(account.query_waits_s)
-    if withdrawal.state == State.PAID:
+    if wakes == WATCH:
         watch = channel_rules.waits(account.return_waits_s)
         return watch[0] if watch else None
     return {
