@@ -92,7 +92,7 @@ MUTATIONS = {
     ),
     "keeps from people that what they call paid is not known": Mutation(
         DRIVING,
-        '        movement.hold(withdrawal, "contradiction", f"{source}: {Seen.NOT_FOUND}")\n        return',
+        '        movement.hold(withdrawal, "contradiction", rules.SAYS[Seen.NOT_FOUND].kept())\n        return',
         "        return",
     ),
     "settles without the fee": Mutation(
