@@ -41,9 +41,14 @@ def dashboard() -> ResponseReturnValue:
 @signed_in
 @passive
 def meter() -> ResponseReturnValue:
-    """How much money has a fate that nobody knows: in the header of every page."""
+    """What waits for people, and how much money has a fate that nobody knows: in the header of every page."""
     unknown = withdrawals.unknown()
-    return page("live/meter.html", unknown=unknown, rows=_unknown_by_account() if unknown.count else ())
+    return page(
+        "live/meter.html",
+        unknown=unknown,
+        rows=_unknown_by_account() if unknown.count else (),
+        work=withdrawals.work_waiting() if me().can(Permission.WORK_TAKE) else None,
+    )
 
 
 @bp.get("/live")

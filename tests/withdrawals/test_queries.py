@@ -284,6 +284,7 @@ ONE_ROW = {
     "unknown": queries.unknown,
     "unknown by account": queries.unknown_by_account,
     "review": queries.waiting_for_review,
+    "work": queries.work_waiting,
     "held": lambda: queries.by_number("W000000077"),
 }
 

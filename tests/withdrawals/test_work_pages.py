@@ -9,8 +9,8 @@ from sqlalchemy import update
 from app.kernel import clock
 from app.kernel.errors import NotThere, Text
 from app.runtime.db import db, transaction
-from app.withdrawals import queries, service
-from app.withdrawals.models import LostSend, Withdrawal
+from app.withdrawals import queries, rules, service
+from app.withdrawals.models import LostSend, Withdrawal, WithdrawalHold
 from app.withdrawals.service import movement
 from app.withdrawals.views import work
 from tests.withdrawals.test_list_pages import Person
@@ -127,3 +127,26 @@ def test_a_long_list_of_lost_sends_says_that_it_is_cut(checker: Person) -> None:
         lost(f"W{number:04}")
     page = checker.reads("/sending/")
     assert "201 笔还没有渠道答复，只显示最早的 200 笔" in page and "W0199" in page and "W0200" not in page
+
+
+def test_what_waits_is_in_the_header_and_red_when_nobody_takes_it(world: World, account: str) -> None:
+    maker = Person(world, "maker")
+    assert "waiting-work" not in maker.reads("/meter")
+    hold = held(world, account, "aged")
+    assert 'class="waiting-work"' in maker.reads("/meter") and "无人办理" in maker.reads("/meter")
+    late = clock.later(rules.WORK_LATE_S)
+    with transaction():
+        opened = update(WithdrawalHold).where(WithdrawalHold.id == hold)
+        db.session.execute(opened.values(opened_at=clock.now() - (late - clock.now())))
+    assert 'class="waiting-work is-late"' in maker.reads("/meter")
+    maker.does(f"/work/{hold}/take")
+    assert 'class="waiting-work"' in maker.reads("/meter") and "无人办理" not in maker.reads("/meter")
+
+
+def test_whatever_a_channel_writes_with_a_return_can_be_read(world: World, account: str) -> None:
+    number = world.withdrawal("10.00", account=account)
+    with transaction():
+        movement.hold(queries.held(number), "returned", '["%(x)s", {}] R01')
+    maker = Person(world, "maker")
+    assert number in maker.reads("/work/")
+    assert number in maker.reads(f"/withdrawals/{number}")

@@ -43,6 +43,7 @@ from app.withdrawals.queries.outcomes import (
     proposal,
     work,
     work_counts,
+    work_waiting,
 )
 from app.withdrawals.queries.payees import (
     entries as payee_entries,
@@ -200,4 +201,5 @@ __all__ = [
     "waiting_to_leave",
     "work",
     "work_counts",
+    "work_waiting",
 ]

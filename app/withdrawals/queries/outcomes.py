@@ -1,10 +1,11 @@
 """What people said became of a withdrawal, what is known, and what waits for them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, case, func, select
 
 from app.channels import queries as channels
 from app.kernel import clock
@@ -99,6 +100,8 @@ def work(*, owner_id: int | None = None, reason: str = "", limit: int = 200) -> 
 
 def heard(hold: Any) -> Text | None:
     """What the channel said that made it work for people, where that was written down."""
+    if hold.reason == "returned":
+        return None  # the channel's own words, which may look like anything
     # Before it was kept for readers of any language this was a line for technicians.
     return Text.told(hold.detail) if hold.detail.startswith("[") else None
 
@@ -112,6 +115,28 @@ def work_counts() -> dict[str, int]:
         .group_by(WithdrawalHold.reason)
     )
     return {str(reason): int(count) for reason, count in db.session.execute(found)}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkWaiting:
+    """What waits for people; `since`: the longest of those that nobody cares for."""
+
+    count: int
+    since: datetime | None
+
+    @property
+    def is_late(self) -> bool:
+        return self.since is not None and clock.now() - self.since >= timedelta(seconds=rules.WORK_LATE_S)
+
+
+def work_waiting() -> WorkWaiting:
+    hold = WithdrawalHold
+    found = select(func.count(), func.min(case((hold.owner_id.is_(None), hold.opened_at)))).join(
+        Withdrawal, Withdrawal.id == hold.withdrawal_id
+    )
+    mine = found.where(hold.closed_at.is_(None), channels.within_reach(Withdrawal.account_id))
+    count, since = db.session.execute(mine).one()
+    return WorkWaiting(count, since)
 
 
 def oldest_work() -> datetime | None:

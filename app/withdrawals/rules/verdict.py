@@ -92,6 +92,8 @@ def verdict(known: Known, seen: Observation) -> Verdict:
     return Verdict() if agreed else Verdict(hold="contradiction")
 
 
+WORK_LATE_S = 1800
+"""What waits for people and nobody has taken for so long is red in the header of every page."""
 AGED_AFTER_S = 3600
 """What has no outcome for so long after it was sent is put before people. It is never failed by its age."""
 
