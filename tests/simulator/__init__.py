@@ -2,7 +2,8 @@
 
 Each step draws one of: make, approve, reject, cancel, a worker's step, a kill before or after a commit and around a send, a
 sleeper inside a send that goes on much later, a callback (late, twice, out of order, badly signed, with another amount), a
-fault of the channel, a jump of the clock. After each step every promise is checked; at the end the channel is well again
+fault of the channel, a jump of the clock, an outcome that two people declare rightly or wrongly, a payment under a new
+number. After each step every promise is checked; at the end the channel is well again
 and everything must drain: paid by the sandbox = settled in the ledger, nothing twice.
 
     python -m tests.simulator --seeds 5000         many stories
@@ -12,6 +13,8 @@ and everything must drain: paid by the sandbox = settled in the ledger, nothing 
 
 A seed that failed once is kept in `kept.txt` and played first. Seen after at most six stories: a re-send by a channel that
 does not de-duplicate, a send before its intent, a time-out taken for a failure, a lost answer taken for "never sent", a
-row that somebody holds taken, the claim's fence ignored, an early "not found" believed. Not
-seen: a re-send after one "not found" only.
+row that somebody holds taken, the claim's fence ignored, an early "not found" believed; after seven to thirty: a
+replacement made while the old number could still be paid, an outcome that one person or its maker declares, a channel that
+does not know what people call paid. Not seen: a re-send after one "not found" only; what people say was not paid never
+asked about again (`test_outcomes.py` sees that).
 """

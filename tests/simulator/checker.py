@@ -189,22 +189,22 @@ class Checker:
         return found
 
     def _judge_replacements(self, house: sqlite3.Connection) -> list[str]:
-        """Under a new number leaves only what is certain never to be paid under the old one."""
+        """Under a new number is made, and leaves, only what is certain never to be paid under the old one."""
         found = []
         fresh = house.execute(
             """
-            SELECT withdrawal_event.id, new.number, old.number AS replaced, old.state,
+            SELECT withdrawal_event.id, verb, new.number, old.number AS replaced, old.state,
                 EXISTS (SELECT 1 FROM withdrawal_hold WHERE withdrawal_id = old.id AND closed_at IS NULL) AS waits,
                 EXISTS (SELECT 1 FROM withdrawal_outcome AS o WHERE withdrawal_id = old.id AND o.state = 'proposed') AS asked
             FROM withdrawal_event JOIN withdrawal AS new ON new.id = withdrawal_id
-            JOIN withdrawal AS old ON old.number = new.replaces WHERE verb = 'send'
+            JOIN withdrawal AS old ON old.number = new.replaces WHERE verb IN ('create', 'send')
             """
         ).fetchall()
         for row in fresh:
             if row["id"] not in self._judged:
                 self._judged.add(row["id"])
                 if row["state"] not in rules.REPLACEABLE or row["waits"] or row["asked"]:
-                    found.append(f"{row['number']}: sent, while {row['replaced']} may yet be paid, or was")
+                    found.append(f"{row['number']}: {row['verb']}, while {row['replaced']} may yet be paid, or was")
         return found
 
     def _truth(self) -> dict[str, list[Any]]:

@@ -82,14 +82,6 @@ MUTATIONS = {
     "lets one person declare": Mutation(OUTCOME, "if decider_id == proposer_id:", "if False:"),
     "lets its maker declare": Mutation(OUTCOME, "if decider_id == maker_id:", "if False:"),
     "pays under a new number what may still be paid": Mutation(OUTCOME, "if state not in REPLACEABLE:", "if False:"),
-    "sends a replacement whatever has become of the old one": Mutation(
-        "app/withdrawals/queries/objections.py", "return State(old.state) in rules.REPLACEABLE and", "return True or"
-    ),
-    "does not look again at what people say was not paid": Mutation(
-        "app/withdrawals/states.py",
-        'verb="declare_failed", sources=_OUT, target=State.FAILED, book="release", wakes=WATCH)',
-        'verb="declare_failed", sources=_OUT, target=State.FAILED, book="release")',
-    ),
     "keeps from people that what they call paid is not known": Mutation(
         DRIVING,
         '        movement.hold(withdrawal, "contradiction", rules.SAYS[Seen.NOT_FOUND].kept())\n        return',
