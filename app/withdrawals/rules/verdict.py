@@ -15,7 +15,7 @@ BETWEEN_NOT_FOUND_S = 60
 HOLDS = {
     "amount_differs": gettext_noop("渠道所说的金额与我方不一致"),
     "number_differs": gettext_noop("渠道的答复说的是另一笔订单"),
-    "contradiction": gettext_noop("渠道前后说法矛盾"),
+    "contradiction": gettext_noop("渠道的说法与我方记录矛盾"),
     "never_sent": gettext_noop("我方从未发送，渠道却有结果"),
     "no_resend": gettext_noop("渠道两次回复无此订单，但它不按单号去重，不能自动重发"),
     "aged": gettext_noop("发出很久仍没有结果"),
@@ -27,7 +27,7 @@ HOLDS = {
 WORK = {
     "amount_differs": gettext_noop("金额不一致"),
     "number_differs": gettext_noop("答复串单"),
-    "contradiction": gettext_noop("前后矛盾"),
+    "contradiction": gettext_noop("说法矛盾"),
     "never_sent": gettext_noop("未发有果"),
     "no_resend": gettext_noop("不能自动重发"),
     "aged": gettext_noop("久无结果"),
