@@ -16,10 +16,8 @@ from tests.withdrawals import sheets
 from tests.withdrawals.sheets import row
 
 pytestmark = pytest.mark.slow
-SOAK = ("a row begun", "a row made", "before the end", "one approved", "all kept")
-SOAK_ON_POSTGRES = (
-    *("a row begun", "a row made", "before the end", "an orphan", "approves_a_sheet", "again_and_again"),
-)
+SOAK = ("a row begun", "a row made", "before the end", "one approved", "all kept", "again_and_again")
+SOAK_ON_POSTGRES = (*("a row begun", "a row made", "before the end", "an orphan", "approves_a_sheet"),)
 SECOND = "6217001210024455220"
 ROWS = [row(f"{10 + at}.00", own=f"N-{at}") for at in range(50)]
 assert kills
