@@ -53,7 +53,7 @@ log = structlog.get_logger(__name__)
 TOP = Path(__file__).resolve().parent.parent
 WORK = (auth_jobs, card_jobs, channel_jobs, collection_jobs, export_jobs, withdrawal_jobs)
 """The workers' doors, imported here so that a worker has everything before it forks."""
-ROOMS = (live, channels, callbacks, ledger, menus, exports)
+ROOMS = (live, callbacks, ledger, menus, exports)
 LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 
 
@@ -75,7 +75,7 @@ def create_app(config: Config) -> Flask:
     auth.init(app)
     for room in ROOMS:
         app.register_blueprint(room.bp)
-    for blueprint in (live.cache, live.jobs, *cards.BLUEPRINTS, *withdrawals.BLUEPRINTS):
+    for blueprint in (live.cache, live.jobs, *channels.BLUEPRINTS, *cards.BLUEPRINTS, *withdrawals.BLUEPRINTS):
         app.register_blueprint(blueprint)
     session_started.connect(channel_service.session_started)
     session_ended.connect(channel_service.session_ended)

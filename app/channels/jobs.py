@@ -1,4 +1,4 @@
-"""What workers may be asked to do for channels. One line each: the work is in service.py."""
+"""What workers may be asked to do for channels. One line each: the work is in the service."""
 
 from datetime import date
 

@@ -16,6 +16,9 @@ from app.kernel.money import Money
 _HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=\\u)[0-9A-Fa-f]{4}|(?<=%5Cu)[0-9A-Fa-f]{4}")
 _HEAD, _TAIL = re.compile("[0-9]+"), re.compile("[0-9]{4}$")
 
+TOPIC = "channels"
+"""Under which pages hear that something about channels has changed."""
+
 LEASE_S = 600
 """A claim lives ten minutes from the last sign of its holder's page."""
 STALE_AFTER_S = 300

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import func, select, text, update
 
 from app import examine
+from app.auth import audit
 from app.auth import service as auth
 from app.auth.models import AuditRecord, OperatorSession
 from app.auth.permissions import Role
@@ -18,6 +19,7 @@ from app.channels import queries as channels
 from app.channels import service
 from app.channels.models import CallbackInbox, ChannelCall, Claim
 from app.channels.rules import DROPPED
+from app.channels.service import retention
 from app.cli import main
 from app.config import Config
 from app.kernel import clock
@@ -128,10 +130,10 @@ def test_it_is_audited(world: World, story: str, command: Callable[..., list[str
 
 
 def test_killed_in_the_middle_it_goes_on(world: World, story: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 1)
     count = db.session.scalar(select(func.count()).select_from(ChannelCall)) or 0
     assert count > 2
-    record, done = service.audit.record, 0
+    record, done = audit.record, 0
 
     def until_killed(*arguments: Any, **more: Any) -> None:
         nonlocal done
@@ -141,10 +143,10 @@ def test_killed_in_the_middle_it_goes_on(world: World, story: str, monkeypatch: 
         record(*arguments, **more)
 
     before = clock.now() + timedelta(days=1)
-    monkeypatch.setattr(service.audit, "record", until_killed)
+    monkeypatch.setattr(audit, "record", until_killed)
     with pytest.raises(KeyboardInterrupt):
         service.drop_old_calls(before)
-    monkeypatch.setattr(service.audit, "record", record)
+    monkeypatch.setattr(audit, "record", record)
     assert service.drop_old_calls(before, only_count=True) == count - 2
     assert service.drop_old_calls(before) == count - 2
     assert service.drop_old_calls(before) == 0

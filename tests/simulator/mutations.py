@@ -67,7 +67,7 @@ MUTATIONS = {
         "app/withdrawals/states.py", "target=State.SENDING, wakes=ASK)", "target=State.SENDING)"
     ),
     "forgets the promise of a callback": Mutation(
-        "app/channels/service.py", "        if accepted:\n", "        if accepted and inbox_id < 0:\n"
+        "app/channels/service/inbox.py", "        if accepted:\n", "        if accepted and inbox_id < 0:\n"
     ),
     "does not compare the amount": Mutation(VERDICT, "seen.amount != known.amount", "seen.amount is None"),
     "does not compare the number": Mutation(VERDICT, "if seen.number and seen.number != known.number:", "if False:"),

@@ -1,0 +1,66 @@
+"""领取, 释放, 完成: who holds an account, and what a sign-in or a sign-out does to it."""
+
+from app.auth import audit
+from app.auth.identity import Actor
+from app.channels import claims, queries, rules
+from app.kernel.errors import Refused
+from app.runtime import live_events
+from app.runtime.db import transaction
+
+
+def claim(number: str, *, actor: Actor) -> None:
+    """领取: hold this account from now on."""
+    with transaction():
+        account = queries.account(number)
+        rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
+        fence = claims.take(account.id, actor)
+        audit.record(actor, "claim.take", number, after={"fence": fence})
+        live_events.announce(rules.TOPIC, number)
+
+
+def renew(number: str, *, fence: int, actor: Actor) -> bool:
+    """The holder's page is still open. False when the claim is no longer theirs."""
+    with transaction():
+        return claims.renew(queries.account(number).id, fence=fence, actor=actor)
+
+
+def release(number: str, *, actor: Actor) -> None:
+    """释放: give the account back."""
+    _give_back(number, actor=actor, ending="released")
+
+
+def finish(number: str, *, note: str, actor: Actor) -> None:
+    """完成: give the account back with a note for whoever comes next."""
+    _give_back(number, actor=actor, ending="finished", note=note)
+
+
+def force_release(number: str, *, reason: str, actor: Actor) -> str:
+    """强制释放: a supervisor ends somebody's claim. Returns the former holder's name."""
+    with transaction():
+        account = queries.account(number)
+        holder = claims.take_away(account.id, actor=actor, reason=reason)
+        if holder is None:
+            raise Refused("该渠道账号现在没有人领取")
+        audit.record(actor, "claim.force-release", number, before={"holder": holder}, why=reason)
+        live_events.announce(rules.TOPIC, number)
+        return holder
+
+
+def session_started(_sender: object, *, operator_id: int, session_id: int) -> None:
+    """The same person signed in anew: their claims go with them. Joins the sign-in's transaction."""
+    claims.adopt(operator_id=operator_id, session_id=session_id)
+
+
+def session_ended(_sender: object, *, operator_id: int, reason: str, **_more: object) -> None:
+    """The person left: their claims end, unless they only moved to another browser. Joins that transaction."""
+    if reason != "displaced" and claims.drop_all(operator_id=operator_id, by=reason):
+        live_events.announce(rules.TOPIC)
+
+
+def _give_back(number: str, *, actor: Actor, ending: str, note: str = "") -> None:
+    with transaction():
+        account = queries.account(number)
+        if not claims.give_back(account.id, actor=actor, ending=ending, note=note):
+            raise Refused("您现在没有领取该渠道账号", advice="页面可能已过期，请刷新")
+        audit.record(actor, f"claim.{'finish' if ending == 'finished' else 'release'}", number, why=note)
+        live_events.announce(rules.TOPIC, number)

@@ -1,0 +1,91 @@
+"""What channels say of their own totals: asked for, kept, and asked for again for days on which nobody did."""
+
+from datetime import date, timedelta
+
+from sqlalchemy import update
+
+from app.auth import audit
+from app.auth.identity import Actor
+from app.channels import gateway, pulse, queries, rules
+from app.channels.contract import Interface
+from app.channels.models import ChannelAccount, DailyFigures
+from app.kernel import clock
+from app.runtime import jobs, live_events
+from app.runtime.db import db, insert, transaction
+
+COLLECT = "app.collections.jobs.book"
+
+
+def refresh(number: str, *, actor: Actor) -> None:
+    """Ask the channel for its figures now (on demand)."""
+    with transaction():
+        queries.account(number)
+        jobs.promise("app.channels.jobs.pull_figures", number)
+        audit.record(actor, "channel.refresh", number)
+
+
+def pull_all() -> None:
+    """Put a pull of every enabled account's figures on the list."""
+    with transaction():
+        for account in queries.accounts():
+            if account.usable:
+                jobs.promise("app.channels.jobs.pull_figures", account.number)
+
+
+def pull_missed() -> None:
+    """Put the days on the list on which nobody asked (the console was down): what came in then must be booked too."""
+    today = clock.business_day()
+    first = today - timedelta(days=rules.LOOK_BACK_DAYS)
+    with transaction():
+        accounts = [account for account in queries.accounts() if account.usable]
+        known = queries.figures_since([account.id for account in accounts], first)
+        for account in accounts:
+            for day in rules.missed([row.business_day for row in known[account.id]], today=today):
+                jobs.promise("app.channels.jobs.pull_missed_day", f"{account.number}/{day}")
+
+
+def pull_figures(number: str, day: date | None = None) -> None:
+    """Ask the channel for its figures and keep them. A failure is kept too: the dashboard shows why they are old."""
+    today = clock.business_day()
+    day = day or today
+    with transaction():
+        account = queries.account(number)
+        setting_id = queries.active_setting_id(account.id)
+        assert setting_id is not None, f"{number} has no settings"
+        call = gateway.announce(Interface.FIGURES, account_id=account.id, setting_id=setting_id, subject=number)
+    try:
+        told = gateway.figures(call, day)
+    except gateway.NoAnswer as problem:
+        if day == today:
+            with transaction():
+                _note_failure(account.id, str(problem)[:200])
+                live_events.announce(rules.TOPIC, number)
+        return
+    with transaction():
+        row = insert(DailyFigures).values(
+            account_id=account.id,
+            business_day=told.day,
+            total=told.total,
+            yesterday=told.yesterday,
+            today=told.today,
+            settled=told.settled,
+            settleable=told.settleable,
+            pulled_at=clock.now(),
+        )
+        columns = ("total", "yesterday", "today", "settled", "settleable")
+        newer = {f"{name}_minor": row.excluded[f"{name}_minor"] for name in columns} | {
+            "pulled_at": row.excluded.pulled_at
+        }
+        keys = [DailyFigures.account_id, DailyFigures.business_day]
+        db.session.execute(row.on_conflict_do_update(index_elements=keys, set_=newer))
+        if told.day != clock.business_day():
+            pulse.forget_past(number)
+        if day == today:
+            _note_failure(account.id, "")
+        jobs.promise(COLLECT, number)
+        live_events.announce(rules.TOPIC, number)
+
+
+def _note_failure(account_id: int, reason: str) -> None:
+    values = {"figures_failed_at": clock.now() if reason else None, "figures_failure": reason}
+    db.session.execute(update(ChannelAccount).where(ChannelAccount.id == account_id).values(**values))
