@@ -120,16 +120,16 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """Makes databases with all migrations on a server of this session's own."""
-    try:
-        cluster = server.start_cluster()
-        address = cluster.__enter__()
-    except server.Absent as absent:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(absent))
-    url = make_url(address)
+def postgres_url() -> Iterator[str]:
+    """The address of a server of this session's own."""
+    with server.wanted_cluster() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def new_postgres(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Makes databases with all migrations."""
+    url = make_url(postgres_url)
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
 
     def new(template: str = "migrated") -> str:
@@ -148,7 +148,6 @@ def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         connection.execute(text(f"ALTER DATABASE {make_url(empty).database} RENAME TO migrated"))
     yield new
     admin.dispose()
-    cluster.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -60,6 +61,19 @@ def start_cluster(*, durable: bool = False) -> Iterator[str]:
         finally:
             server.send_signal(signal.SIGINT)  # fast: who is still connected is let go
             server.wait(30)
+
+
+@contextmanager
+def wanted_cluster(*, durable: bool = False) -> Iterator[str]:
+    """`start_cluster` for tests: skipped where there is no PostgreSQL, but never in CI."""
+    try:
+        _binaries()
+    except Absent as absent:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(absent))
+    with start_cluster(durable=durable) as address:
+        yield address
 
 
 def control(data: str, *arguments: str) -> None:

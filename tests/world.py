@@ -3,6 +3,7 @@
 Everything is driven into its state through the same services that pages and workers use.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from app.cards import service as card_service
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.channels.models import Channel
+from app.config import Config
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.money import Money
@@ -64,6 +66,18 @@ class World:
     def __exit__(self, *_problem: object) -> None:
         self._stack.close()
         db.session.remove()
+
+    def environment(self) -> dict[str, str]:
+        """What a process of its own must be told to work in this world."""
+        config: Config = self.app.extensions["paydesk.config"]
+        return {name: value for name, value in os.environ.items() if not name.startswith("PAYDESK_")} | {
+            "PAYDESK_DATA_DIR": str(config.data_dir),
+            "PAYDESK_DATABASE_URL": config.database_url,
+            "PAYDESK_REDIS_URL": config.redis_url,
+            "PAYDESK_SECRET_KEY": config.secret_key.get_secret_value(),
+            "PAYDESK_FIELD_KEYS": config.field_keys.get_secret_value(),
+            "PAYDESK_PRIVATE_TARGETS": config.private_targets,
+        }
 
     def person(self, username: str, role: Role) -> Actor:
         """Somebody who is signed in."""

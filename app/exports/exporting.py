@@ -96,7 +96,7 @@ def _begin(reference: str, plan: Plan) -> bool:
             return export.state == State.WRITING
         if total > ROWS_MOST:
             told = Text("超过 %(count)s 行，一份表格放不下", count=f"{ROWS_MOST:,}")
-            move(export, "refuse", trouble=json.dumps([told.template, told.values]), ended_at=clock.now())
+            move(export, "refuse", trouble=told.kept(), ended_at=clock.now())
             return False
         writer = sheet.growing(export.format, {})
         head = writer.begin(plan.columns)

@@ -84,8 +84,7 @@ def reach_of(export: Export) -> frozenset[str] | None:
 
 def trouble_of(row: Any) -> Text | None:
     """Why there is no file."""
-    told = json.loads(row.trouble) if row.trouble else None
-    return Text(told[0], **told[1]) if told else None
+    return Text.told(row.trouble) if row.trouble else None
 
 
 def pieces(export: Export) -> Iterator[bytes]:

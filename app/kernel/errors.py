@@ -18,12 +18,18 @@ class Text(str):
         text.template, text.values = template, values
         return text
 
-    def kept(self) -> str:
-        """As it is written down where it is said later, to readers of any language; `told` reads it."""
-        return json.dumps([self.template, {name: str(it) for name, it in self.values.items()}], ensure_ascii=False)
+    def kept(self, longest: int | None = None) -> str:
+        """As it is written down where it is said later, to readers of any language; `told` reads it.
+
+        Longer than `longest` characters it is kept as the plain sentence, cut there: in Chinese rather than not at all.
+        """
+        words = json.dumps([self.template, {name: str(it) for name, it in self.values.items()}], ensure_ascii=False)
+        return words if longest is None or len(words) <= longest else str(self)[:longest]
 
     @classmethod
     def told(cls, kept: str) -> "Text":
+        if not kept.startswith('["'):
+            return cls(kept)
         template, values = json.loads(kept)
         return cls(template, **values)
 

@@ -194,7 +194,7 @@ def _work_off(line: str, pool: ThreadPoolExecutor, *, until: float) -> int:
             one.result()
         if time.monotonic() - beaten >= BEAT_EVERY_S:
             beat(f"worker:{line}")
-            keep(list(running.values()))
+            renew(list(running.values()))
             beaten = time.monotonic()
 
 
@@ -223,7 +223,7 @@ def claim(line: str, *, limit: int) -> list[Claimed]:
     return [Claimed(*row) for row in rows]
 
 
-def keep(jobs: list[Claimed]) -> None:
+def renew(jobs: list[Claimed]) -> None:
     """Whoever lives and still works on these rows holds them on; who was replaced meanwhile gets nothing back."""
     if not jobs:
         return

@@ -21,7 +21,7 @@ from app.kernel.errors import Text, gettext_noop
 from app.kernel.id_number import mask_id
 from app.kernel.phone import mask_phone
 from app.runtime import live_events, sheet, vault
-from app.runtime.db import after_commit, changed, db, insert, let_go, transaction
+from app.runtime.db import changed, db, insert, let_go, transaction
 from app.uploads import queries
 from app.uploads.intake import TOPIC, move, sentence
 from app.uploads.models import Upload, UploadBlock
@@ -278,7 +278,7 @@ class _Look:
             db.session.execute(insert(UploadBlock), blocks)
             if time.monotonic() - self._told_at > 0.5:
                 self._told_at = time.monotonic()
-                after_commit(live_events.publish, TOPIC, self.reference)
+                live_events.announce(TOPIC, self.reference)
 
 
 def _settled(verdict: Verdict, key: str, cell: Cell) -> Cell:

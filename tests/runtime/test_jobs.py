@@ -131,7 +131,7 @@ def test_who_was_replaced_keeps_nothing(app: Flask) -> None:
         assert jobs.claim(Line.CHANNEL, limit=10)
         before = only_row().lease_until
     with a_while_later(jobs.LEASE_S + 60):
-        jobs.keep([late])
+        jobs.renew([late])
         assert only_row().lease_until == before
 
 

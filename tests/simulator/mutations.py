@@ -84,7 +84,7 @@ MUTATIONS = {
     "pays under a new number what may still be paid": Mutation(OUTCOME, "if state not in REPLACEABLE:", "if False:"),
     "keeps from people that what they call paid is not known": Mutation(
         DRIVING,
-        '        movement.hold(withdrawal, "contradiction", rules.SAYS[Seen.NOT_FOUND].kept())\n        return',
+        '        movement.hold(withdrawal, "contradiction", rules.SAYS[Seen.NOT_FOUND].kept(LONGEST_SENTENCE))\n        return',
         "        return",
     ),
     "settles without the fee": Mutation(

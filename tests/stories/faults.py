@@ -45,17 +45,8 @@ class Faults(World):
         self, place: str = "-", *, clock_file: Path | None = None, leases: str = "theirs"
     ) -> Iterator[subprocess.Popen[bytes]]:
         """`leases`: PostgreSQL measures them with its own clock ("theirs"), as in production, or with the story's ("ours")."""
-        config = self.app.extensions["paydesk.config"]
-        environment = os.environ | {
-            "PAYDESK_DATA_DIR": str(config.data_dir),
-            "PAYDESK_DATABASE_URL": config.database_url,
-            "PAYDESK_REDIS_URL": config.redis_url,
-            "PAYDESK_SECRET_KEY": config.secret_key.get_secret_value(),
-            "PAYDESK_FIELD_KEYS": config.field_keys.get_secret_value(),
-            "PAYDESK_PRIVATE_TARGETS": config.private_targets,
-        }
         argv = [sys.executable, "-m", "tests.faulty_worker", str(clock_file or self.clock), place, leases]
-        process = subprocess.Popen(argv, cwd=TOP, env=environment, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(argv, cwd=TOP, env=self.environment(), stderr=subprocess.DEVNULL)
         try:
             yield process
         finally:

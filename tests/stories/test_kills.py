@@ -1,6 +1,5 @@
 """kill -9 of a worker at each step of a submit; Redis emptied: nothing is paid twice, nothing is lost (I-1, I-2, I-14)."""
 
-import os
 import subprocess
 import sys
 import time
@@ -44,17 +43,8 @@ class Kills(World):
 
     @contextmanager
     def worker(self, point: str = "-") -> Iterator[subprocess.Popen[bytes]]:
-        config = self.app.extensions["paydesk.config"]
-        environment = os.environ | {
-            "PAYDESK_DATA_DIR": str(config.data_dir),
-            "PAYDESK_DATABASE_URL": config.database_url,
-            "PAYDESK_REDIS_URL": config.redis_url,
-            "PAYDESK_SECRET_KEY": config.secret_key.get_secret_value(),
-            "PAYDESK_FIELD_KEYS": config.field_keys.get_secret_value(),
-            "PAYDESK_PRIVATE_TARGETS": config.private_targets,
-        }
         argv = [sys.executable, "-m", "tests.processes", str(self.began), str(RATE), point]
-        process = subprocess.Popen(argv, cwd=TOP, env=environment, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(argv, cwd=TOP, env=self.environment(), stderr=subprocess.DEVNULL)
         try:
             yield process
         finally:

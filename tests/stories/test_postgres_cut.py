@@ -60,17 +60,10 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    try:
-        cluster = postgres.start_cluster(durable=True)
-        address = cluster.__enter__()
-    except postgres.Absent as absent:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(absent))
-    server = Server(address)
-    yield server
-    server.end()
-    cluster.__exit__(None, None, None)
+    with postgres.wanted_cluster(durable=True) as address:
+        server = Server(address)
+        yield server
+        server.end()
 
 
 @pytest.fixture

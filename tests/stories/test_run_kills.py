@@ -1,6 +1,5 @@
 """kill -9 of the sheets' worker at each step of a run: every row is bound once, none is lost, the counters are right."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -32,17 +31,8 @@ class RunKills(Kills):
 
     @contextmanager
     def worker(self, point: str = "-", line: Line = Line.SHEETS) -> Iterator[subprocess.Popen[bytes]]:
-        config = self.app.extensions["paydesk.config"]
-        environment = os.environ | {
-            "PAYDESK_DATA_DIR": str(config.data_dir),
-            "PAYDESK_DATABASE_URL": config.database_url,
-            "PAYDESK_REDIS_URL": config.redis_url,
-            "PAYDESK_SECRET_KEY": config.secret_key.get_secret_value(),
-            "PAYDESK_FIELD_KEYS": config.field_keys.get_secret_value(),
-            "PAYDESK_PRIVATE_TARGETS": config.private_targets,
-        }
         argv = [sys.executable, "-m", "tests.processes", str(self.began), str(RATE), point, line]
-        process = subprocess.Popen(argv, cwd=TOP, env=environment, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(argv, cwd=TOP, env=self.environment(), stderr=subprocess.DEVNULL)
         try:
             yield process
         finally:

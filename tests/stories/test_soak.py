@@ -67,14 +67,8 @@ class Console(World):
 
     def start(self) -> None:
         config = self.app.extensions["paydesk.config"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PAYDESK_")} | {
-            "PAYDESK_DATA_DIR": str(config.data_dir),
-            "PAYDESK_DATABASE_URL": config.database_url,
-            "PAYDESK_SECRET_KEY": config.secret_key.get_secret_value(),
-            "PAYDESK_FIELD_KEYS": config.field_keys.get_secret_value(),
-            "PAYDESK_PRIVATE_TARGETS": config.private_targets,
-            "PAYDESK_PORT": str(self.port),
-        }
+        # With the Redis that comes with it: of the world's own it knows nothing.
+        environment = self.environment() | {"PAYDESK_REDIS_URL": "", "PAYDESK_PORT": str(self.port)}
         argv = [sys.executable, "-m", "tests.console", str(self.began), str(RATE)]
         with (config.data_dir / "console.log").open("ab") as log:
             self.process = subprocess.Popen(argv, cwd=TOP, env=environment, stdout=log, stderr=log)

@@ -30,12 +30,14 @@ from app.withdrawals.models.view import (
     SavedView,
 )
 from app.withdrawals.models.withdrawal import (
+    LONGEST_SENTENCE,
     Withdrawal,
     WithdrawalEvent,
     WithdrawalHold,
 )
 
 __all__ = [
+    "LONGEST_SENTENCE",
     "ListColumns",
     "LostSend",
     "PayeeEntry",

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import clock
 from app.runtime.db import Key, Model
+from app.withdrawals.models.withdrawal import LONGEST_SENTENCE
 
 _OPEN = text("closed_at IS NULL")
 
@@ -24,7 +25,7 @@ class SendingStop(Model):
     """An account's number, or `all`."""
     account_id: Mapped[int | None] = mapped_column(ForeignKey("channel_account.id"), index=True)
     reason: Mapped[str] = mapped_column(String(20))
-    detail: Mapped[str] = mapped_column(String(300), default="")
+    detail: Mapped[str] = mapped_column(String(LONGEST_SENTENCE), default="")
     opened_by: Mapped[str] = mapped_column(String(60))
     opened_at: Mapped[datetime] = mapped_column(default=clock.now)
     closed_by: Mapped[str] = mapped_column(String(60), default="")
@@ -45,5 +46,5 @@ class LostSend(Model):
     entered_at: Mapped[datetime | None]
     cleared_at: Mapped[datetime | None]
     """When the channel had answered for it."""
-    trouble: Mapped[str] = mapped_column(String(300), default="")
+    trouble: Mapped[str] = mapped_column(String(LONGEST_SENTENCE), default="")
     """Why it cannot be entered, as `Text.kept`."""

@@ -10,6 +10,8 @@ from app.kernel.money import Money
 from app.runtime.db import Key, Model, append_only
 from app.withdrawals.states import WITHDRAWAL, Kind, State
 
+LONGEST_SENTENCE = 300
+"""Characters of why: a sentence of ours as `Text.kept` writes it, or somebody's own words."""
 _OPEN = text("closed_at IS NULL")
 
 
@@ -110,7 +112,7 @@ class WithdrawalEvent(Model):
     verb: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(12))
     actor: Mapped[str] = mapped_column(String(60))
-    why: Mapped[str] = mapped_column(String(300), default="")
+    why: Mapped[str] = mapped_column(String(LONGEST_SENTENCE), default="")
     at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -133,10 +135,10 @@ class WithdrawalHold(Model):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     withdrawal_id: Mapped[int] = mapped_column(ForeignKey("withdrawal.id"))
     reason: Mapped[str] = mapped_column(String(30))
-    detail: Mapped[str] = mapped_column(String(300), default="")
+    detail: Mapped[str] = mapped_column(String(LONGEST_SENTENCE), default="")
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("operator.id"), index=True)
     owner: Mapped[str] = mapped_column(String(60), default="")
     opened_at: Mapped[datetime] = mapped_column(default=clock.now)
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str] = mapped_column(String(60), default="")
-    closing: Mapped[str] = mapped_column(String(300), default="")
+    closing: Mapped[str] = mapped_column(String(LONGEST_SENTENCE), default="")

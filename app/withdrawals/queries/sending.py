@@ -72,9 +72,7 @@ def lost_sends(limit: int | None = LOST_SHOWN) -> Sequence[LostSend]:
 
 def trouble_of(lost: LostSend) -> Text | None:
     """Why it cannot be entered yet."""
-    # Before sentences were kept with their values, this was one in Chinese, or the name of an exception.
-    known = lost.trouble.startswith("[")
-    return Text.told(lost.trouble) if known else Text(lost.trouble) if lost.trouble else None
+    return Text.told(lost.trouble) if lost.trouble else None
 
 
 def is_lost(number: str) -> bool:

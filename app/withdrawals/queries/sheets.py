@@ -146,10 +146,7 @@ def _line(row: Any) -> Line:
 
 def said(message: str) -> str:
     """A sentence as a row keeps it."""
-    if not message:
-        return ""
-    template, values = json.loads(message)
-    return Text(template, **values)
+    return Text.told(message) if message else ""
 
 
 def outcomes(sheet_id: int, first_row: int, last_row: int) -> Sequence[Row[*tuple[Any, ...]]]:

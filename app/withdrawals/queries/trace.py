@@ -99,7 +99,7 @@ def trace(withdrawal: Withdrawal) -> list[TraceLine]:
 
 def _why(event: WithdrawalEvent, told: Mapping[str, Text | None]) -> str:
     # Only a rule of the house writes sentences that are said in the reader's language; what people write is theirs.
-    if event.actor == "rule" and event.why.startswith("["):
+    if event.actor == "rule" and event.why not in HOLDS:
         return Text.told(event.why)
     return _joined(HOLDS[event.why], told.get(event.why) or "") if event.why in HOLDS else event.why
 

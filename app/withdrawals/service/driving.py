@@ -18,7 +18,7 @@ from app.kernel.errors import Refused, gettext_noop
 from app.runtime import jobs, journal, live_events
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, rules
-from app.withdrawals.models import Withdrawal
+from app.withdrawals.models import LONGEST_SENTENCE, Withdrawal
 from app.withdrawals.service import movement, restoring
 from app.withdrawals.states import ASK, Kind, State
 
@@ -184,7 +184,7 @@ def observe(number: str, seen: Observation, *, source: str, call: gateway.Call |
         verdict = rules.verdict(known, seen)
         if verdict.hold:
             told = rules.heard(known, verdict.hold, seen)
-            movement.hold(withdrawal, verdict.hold, told.kept() if told else "")
+            movement.hold(withdrawal, verdict.hold, told.kept(LONGEST_SENTENCE) if told else "")
             live_events.announce(movement.TOPIC, number)
             return
         learned: dict[str, object] = {}
@@ -220,7 +220,7 @@ def _weigh_absence(withdrawal: Withdrawal, source: str, *, asked_at: datetime) -
     if sent_at and rules.could_still_arrive(sent_at=sent_at, window_s=account.resend_window_s, now=asked_at):
         return
     if withdrawal.state == State.PAID:
-        movement.hold(withdrawal, "contradiction", rules.SAYS[Seen.NOT_FOUND].kept())
+        movement.hold(withdrawal, "contradiction", rules.SAYS[Seen.NOT_FOUND].kept(LONGEST_SENTENCE))
         return
     first = withdrawal.first_not_found_at or asked_at
     count = withdrawal.not_found + 1

@@ -12,14 +12,13 @@ from app.ledger import book
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, insert, table_of
 from app.withdrawals import rules, tallies
-from app.withdrawals.models import Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
+from app.withdrawals.models import LONGEST_SENTENCE, Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.service import admission
 from app.withdrawals.states import OPEN, WATCH, WITHDRAWAL, State
 
 TOPIC = "withdrawals"
 RULE = "rule"
 """Who acts when no person does: a rule of the house. Its sentences are kept as `Text.kept`."""
-_LONGEST_WHY = 300
 
 
 def _reverse(withdrawal: Withdrawal) -> None:
@@ -124,8 +123,7 @@ def _change(withdrawal: Withdrawal, new: dict[str, object]) -> bool:
 
 
 def _write_event(withdrawal: Withdrawal, verb: str, actor: str, why: str) -> None:
-    kept = why.kept() if actor == RULE and isinstance(why, Text) else why
-    words = (kept if len(kept) <= _LONGEST_WHY else why)[:_LONGEST_WHY]
+    words = why.kept(LONGEST_SENTENCE) if actor == RULE and isinstance(why, Text) else why[:LONGEST_SENTENCE]
     event = {"withdrawal_id": withdrawal.id, "seq": withdrawal.seq, "verb": verb, "state": withdrawal.state}
     db.session.connection().execute(_WRITE_EVENT, event | {"actor": actor, "why": str(words)})
 

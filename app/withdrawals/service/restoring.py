@@ -22,7 +22,7 @@ from app.ledger import book
 from app.runtime import jobs, journal, vault
 from app.runtime.db import db, insert, transaction
 from app.withdrawals import queries
-from app.withdrawals.models import LostSend, Withdrawal
+from app.withdrawals.models import LONGEST_SENTENCE, LostSend, Withdrawal
 from app.withdrawals.queries import OUT
 from app.withdrawals.service import admission, movement, stops
 from app.withdrawals.states import ASK, ENTER, State
@@ -130,7 +130,7 @@ def enter(number: str) -> jobs.Again | None:
             with transaction():
                 said = problem.text if isinstance(problem, Refused) else TROUBLES[type(problem)]
                 mine = update(LostSend).where(LostSend.number == number)
-                db.session.execute(mine.values(trouble=said.kept()))
+                db.session.execute(mine.values(trouble=said.kept(LONGEST_SENTENCE)))
             return jobs.Again(LOOK_AGAIN_S)
     with transaction():
         if not _is_answered(number):

@@ -4,7 +4,6 @@ Some rows at a time, in one transaction with the sheet's cursor: killed anywhere
 that is refused takes the rows of its transaction back with it; they are made again without it, and then it is written down.
 """
 
-import json
 import time
 from dataclasses import dataclass
 
@@ -24,7 +23,6 @@ from app.ledger.chart import Code
 from app.runtime import jobs, live_events, vault
 from app.runtime.db import db, transaction
 from app.runtime.queue import Line
-from app.uploads import intake
 from app.uploads import queries as uploads
 from app.withdrawals import queries
 from app.withdrawals.models import WithdrawalSheet, WithdrawalSheetRow
@@ -147,8 +145,7 @@ def _write_down(reference: str, no: _No) -> bool:
             rest = sum((_hold(account, wish) for wish in _next(sheet, sheet.total)), ZERO)
             move_sheet(sheet, "pause", why="", needed=rest)
             return False
-        why = json.dumps(intake.sentence(no.text), ensure_ascii=False, default=str)
-        db.session.execute(insert(WithdrawalSheetRow), [_row(sheet.id, no.wish, message=why)])
+        db.session.execute(insert(WithdrawalSheetRow), [_row(sheet.id, no.wish, message=no.text.kept())])
         sheet.cursor = no.wish.row
         sheet.refused += 1
         live_events.announce(TOPIC, reference)

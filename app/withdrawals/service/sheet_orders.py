@@ -4,7 +4,6 @@ What was on the screen is what is decided: the order is refused when anything of
 digest that it had when the order was given.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,7 +18,6 @@ from app.kernel.errors import NotThere, Refused, Text, gettext_noop
 from app.runtime import jobs, live_events
 from app.runtime.db import db, transaction
 from app.runtime.queue import Line
-from app.uploads import intake
 from app.withdrawals import queries, rules
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalSheetOrder, WithdrawalSheetRow
 from app.withdrawals.queries import sheets
@@ -151,8 +149,8 @@ def _keep(order_id: int, answers: Mapping[int, Text | None]) -> None:
             mine = update(WithdrawalSheetRow).where(
                 WithdrawalSheetRow.id == row_id, WithdrawalSheetRow.answer == Answer.WAITING
             )
-            why = json.dumps(intake.sentence(no), ensure_ascii=False, default=str) if no else ""
-            db.session.execute(mine.values(answer=Answer.REFUSED if no else Answer.DONE, answer_why=why))
+            values = {"answer": Answer.REFUSED, "answer_why": no.kept()} if no else {"answer": Answer.DONE}
+            db.session.execute(mine.values(**values))
         _count(order)
 
 
