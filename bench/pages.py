@@ -7,6 +7,7 @@ totals, template); the ratio is of medians. Then every filter that people use is
 plan that the database chose: none may sort, or read the table from end to end.
 """
 
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -150,19 +151,26 @@ def seed(here: House, rows: int) -> None:
                 *(day.isoformat(), f"{day.isoformat()} 04:00:00.000000", f"{day.isoformat()} 04:00:05.000000"),
             )
 
-    db.session.rollback()  # an open read would keep the log from ever being folded into the file
-    raw = db.engine.raw_connection()
-    cursor = raw.cursor()
-    for setting in ("synchronous=OFF", "cache_size=-400000"):
-        cursor.execute(f"PRAGMA {setting}")
+    # Without a log and without indexes, which are built when all rows lie there: ten times as fast, and half the disk.
+    db.session.remove()
+    db.engine.dispose()
+    file = sqlite3.connect(str(db.engine.url.database), isolation_level=None)
+    for setting in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-400000"):
+        file.execute(f"PRAGMA {setting}")
+    indexes = file.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'withdrawal' AND sql IS NOT NULL"
+    )
+    known = indexes.fetchall()
+    for name, _ in known:
+        file.execute(f"DROP INDEX {name}")
     for first in range(0, rows, CHUNK):
-        cursor.execute("BEGIN")
-        cursor.executemany(
-            f"INSERT INTO withdrawal ({columns}) VALUES ({marks})", made(first, min(first + CHUNK, rows))
-        )
-        cursor.execute("COMMIT")
-    raw.close()
-    db.session.rollback()
+        file.execute("BEGIN")
+        file.executemany(f"INSERT INTO withdrawal ({columns}) VALUES ({marks})", made(first, min(first + CHUNK, rows)))
+        file.execute("COMMIT")
+    for _, sql in known:
+        file.execute(sql)
+    file.execute("PRAGMA journal_mode=WAL")
+    file.close()
 
 
 def max_id() -> int:

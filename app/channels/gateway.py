@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, String, Update, bindparam, case, cast, exists, or_, select, update
+from sqlalchemy import bindparam, select
 
 from app.channels import intake, queries, rules
 from app.channels.adapters import ADAPTERS
@@ -43,17 +43,14 @@ from app.channels.contract import (
     UnbindSeen,
     Unreadable,
 )
-from app.channels.models import CallbackInbox, ChannelCall, ChannelSetting
-from app.channels.rules import DROPPED, Cover
+from app.channels.models import CallbackInbox, ChannelSetting
+from app.channels.rules import Cover
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.errors import gettext_noop
 from app.runtime import http, vault
 from app.runtime.db import db, in_transaction, let_go, transaction
-from app.runtime.jobs import Job
 
-READ_CALLBACK = "app.withdrawals.jobs.read_callback"
-_AT_ONCE = 500
 T = TypeVar("T")
 
 
@@ -64,6 +61,15 @@ class Call:
     id: int
     setting_id: int
     at: datetime
+
+
+class _Told(NamedTuple):
+    """What an answer is written down as."""
+
+    seen: str = ""
+    word: str = ""
+    message: str = ""
+    channel_number: str = ""
 
 
 class NoAnswer(Exception):
@@ -107,7 +113,12 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
     request = adapter.write_bind(card)
     try:
         answer = _exchange(
-            call, adapter, request, lambda reply: adapter.read_bind(card, reply), cover, lambda it: it.message
+            call,
+            adapter,
+            request,
+            lambda reply: adapter.read_bind(card, reply),
+            cover,
+            lambda it: _Told(message=it.message),
         )
     except (http.NotSent, http.Unanswered, Unreadable):
         return BindObservation(seen=BindSeen.PENDING)
@@ -150,7 +161,7 @@ def list_cards(call: Call, after: str) -> CardPage:
 
     try:
         # Only a page that was read tells whom it names: any other is not kept.
-        page = _exchange(call, adapter, request, read, Cover(private), lambda _: "", keeps_unread=False)
+        page = _exchange(call, adapter, request, read, Cover(private), lambda _: _Told(), keeps_unread=False)
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
     return replace(
@@ -166,7 +177,12 @@ def unbind_card(call: Call, card: CardToUnbind) -> UnbindObservation:
     request = adapter.write_unbind(card)
     try:
         answer = _exchange(
-            call, adapter, request, lambda reply: adapter.read_unbind(card, reply), cover, lambda it: it.message
+            call,
+            adapter,
+            request,
+            lambda reply: adapter.read_unbind(card, reply),
+            cover,
+            lambda it: _Told(message=it.message),
         )
     except (http.NotSent, http.Unanswered, Unreadable):
         return UnbindObservation(seen=UnbindSeen.PENDING)
@@ -180,7 +196,9 @@ def figures(call: Call, day: date) -> Figures:
         raise NoAnswer(gettext_noop("该渠道没有余额与汇总接口"))
     request, cover = adapter.write_figures(day), Cover(_private(adapter))
     try:
-        return _exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: "")
+        return _exchange(
+            call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: _Told()
+        )
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
 
@@ -205,12 +223,13 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
         except Unreadable as problem:
             reason = problem.reason
     found = {
-        "sealed": _seal_callback(account.number, body_hash, raw),
+        "sealed": intake.seal(account.number, body_hash, raw),
         "outcome": outcome,
         "number": seen.number[:64] if seen else "",
         "seen": str(seen.seen) if seen else "",
         "word": mask_runs(seen.word)[:60] if seen else "",
         "message": mask_runs(seen.message if seen else reason)[:300],
+        "channel_number": mask_runs(seen.channel_number)[:64] if seen else "",
     }
     inbox_id = intake.put(
         account_id=account.id, body_hash=body_hash, at=clock.now(), told=found, is_good=seen is not None
@@ -230,7 +249,7 @@ def read_callback(inbox_id: int) -> Observation:
     """What an accepted callback says, read again from its sealed bytes."""
     row = db.session.get_one(CallbackInbox, inbox_id)
     account = queries.account_by_id(row.account_id)
-    raw = _unseal_callback(account.number, row.body_hash, row.sealed)
+    raw = intake.unseal(account.number, row.body_hash, row.sealed)
     # All versions: it was accepted under one of them, and two may have been added before its job came to it.
     versions = select(ChannelSetting.id).where(ChannelSetting.account_id == account.id)
     for setting_id in db.session.scalars(versions.order_by(ChannelSetting.version.desc())).all():
@@ -247,33 +266,6 @@ def settings(account_id: int) -> Mapping[str, str]:
     setting_id = queries.active_setting_id(account_id)
     assert setting_id is not None, "an account is opened with its settings"
     return _adapter(setting_id).given
-
-
-def drop_bodies(subjects: Sequence[str]) -> None:
-    """What was said and heard about these goes, word for word; that it was said, when and how it ended stays."""
-    assert in_transaction()
-    for some in (subjects[at : at + _AT_ONCE] for at in range(0, len(subjects), _AT_ONCE)):
-        db.session.execute(without_body(ChannelCall.subject.in_(some), said_anything()))
-        mine = update(CallbackInbox).where(CallbackInbox.number.in_(some), ~is_unread())
-        db.session.execute(mine.values(sealed="", message="").execution_options(synchronize_session=False))
-
-
-def is_unread() -> ColumnElement[bool]:
-    """Of callbacks whose job is still to be done: nobody knows yet what they mean."""
-    mine = Job.dedup_key == f"{READ_CALLBACK}:" + cast(CallbackInbox.id, String)
-    return exists().where(mine, Job.done_at.is_(None))
-
-
-def said_anything() -> ColumnElement[bool]:
-    """Of calls whose words are still there."""
-    return or_(*(column.not_in(("", DROPPED)) for column in (ChannelCall.request, ChannelCall.reply)))
-
-
-def without_body(*which: ColumnElement[bool]) -> Update:
-    """The change that takes the words of these calls away and says so in their place."""
-    answered = case((ChannelCall.reply == "", ""), else_=str(DROPPED))
-    gone = {"request": str(DROPPED), "signed_text": "", "reply": answered}
-    return update(ChannelCall).where(*which).values(**gone).execution_options(synchronize_session=False)
 
 
 def answer_word(account: queries.Account) -> str:
@@ -296,7 +288,7 @@ def _ask_about_order(
             write(order),
             lambda reply: read(order, reply),
             cover,
-            lambda seen: f"{'' if seen.vague else seen.seen}|{seen.word}|{seen.message}",
+            lambda seen: _Told("" if seen.vague else seen.seen, seen.word, seen.message, seen.channel_number),
         )
         return replace(seen, word=cover.over(seen.word), message=cover.over(seen.message))
     except http.NotSent:
@@ -311,7 +303,7 @@ def _exchange(
     request: Request,
     read: Callable[[Reply], T],
     cover: Cover,
-    told: Callable[[T], str],
+    told: Callable[[T], _Told],
     *,
     keeps_unread: bool = True,
 ) -> T:
@@ -331,9 +323,9 @@ def _exchange(
         record["http_status"] = answer.status
         result = read(reply)
         record["outcome"] = "ok"
-        seen, _, rest = cover.over(told(result)).partition("|")
-        word, _, message = rest.partition("|")
-        record |= {"seen": seen[:20] if rest else "", "word": word[:60], "message": (message or seen)[:300]}
+        said = _Told(*map(cover.over, told(result)))
+        record |= {"seen": said.seen[:20], "word": said.word[:60], "message": said.message[:300]}
+        record["channel_number"] = said.channel_number[:64]
         return result
     except http.NotSent as problem:
         record |= {"outcome": "not_sent", "message": str(problem)[:300]}
@@ -361,9 +353,9 @@ def _text(body: bytes) -> str:
     return body.decode(errors="backslashreplace")
 
 
-def _all_messages(told: Mapping[str, BindObservation]) -> str:
+def _all_messages(told: Mapping[str, BindObservation]) -> _Told:
     """What the channel said about a batch, each sentence once."""
-    return "；".join(dict.fromkeys(it.message.replace("|", "/") for it in told.values() if it.message))
+    return _Told(message="；".join(dict.fromkeys(it.message for it in told.values() if it.message)))
 
 
 def _private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
@@ -387,14 +379,3 @@ def _built(_database: str, setting_id: int) -> Adapter:
         )
     )
     return ADAPTERS[account.adapter](given)
-
-
-def _seal_callback(number: str, body_hash: str, raw: RawCallback) -> str:
-    plain = json.dumps({"body": raw.body.hex(), "content_type": raw.content_type, "headers": dict(raw.headers)})
-    return vault.seal(plain, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}")
-
-
-def _unseal_callback(number: str, body_hash: str, sealed: str) -> RawCallback:
-    plain = vault.unseal(sealed, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}")
-    found = json.loads(plain)
-    return RawCallback(body=bytes.fromhex(found["body"]), content_type=found["content_type"], headers=found["headers"])

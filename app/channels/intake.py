@@ -1,6 +1,7 @@
 """The rows that stand before everything: a call that is about to be made, a callback that came. Their statements are written
 once: hardly anything is done more often."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -8,13 +9,16 @@ from typing import Any
 
 from sqlalchemy import bindparam, update
 
+from app.channels.contract import RawCallback
 from app.channels.models import CallbackInbox, ChannelCall
+from app.runtime import vault
 from app.runtime.db import db, in_transaction, insert, table_of
 
 _CALLS = table_of(ChannelCall)
 _COMPLETE = update(_CALLS).where(_CALLS.c.id == bindparam("its_id"))
 """What is set is what is given."""
-_TOLD = ("sealed", "outcome", "number", "seen", "word", "message")
+READ_CALLBACK = "app.withdrawals.jobs.read_callback"
+_TOLD = ("sealed", "outcome", "number", "seen", "word", "message", "channel_number")
 
 
 def announce(*, account_id: int, setting_id: int, interface: str, subject: str, at: datetime) -> int:
@@ -42,12 +46,25 @@ def put(*, account_id: int, body_hash: str, at: datetime, told: Mapping[str, str
     return int(taken.scalar_one())
 
 
+def seal(number: str, body_hash: str, raw: RawCallback) -> str:
+    """A callback's bytes as they are kept. `number`: of its account."""
+    plain = json.dumps({"body": raw.body.hex(), "content_type": raw.content_type, "headers": dict(raw.headers)})
+    return vault.seal(plain, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}")
+
+
+def unseal(number: str, body_hash: str, sealed: str) -> RawCallback:
+    """The same bytes again."""
+    plain = vault.unseal(sealed, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}")
+    found = json.loads(plain)
+    return RawCallback(body=bytes.fromhex(found["body"]), content_type=found["content_type"], headers=found["headers"])
+
+
 @cache
 def _announced(_dialect: str) -> Any:
     told: dict[str, Any] = {
         name: bindparam(name) for name in ("account_id", "setting_id", "interface", "subject", "at")
     }
-    told |= dict.fromkeys(("seen", "word", "message", "request", "signed_text", "reply"), "")
+    told |= dict.fromkeys(("seen", "word", "message", "channel_number", "request", "signed_text", "reply"), "")
     return insert(ChannelCall).values(told | {"outcome": "open"}).returning(ChannelCall.id)
 
 

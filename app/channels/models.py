@@ -10,6 +10,9 @@ from app.kernel.money import ZERO, Money
 from app.runtime.db import Key, Model
 
 _OPEN = text("released_at IS NULL")
+_NUMBERED = text("channel_number <> ''")
+_WENT_WRONG = text("outcome NOT IN ('open', 'ok')")
+_NOT_TAKEN = text("outcome <> 'taken'")
 
 
 class Channel(Model):
@@ -137,6 +140,16 @@ class ChannelCall(Model):
         Index("ix_channel_call_subject", "subject", "id"),
         Index("ix_channel_call_recent", "account_id", "id"),
         Index("ix_channel_call_health", "account_id", "at"),
+        Index("ix_channel_call_time", "at"),
+        Index("ix_channel_call_interface", "interface", "id"),
+        Index(
+            "ix_channel_call_channel_number",
+            "channel_number",
+            "id",
+            postgresql_where=_NUMBERED,
+            sqlite_where=_NUMBERED,
+        ),
+        Index("ix_channel_call_wrong", "outcome", "id", postgresql_where=_WENT_WRONG, sqlite_where=_WENT_WRONG),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -151,6 +164,8 @@ class ChannelCall(Model):
     seen: Mapped[str] = mapped_column(String(20), default="")
     word: Mapped[str] = mapped_column(String(60), default="")
     message: Mapped[str] = mapped_column(String(300), default="")
+    channel_number: Mapped[str] = mapped_column(String(64), default="")
+    """The channel's own number of the order, where the answer names it."""
     request: Mapped[str] = mapped_column(Text, default="")
     signed_text: Mapped[str] = mapped_column(Text, default="")
     reply: Mapped[str] = mapped_column(Text, default="")
@@ -160,7 +175,20 @@ class CallbackInbox(Model):
     """A callback as it came, sealed, before it has any effect. The same bytes again only count up `times`."""
 
     __tablename__ = "callback_inbox"
-    __table_args__ = (UniqueConstraint("account_id", "body_hash"), Index("ix_callback_inbox_number", "number", "id"))
+    __table_args__ = (
+        UniqueConstraint("account_id", "body_hash"),
+        Index("ix_callback_inbox_number", "number", "id"),
+        Index("ix_callback_inbox_account", "account_id", "id"),
+        Index("ix_callback_inbox_time", "received_at"),
+        Index(
+            "ix_callback_inbox_channel_number",
+            "channel_number",
+            "id",
+            postgresql_where=_NUMBERED,
+            sqlite_where=_NUMBERED,
+        ),
+        Index("ix_callback_inbox_wrong", "outcome", "id", postgresql_where=_NOT_TAKEN, sqlite_where=_NOT_TAKEN),
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
@@ -173,3 +201,4 @@ class CallbackInbox(Model):
     seen: Mapped[str] = mapped_column(String(20), default="")
     word: Mapped[str] = mapped_column(String(60), default="")
     message: Mapped[str] = mapped_column(String(300), default="")
+    channel_number: Mapped[str] = mapped_column(String(64), default="")

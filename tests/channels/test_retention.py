@@ -192,8 +192,10 @@ def test_pages_say_that_the_words_are_gone(world: World, story: str, app: Flask)
         assert answer.status_code == 200
         return answer.text
 
-    assert str(DROPPED) in page(f"/channels/calls/{call.id}")
-    assert "（未发出）" not in page(f"/channels/calls/{call.id}")
+    for tab in ("request", "reply"):
+        assert str(DROPPED) in page(f"/channels/calls/{call.id}?tab={tab}")
+    assert "（未发出）" not in page(f"/channels/calls/{call.id}?tab=request")
+    assert str(DROPPED) in page(f"/channels/callbacks/{channels.callbacks_about(story)[0].id}")
     assert story in page(f"/withdrawals/{story}")
     assert queries.trace(queries.by_number(story))
     auth.sign_out(actor)

@@ -370,7 +370,7 @@ class Story:
         about: dict[str, list[dict[str, Any]]] = {
             "auth.activate": [{"token": "nothing"}],
             "channels.show": [{"number": number} for number in (self.account, self.other, self.free)],
-            "channels.call": [{"call_id": call} for call in kinds.values()],
+            "channel_calls.show": [{"call_id": call} for call in kinds.values()],
             "cards.show": [{"reference": reference} for reference in self.cards.values()],
             "card_uploads.show": [{"reference": reference} for reference in self.uploads],
             "binding_runs.show": [{"reference": self.run}],

@@ -13,6 +13,7 @@ from app.cards.models import BindingRow, BindingRun, Card
 from app.cards.queries import runs
 from app.cards.states import CARD, RowState, State
 from app.channels import claims, gateway, rules
+from app.channels import log as channel_log
 from app.channels import queries as channels
 from app.channels.contract import BindSeen, CardToBind, Interface
 from app.kernel import bins, clock
@@ -240,7 +241,7 @@ def forget(reference: str, *, why: str, above: Callable[[int, str], int], actor:
         # Not empty: an account has each index once.
         gone["number_index"] = f"forgotten:{reference}"
         db.session.execute(update(Card).where(Card.id == card.id).values(**gone))
-        gateway.drop_bodies([reference, *(row.reference for row in runs.of_card(card.id))])
+        channel_log.drop_bodies([reference, *(row.reference for row in runs.of_card(card.id))])
         audit.record(actor, "card.forget", reference, after={"withdrawals": copies}, why=why)
     return Forgotten(copies, same_card)
 

@@ -1,6 +1,6 @@
 """What channels tell us unasked."""
 
-from app.channels import gateway, queries
+from app.channels import gateway, intake, queries
 from app.channels.contract import RawCallback
 from app.runtime import jobs
 from app.runtime.db import transaction
@@ -12,5 +12,5 @@ def take_callback(number: str, raw: RawCallback) -> tuple[bool, str]:
         account = queries.account(number)
         inbox_id, accepted = gateway.take_callback(account, raw)
         if accepted:
-            jobs.promise(gateway.READ_CALLBACK, str(inbox_id))
+            jobs.promise(intake.READ_CALLBACK, str(inbox_id))
     return accepted, gateway.answer_word(account)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import audit
 from app.auth.models import OperatorSession
-from app.channels import gateway
+from app.channels import log
 from app.channels.models import CallbackInbox, ChannelCall
 from app.runtime.db import Model, changed, db, transaction
 
@@ -17,13 +17,13 @@ ROWS_AT_ONCE = 500
 
 def drop_old_calls(before: datetime, *, only_count: bool = False) -> int:
     """The words of calls made before then. How many calls."""
-    old = (ChannelCall.at < before, gateway.said_anything())
-    return _retire(ChannelCall.id, old, gateway.without_body, before, only_count)
+    old = (ChannelCall.at < before, log.said_anything())
+    return _retire(ChannelCall.id, old, log.without_body, before, only_count)
 
 
 def drop_old_callbacks(before: datetime, *, only_count: bool = False) -> int:
     """The bodies of callbacks that came before then, but for those that nobody has read yet. How many."""
-    old = (CallbackInbox.received_at < before, CallbackInbox.sealed != "", ~gateway.is_unread())
+    old = (CallbackInbox.received_at < before, CallbackInbox.sealed != "", ~log.is_unread())
     empty = update(CallbackInbox).values(sealed="").execution_options(synchronize_session=False)
     return _retire(CallbackInbox.id, old, empty.where, before, only_count)
 

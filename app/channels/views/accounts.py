@@ -12,7 +12,7 @@ from app.auth.rules import own_path
 from app.channels import pulse, queries, rules, service
 from app.channels.adapters import ADAPTERS
 from app.channels.forms import FinishForm, NextForm, ReasonForm, RenewForm
-from app.runtime.page import page, say
+from app.runtime.page import page
 
 bp = Blueprint("channels", __name__, url_prefix="/channels")
 
@@ -51,15 +51,6 @@ def show(number: str) -> ResponseReturnValue:
         calls=queries.calls(account.id, request.args, {}),
         rules=rules,
     )
-
-
-@bp.get("/calls/<int(max=9223372036854775807):call_id>")
-@needs(Permission.CHANNEL_READ)
-def call(call_id: int) -> ResponseReturnValue:
-    found = queries.call(call_id)
-    words = {name: say(rules.kept(getattr(found, name))) for name in ("request", "signed_text", "reply")}
-    account = queries.account_by_id(found.account_id)
-    return page("channels/call.html", call=vars(found) | words, account=account, rules=rules)
 
 
 @bp.post("/<number>/claim")

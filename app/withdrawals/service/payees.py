@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select, update
 
-from app.channels import gateway
+from app.channels import log as channel_log
 from app.runtime import live_events
 from app.runtime.db import db, in_transaction
 from app.withdrawals import queries, rules
@@ -33,6 +33,6 @@ def payee_forgotten(card_id: int, word: str) -> int:
         message=func.replace(w.message, w.holder, word),
     )
     db.session.execute(gone.where(w.card_id == card_id).execution_options(synchronize_session=False))
-    gateway.drop_bodies(numbers)
+    channel_log.drop_bodies(numbers)
     live_events.announce(TOPIC, "")
     return len(numbers)
