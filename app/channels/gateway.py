@@ -7,16 +7,17 @@ proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signa
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, String, Update, bindparam, case, cast, exists, or_, select, update
+import structlog
+from sqlalchemy import ColumnElement, String, Update, case, cast, exists, or_, update
 
-from app.channels import intake, queries, rules
-from app.channels.adapters import ADAPTERS
+from app.channels import intake, queries, rules, versions
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -43,7 +44,7 @@ from app.channels.contract import (
     UnbindSeen,
     Unreadable,
 )
-from app.channels.models import CallbackInbox, ChannelCall, ChannelSetting
+from app.channels.models import CallbackInbox, ChannelCall
 from app.channels.rules import DROPPED, Cover
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
@@ -55,6 +56,7 @@ from app.runtime.jobs import Job
 READ_CALLBACK = "app.withdrawals.jobs.read_callback"
 _AT_ONCE = 500
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +105,10 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, BindsCards):
         return BindObservation(seen=BindSeen.BOUND)  # a channel without a binding interface
-    cover = Cover(_private(adapter) | rules.of_card(card))
+    cover = Cover(private(adapter) | rules.of_card(card))
     request = adapter.write_bind(card)
     try:
-        answer = _exchange(
+        answer = exchange(
             call, adapter, request, lambda reply: adapter.read_bind(card, reply), cover, lambda it: it.message
         )
     except (http.NotSent, http.Unanswered, Unreadable):
@@ -119,13 +121,10 @@ def bind_cards(call: Call, batch: str, cards: Sequence[CardToBind]) -> Mapping[s
     adapter = _adapter(call.setting_id)
     assert isinstance(adapter, BindsManyCards), "ask `abilities` first"
     assert 0 < len({card.reference for card in cards}) == len(cards) <= adapter.cards_at_once
-    private = _private(adapter)
-    for card in cards:
-        private |= rules.of_card(card)
-    cover = Cover(private)
+    cover = Cover(private(adapter) | {key: it for card in cards for key, it in rules.of_card(card).items()})
     request = adapter.write_bind_many(batch, cards)
     try:
-        told = _exchange(
+        told = exchange(
             call, adapter, request, lambda reply: adapter.read_bind_many(cards, reply), cover, _all_messages
         )
     except (http.NotSent, http.Unanswered, Unreadable):
@@ -140,17 +139,17 @@ def list_cards(call: Call, after: str) -> CardPage:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, ListsCards):
         raise NoAnswer(gettext_noop("该渠道没有查询已绑卡的接口"))
-    request, private = adapter.write_list(after), _private(adapter)
+    request, hidden = adapter.write_list(after), private(adapter)
 
     def read(reply: Reply) -> CardPage:
         page = adapter.read_list(after, reply)
         for card in page.cards:
-            private.update({card.number_masked: rules.masked_again(card.number_masked)} | rules.of_names(card.holder))
+            hidden.update({card.number_masked: rules.masked_again(card.number_masked)} | rules.of_names(card.holder))
         return page
 
     try:
         # Only a page that was read tells whom it names: any other is not kept.
-        page = _exchange(call, adapter, request, read, Cover(private), lambda _: "", keeps_unread=False)
+        page = exchange(call, adapter, request, read, Cover(hidden), lambda _: "", keeps_unread=False)
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
     return replace(
@@ -162,10 +161,10 @@ def unbind_card(call: Call, card: CardToUnbind) -> UnbindObservation:
     """Ask the channel to let a card go. PENDING when it is not known whether it did; asking again is harmless."""
     adapter = _adapter(call.setting_id)
     assert isinstance(adapter, UnbindsCards), "ask `abilities` first"
-    cover = Cover(_private(adapter, card.card_number, card.holder))
+    cover = Cover(private(adapter, card.card_number, card.holder))
     request = adapter.write_unbind(card)
     try:
-        answer = _exchange(
+        answer = exchange(
             call, adapter, request, lambda reply: adapter.read_unbind(card, reply), cover, lambda it: it.message
         )
     except (http.NotSent, http.Unanswered, Unreadable):
@@ -178,9 +177,9 @@ def figures(call: Call, day: date) -> Figures:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, ReadsFigures):
         raise NoAnswer(gettext_noop("该渠道没有余额与汇总接口"))
-    request, cover = adapter.write_figures(day), Cover(_private(adapter))
+    request, cover = adapter.write_figures(day), Cover(private(adapter))
     try:
-        return _exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: "")
+        return exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: "")
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
 
@@ -189,22 +188,26 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
     """Verify a callback over its raw bytes and put it into the inbox. Joins the caller's transaction.
 
     Returns the inbox row's id and whether it was accepted. Key and algorithm come from our settings alone: the active
-    version and, while keys overlap, the ones before it.
+    version and, while their keys overlap with it, those before it.
     """
     assert in_transaction()
     body_hash = sha256(raw.body).hexdigest()
     seen: Observation | None = None
+    proved_by: int | None = None
     reason, outcome = "", "unreadable"
-    for setting_id in db.session.scalars(_LATEST_TWO, {"account_id": account.id}).all():
+    for setting_id in versions.counting(account.id):
         try:
             seen = _adapter(setting_id).read_callback(raw)
-            outcome = "taken"
+            outcome, proved_by = "taken", setting_id
             break
         except BadSignature as problem:
             reason, outcome = problem.reason, "bad_signature"
         except Unreadable as problem:
             reason = problem.reason
+    if outcome == "bad_signature":
+        reason = _keys_that_are_over(account, raw) or reason
     found = {
+        "setting_id": proved_by,
         "sealed": _seal_callback(account.number, body_hash, raw),
         "outcome": outcome,
         "number": seen.number[:64] if seen else "",
@@ -218,12 +221,14 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
     return inbox_id, seen is not None
 
 
-_LATEST_TWO = (
-    select(ChannelSetting.id)
-    .where(ChannelSetting.account_id == bindparam("account_id"))
-    .order_by(ChannelSetting.version.desc())
-    .limit(2)
-)
+def _keys_that_are_over(account: queries.Account, raw: RawCallback) -> str:
+    """Why it is refused, where it is signed with keys of ours that count no more; "" where it is not."""
+    for setting in versions.over(account.id, most=2):
+        with suppress(Unreadable):
+            _adapter(setting.id).read_callback(raw)
+            log.warning("callback_signed_with_retired_keys", account=account.number, version=setting.version)
+            return BadSignature("签名用的是已失效的密钥", f"v{setting.version}").reason
+    return ""
 
 
 def read_callback(inbox_id: int) -> Observation:
@@ -231,9 +236,8 @@ def read_callback(inbox_id: int) -> Observation:
     row = db.session.get_one(CallbackInbox, inbox_id)
     account = queries.account_by_id(row.account_id)
     raw = _unseal_callback(account.number, row.body_hash, row.sealed)
-    # All versions: it was accepted under one of them, and two may have been added before its job came to it.
-    versions = select(ChannelSetting.id).where(ChannelSetting.account_id == account.id)
-    for setting_id in db.session.scalars(versions.order_by(ChannelSetting.version.desc())).all():
+    # It was proved when it came, and stays so whatever became of that version since. Older rows do not say which it was.
+    for setting_id in [row.setting_id] if row.setting_id else versions.ever_used(account.id):
         try:
             seen = _adapter(setting_id).read_callback(raw)
         except Unreadable:
@@ -276,11 +280,6 @@ def without_body(*which: ColumnElement[bool]) -> Update:
     return update(ChannelCall).where(*which).values(**gone).execution_options(synchronize_session=False)
 
 
-def answer_word(account: queries.Account) -> str:
-    """What this channel wants to read when a callback was taken."""
-    return ADAPTERS[account.adapter].callback_answer
-
-
 def _ask_about_order(
     call: Call,
     order: Order,
@@ -288,9 +287,9 @@ def _ask_about_order(
     read: Callable[[Order, Reply], Observation],
 ) -> Observation:
     adapter = _adapter(call.setting_id)
-    cover = Cover(_private(adapter, order.card_number, order.holder))
+    cover = Cover(private(adapter, order.card_number, order.holder))
     try:
-        seen = _exchange(
+        seen = exchange(
             call,
             adapter,
             write(order),
@@ -305,7 +304,7 @@ def _ask_about_order(
         return Observation(seen=Seen.PENDING)
 
 
-def _exchange(
+def exchange(
     call: Call,
     adapter: Adapter,
     request: Request,
@@ -347,9 +346,10 @@ def _exchange(
         raise
     finally:
         kept = reply if keeps_unread or record["outcome"] == "ok" else None
+        head = (f"{request.method} {request.path}", *(f"{name}: {it}" for name, it in request.headers.items()))
         record["duration_ms"] = int((time.monotonic() - started) * 1000)
         record |= {
-            "request": cover.over(f"{request.method} {request.path}\n\n{_text(request.body)}"),
+            "request": cover.over("\n".join((*head, "", _text(request.body)))),
             "signed_text": cover.over(request.signed_text),
             "reply": cover.over(_text(kept.body)) if kept else "",
         }
@@ -366,27 +366,27 @@ def _all_messages(told: Mapping[str, BindObservation]) -> str:
     return "；".join(dict.fromkeys(it.message.replace("|", "/") for it in told.values() if it.message))
 
 
-def _private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
+def private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
     """What must not be shown of this call, and what stands in its place."""
     secrets = [adapter.given[setting.name] for setting in adapter.settings if setting.secret]
     return {card_number: mask(card_number)} | rules.of_names(*names) | dict.fromkeys(secrets, rules.HIDDEN)
 
 
 def _adapter(setting_id: int) -> Adapter:
-    # A setting version never changes, so its adapter (with its parsed keys) is kept.
+    # A version that is or was in use never changes, so its adapter (with its parsed keys) is kept.
     return _built(db.engine.url.render_as_string(), setting_id)
 
 
 @lru_cache(maxsize=512)
 def _built(_database: str, setting_id: int) -> Adapter:
-    setting = db.session.get_one(ChannelSetting, setting_id)
+    return build(setting_id)
+
+
+def build(setting_id: int) -> Adapter:
+    """The adapter of a version as it is at this moment: of a draft there is a new one after every change."""
+    setting = versions.by_id(setting_id)
     account = queries.account_by_id(setting.account_id)
-    given = json.loads(
-        vault.unseal(
-            setting.sealed, table="channel_setting", column="sealed", row=f"{account.number}/{setting.version}"
-        )
-    )
-    return ADAPTERS[account.adapter](given)
+    return queries.adapter_class(account)(versions.given(account.number, setting))
 
 
 def _seal_callback(number: str, body_hash: str, raw: RawCallback) -> str:
@@ -395,6 +395,5 @@ def _seal_callback(number: str, body_hash: str, raw: RawCallback) -> str:
 
 
 def _unseal_callback(number: str, body_hash: str, sealed: str) -> RawCallback:
-    plain = vault.unseal(sealed, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}")
-    found = json.loads(plain)
+    found = json.loads(vault.unseal(sealed, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}"))
     return RawCallback(body=bytes.fromhex(found["body"]), content_type=found["content_type"], headers=found["headers"])

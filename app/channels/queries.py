@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import identity
 from app.channels.adapters import ADAPTERS
-from app.channels.contract import Interface
+from app.channels.contract import Adapter, Interface
 from app.channels.models import (
     CallbackInbox,
     Channel,
@@ -154,6 +154,11 @@ def active_setting_id(account_id: int) -> int | None:
 def deduplicates(adapter: str) -> bool:
     """Does this channel pay one order number at most once, whatever we send?"""
     return ADAPTERS[adapter].deduplicates
+
+
+def adapter_class(account: Account) -> type[Adapter]:
+    """How this account's channel speaks: the one place that knows."""
+    return ADAPTERS[account.adapter]
 
 
 def settings_of(account_id: int) -> Sequence[ChannelSetting]:
@@ -309,7 +314,7 @@ _ITS_NUMBER = ChannelAccount.number == bindparam("its_number")
 _ACCOUNT = _ACCOUNTS.where(_ITS_ID)
 _ACCOUNT_OF_NUMBER = _ACCOUNTS.where(_ITS_NUMBER)
 _ACTIVE_SETTING = select(ChannelSetting.id).where(
-    ChannelSetting.account_id == bindparam("its_id"), ChannelSetting.active
+    ChannelSetting.account_id == bindparam("its_id"), ChannelSetting.state == "active"
 )
 
 
