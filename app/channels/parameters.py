@@ -127,7 +127,7 @@ def lines(settings: Sequence[Setting], told: Mapping[str, str], fingerprint: Cal
         word = next((label for value, label in setting.choices if value == text), text)
         found[setting.name] = Line(
             label=setting.label,
-            text=fingerprint(text) if is_long else word,
+            text=fingerprint(tidy(text)) if is_long else word,
             is_print=setting.secret or setting.shape in _KEYS,
         )
     return found

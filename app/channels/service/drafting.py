@@ -60,7 +60,7 @@ def put_in_force(
 ) -> ChannelSetting:
     """A version of these parameters, drafted and activated in one: the house's own set-up."""
     kind = queries.adapter_class(account)
-    declared = {setting.name: given[setting.name] for setting in kind.settings if setting.name in given}
+    declared = {it.name: parameters.tidy(given[it.name]) for it in kind.settings if it.name in given}
     active = versions.active(account.id)
     found = insert_draft(account, declared, based_on=active.version if active else None, actor=actor)
     activate(account, found, overlap_s=overlap_s, why=why, actor=actor)
