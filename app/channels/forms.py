@@ -131,7 +131,8 @@ def settings_form(settings: Sequence[Setting]) -> type[SettingsForm]:
 
 def _field(setting: Setting) -> Field:
     example = gettext("例如 %(example)s", example=setting.example) if setting.example else ""
-    hint = "；".join(part for part in (say(setting.help), example) if part)
+    optional = gettext("选填") if setting.optional else ""
+    hint = gettext("；").join(part for part in (optional, say(setting.help), example) if part)
     is_long = setting.multiline or setting.shape in (Shape.PRIVATE_KEY, Shape.PUBLIC_KEY, Shape.CERTIFICATE)
     look: dict[str, object] = {"autocomplete": "new-password" if setting.secret else "off", "spellcheck": "false"}
     if setting.shape is Shape.CHOICE:

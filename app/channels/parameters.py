@@ -17,7 +17,7 @@ LONGEST = 8000
 DAY_S = 24 * 60 * 60
 OVERLAP_S = 7 * DAY_S
 OVERLAPS_S: Mapping[int, Text] = {
-    0: gettext_noop("立即失效（密钥已泄露）"),
+    0: gettext_noop("立即失效（密钥泄露，或旧地址已停）"),
     DAY_S: gettext_noop("1 天"),
     3 * DAY_S: gettext_noop("3 天"),
     OVERLAP_S: gettext_noop("7 天"),
@@ -25,6 +25,7 @@ OVERLAPS_S: Mapping[int, Text] = {
 }
 """How long the keys of a version may go on counting after it is replaced."""
 
+_FLAWED = gettext_noop("参数“%(label)s”有问题：%(why)s")
 _MISSING = gettext_noop("必填，没有填")
 _KEYS: Mapping[Shape, Callable[[str], None]] = {
     Shape.PRIVATE_KEY: signing.require_private,
@@ -40,7 +41,7 @@ class Flawed(Refused):
         self.flaws = flaws
         labels = {setting.name: setting.label for setting in settings}
         name, why = next(iter(flaws.items()))
-        super().__init__("参数“%(label)s”有问题：%(why)s", label=Text(labels.get(name, name)), why=why)
+        super().__init__(_FLAWED, label=Text(labels.get(name, name)), why=why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -280,8 +280,14 @@ def problems() -> list[str]:
         .join(ChannelAccount, ChannelAccount.id == Claim.account_id)
         .where(Claim.fence > ChannelAccount.fence)
     )
-    return [f"account {row.account_id} has two holders" for row in doubled] + [
-        f"claim {row.id} has a fence that its account never gave" for row in ahead
+    in_use = select(ChannelSetting.account_id).where(ChannelSetting.state == "active")
+    mute = db.session.scalars(
+        select(ChannelAccount.number).where(ChannelAccount.enabled, ChannelAccount.id.not_in(in_use))
+    )
+    return [
+        *(f"account {row.account_id} has two holders" for row in doubled),
+        *(f"claim {row.id} has a fence that its account never gave" for row in ahead),
+        *(f"account {number} is enabled and has no parameters in use" for number in mute),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from app.auth import audit
 from app.auth.identity import Actor
@@ -349,6 +349,18 @@ def test_a_leaked_key_proves_nothing_from_the_moment_it_is_replaced(
     assert world.until_state(number, "paid", hurry_s=0) == "paid"
 
 
+def test_a_leak_ends_the_overlap_of_earlier_versions_too(
+    world: World, keeper: Actor, account: str, number: str
+) -> None:
+    """The leaked key may be theirs as well."""
+    old = Notice(account, number)
+    drafted(account, keeper, api_key="another, with the same secret")
+    activated(account, keeper)
+    rotated(account, keeper, overlap_s=0)
+    assert deliver(world, account, old).status_code == 400
+    assert len(versions.counting(queries.account(account).id)) == 1
+
+
 def test_a_strangers_key_is_not_called_an_old_one_of_ours(
     world: World, keeper: Actor, account: str, number: str
 ) -> None:
@@ -489,9 +501,9 @@ def test_a_trial_says_that_all_is_right_and_changes_nothing(world: World, keeper
     assert (call.interface, call.outcome, call.http_status) == ("try", "ok", 200)
     assert "可结算 ¥10,000.00" in str(gateway.rules.told(call.outcome, call.message, call.interface))
     assert call.request and call.reply and call.signed_text
-    for name, text in given_of(account).items():
+    for name, key in given_of(account).items():
         if name in {it.name for it in ADAPTERS[manner].settings if it.secret}:
-            assert max(text.split("\n"), key=len) not in f"{call.request}{call.reply}{call.signed_text}{call.message}"
+            assert max(key.split("\n"), key=len) not in f"{call.request}{call.reply}{call.signed_text}{call.message}"
     assert counted(DailyFigures, CallbackInbox, ChannelSetting) == before
     assert queries.latest_figures([queries.account(account).id]).popitem()[1].pulled_at == told
     assert of(account) == [(1, "active")]
@@ -561,6 +573,31 @@ def test_one_trial_waits_at_a_time_so_that_strangers_hold_up_nobody(world: World
     slow.go.set()
     trying.join(60)
     assert [call.outcome for call in trial.latest(draft_of(account).id)] == ["unreadable"]
+
+
+# -- the house's own set-up --------------------------------------------------------------------------------------------
+
+
+def test_the_house_itself_puts_parameters_in_force_whatever_somebody_drafts(world: World, keeper: Actor) -> None:
+    account = plain_account()
+    drafted(account, keeper, key="drafted")
+    service.change_settings(account, given_of(account) | {"base_url": f"{URL}/moved"}, actor="demo")
+    assert of(account) == [(1, "retired"), (2, "draft"), (3, "active")]
+    assert given_of(account)["base_url"] == f"{URL}/moved" and given_of(account)["key"] == "the first key"
+    activated(account, keeper)
+    assert of(account) == [(1, "retired"), (2, "active"), (3, "retired")] and given_of(account)["key"] == "drafted"
+
+
+def test_an_enabled_account_without_parameters_is_a_broken_promise(world: World, keeper: Actor) -> None:
+    plain_account()
+    assert queries.problems() == []
+    account = service.open_account(channel="dolphin", name="new", merchant_no="M1", actor=keeper, **TERMS)
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE channel_account SET enabled = :yes WHERE number = :it"), {"yes": True, "it": account}
+        )
+    db.session.rollback()
+    assert queries.problems() == [f"account {account} is enabled and has no parameters in use"]
 
 
 # -- accounts -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 
@@ -21,21 +21,7 @@ def insert_draft(
     account: Account, given: Mapping[str, str], *, based_on: int | None, actor: Actor | str
 ) -> ChannelSetting:
     """The account's draft from now on. Refused where it has one."""
-    assert in_transaction()
-    newest = select(func.max(ChannelSetting.version)).where(ChannelSetting.account_id == account.id)
-    version = (db.session.scalar(newest) or 0) + 1
-    row = insert(ChannelSetting).values(
-        account_id=account.id,
-        version=version,
-        state=State.DRAFT,
-        edition=1,
-        based_on=based_on,
-        created_by=_name(actor),
-        **_kept(account, version, given),
-    )
-    if not changed(row.on_conflict_do_nothing()):
-        raise Refused("已有一份参数草稿", advice="请先启用或放弃它")
-    return versions.version(account.id, version)
+    return _insert(account, given, State.DRAFT, actor, based_on=based_on)
 
 
 def rewrite(account: Account, found: ChannelSetting, given: Mapping[str, str], actor: Actor) -> None:
@@ -58,13 +44,14 @@ def renumber(account: Account, merchant_no: str, actor: Actor) -> None:
 def put_in_force(
     account: Account, given: Mapping[str, str], *, why: str, overlap_s: int, actor: Actor | str
 ) -> ChannelSetting:
-    """A version of these parameters, drafted and activated in one: the house's own set-up."""
+    """A version of these parameters is made and in use at once, whatever somebody drafts: the house's own set-up."""
     kind = queries.adapter_class(account)
     declared = {it.name: parameters.tidy(given[it.name]) for it in kind.settings if it.name in given}
-    active = versions.active(account.id)
-    found = insert_draft(account, declared, based_on=active.version if active else None, actor=actor)
-    activate(account, found, overlap_s=overlap_s, why=why, actor=actor)
-    return found
+    before, now = versions.active(account.id), clock.now()
+    if before is not None:
+        _retire(before, now, overlap_s)
+    told = {"based_on": before.version if before else None, "why": why}
+    return _insert(account, declared, State.ACTIVE, actor, activated_at=now, activated_by=_name(actor), **told)
 
 
 def activate(account: Account, found: ChannelSetting, *, overlap_s: int, why: str, actor: Actor | str) -> None:
@@ -72,7 +59,7 @@ def activate(account: Account, found: ChannelSetting, *, overlap_s: int, why: st
     assert overlap_s >= 0
     now, before = clock.now(), versions.active(account.id)
     if before is not None:
-        move(before, "retire", retired_at=now, overlap_until=now + timedelta(seconds=overlap_s))
+        _retire(before, now, overlap_s)
     move(found, "activate", activated_at=now, activated_by=_name(actor), why=why)
 
 
@@ -82,6 +69,26 @@ def move(found: ChannelSetting, verb: str, **values: object) -> None:
     mine = update(ChannelSetting).where(ChannelSetting.id == found.id, ChannelSetting.state == found.state)
     if not changed(mine.where(ChannelSetting.edition == found.edition).values(state=target, **values)):
         raise _too_late()
+
+
+def _retire(found: ChannelSetting, now: datetime, overlap_s: int) -> None:
+    move(found, "retire", retired_at=now, overlap_until=now + timedelta(seconds=overlap_s))
+    if overlap_s == 0:  # a key that leaked may be in earlier versions too
+        older = (ChannelSetting.account_id == found.account_id, ChannelSetting.overlap_until > now)
+        db.session.execute(update(ChannelSetting).where(*older).values(overlap_until=now))
+
+
+def _insert(
+    account: Account, given: Mapping[str, str], state: State, actor: Actor | str, **more: object
+) -> ChannelSetting:
+    assert in_transaction()
+    newest = select(func.max(ChannelSetting.version)).where(ChannelSetting.account_id == account.id)
+    version = (db.session.scalar(newest) or 0) + 1
+    told = {"account_id": account.id, "version": version, "state": state, "edition": 1, "created_by": _name(actor)}
+    row = insert(ChannelSetting).values(**told, **more, **_kept(account, version, given))
+    if not changed(row.on_conflict_do_nothing()):
+        raise Refused("已有一份参数草稿", advice="请先启用或放弃它")
+    return versions.version(account.id, version)
 
 
 def _kept(account: Account, version: int, given: Mapping[str, str]) -> dict[str, str]:

@@ -168,7 +168,6 @@ def _edit(account: queries.Account, form: SettingsForm, status: int = 200) -> Re
         "channels/settings/edit.html",
         status,
         account=account,
-        adapter=queries.adapter_class(account),
         form=form,
         lines=versions.lines(account, found) if found else {},
         version=found.version if found else 0,
