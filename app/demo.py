@@ -17,11 +17,12 @@ from sqlalchemy import select
 from app import demo_sheets
 from app.auth import queries as auth_queries
 from app.auth import service as auth
+from app.auth.identity import Actor
 from app.auth.models import Operator
 from app.auth.permissions import Role
 from app.cards import queries as card_queries
 from app.cards import service as cards
-from app.channels import gateway
+from app.channels import gateway, parameters, versions
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.collections import service as collections
@@ -34,6 +35,7 @@ from app.kernel.signing import new_rsa_pair, public_of
 from app.runtime import http
 from app.runtime.db import db
 
+ROTATIONS = ("例行更换密钥", "渠道通知：旧密钥 11 月底停用")
 ACCOUNTS_FILE = "demo-accounts.json"
 HISTORY_DAYS = 30
 ACTOR = "demo"
@@ -96,6 +98,7 @@ def seed() -> None:
         list(pool.map(lambda account: _history(app, _number(account[2])), ACCOUNTS))
     _a_colleague_at_work(people[1]["password"])
     _templates(people[2]["password"])
+    _rotations(people[5]["password"])
     demo_sheets.write(config().data_dir / "samples")
     draft.replace(config().data_dir / ACCOUNTS_FILE)  # last: while it is missing, the demo is not complete
 
@@ -205,6 +208,34 @@ def _templates(password: str) -> None:
         cards.templates.activate(channel, edition=edition, note=note, actor=designer)
 
 
+def _rotations(password: str) -> None:
+    """One account has changed its keys twice, and somebody drafts the next change with a key that the channel does not know."""
+    channel, _name, merchant_no, *_ = ACCOUNTS[5]
+    account = channels.account(_number(merchant_no))
+    _token, keeper = auth.sign_in("zhaomin", password, address="127.0.0.1", user_agent="demo")
+    for why in ROTATIONS[len(versions.ever_used(account.id)) - 1 :]:
+        given = {**gateway.settings(account.id), **_new_keys(channel)}
+        _draft(account, given, keeper)
+        keys = _their_keys(channel, given)
+        _register({"manner": channel, "merchant_no": merchant_no, "keys": keys})
+        draft = versions.draft(account.id)
+        assert draft is not None
+        overlap_s = parameters.OVERLAP_S
+        channel_service.settings.activate(
+            account.number, edition=draft.edition, overlap_s=overlap_s, why=why, actor=keeper
+        )
+    if versions.draft(account.id) is None:
+        _draft(account, {**gateway.settings(account.id), **_new_keys(channel)}, keeper)
+
+
+def _draft(account: channels.Account, given: Mapping[str, str], keeper: Actor) -> None:
+    if versions.draft(account.id) is None:
+        channel_service.settings.begin(account.number, actor=keeper)
+    draft = versions.draft(account.id)
+    assert draft is not None
+    channel_service.settings.save(account.number, given, edition=draft.edition, actor=keeper)
+
+
 def _introduce_again() -> None:
     """Ports may have changed since the last start: the sandbox learns where to call, we learn where it listens."""
     present = {account.number: account for account in channels.accounts()}
@@ -224,7 +255,7 @@ def _introduce_again() -> None:
             }
         )
         if known["base_url"] != base_url:
-            channel_service.change_settings(account.number, {**known, "base_url": base_url}, actor=ACTOR)
+            channel_service.change_settings(account.number, {**known, "base_url": base_url}, actor=ACTOR, overlap_s=0)
 
 
 def _register(what: dict[str, object]) -> dict[str, str]:

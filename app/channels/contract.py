@@ -12,6 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from app.kernel.errors import Text
 from app.kernel.money import Money
 
 
@@ -38,6 +39,8 @@ class Interface(StrEnum):
     UNBIND_CARD = "unbind_card"
     SETTLE = "settle"
     CALLBACK = "callback"
+    TRY = "try"
+    """A harmless question of people who try parameters out: it moves nothing, and says nothing about the account's health."""
 
 
 class Unreadable(Exception):
@@ -237,15 +240,35 @@ class RawCallback:
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
 
 
+class Shape(StrEnum):
+    """What a parameter must look like."""
+
+    TEXT = "text"
+    URL = "url"
+    NUMBER = "number"
+    CHOICE = "choice"
+    PRIVATE_KEY = "private_key"
+    PUBLIC_KEY = "public_key"
+    CERTIFICATE = "certificate"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One parameter of a channel account, as its settings page shows it."""
+    """One parameter of a channel account, as its settings page asks for it. A secret one is never shown again.
+
+    `choices`: value and label of each, for Shape.CHOICE. `default` stands where nothing is given.
+    """
 
     name: str
     label: str
     secret: bool = False
     multiline: bool = False
     example: str = ""
+    shape: Shape = Shape.TEXT
+    optional: bool = False
+    default: str = ""
+    help: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 class Adapter(ABC):
@@ -274,9 +297,16 @@ class Adapter(ABC):
     """What the channel wants to read when a callback was taken."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        missing = [setting.name for setting in type(self).settings if not settings.get(setting.name)]
+        declared = type(self).settings
+        self.given = {setting.name: settings.get(setting.name) or setting.default for setting in declared}
+        missing = [setting.name for setting in declared if not (setting.optional or self.given[setting.name])]
         assert not missing, f"{self.code}: settings missing: {missing}"
-        self.given = settings
+
+    @classmethod
+    def flaws(cls, given: Mapping[str, str]) -> Mapping[str, Text]:
+        """What is wrong with these parameters beyond the shape of each, by the name of the one to look at. All that must be
+        there are there, and well formed."""
+        return {}
 
     def read_word(self, word: str) -> Seen:
         """An unknown word is never a failure: a withdrawal that may have left is still out there."""

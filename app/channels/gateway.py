@@ -4,19 +4,18 @@ Each call is a row before it leaves and is completed after. What comes back is a
 proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signatures, unlisted words.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, select
+import structlog
 
-from app.channels import intake, queries, rules
-from app.channels.adapters import ADAPTERS
+from app.channels import intake, queries, rules, versions
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -43,15 +42,16 @@ from app.channels.contract import (
     UnbindSeen,
     Unreadable,
 )
-from app.channels.models import CallbackInbox, ChannelSetting
+from app.channels.models import CallbackInbox
 from app.channels.rules import Cover
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.errors import gettext_noop
-from app.runtime import http, vault
+from app.runtime import http
 from app.runtime.db import db, in_transaction, let_go, transaction
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Call:
     at: datetime
 
 
-class _Told(NamedTuple):
+class Told(NamedTuple):
     """What an answer is written down as."""
 
     seen: str = ""
@@ -109,16 +109,16 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, BindsCards):
         return BindObservation(seen=BindSeen.BOUND)  # a channel without a binding interface
-    cover = Cover(_private(adapter) | rules.of_card(card))
+    cover = Cover(private(adapter) | rules.of_card(card))
     request = adapter.write_bind(card)
     try:
-        answer = _exchange(
+        answer = exchange(
             call,
             adapter,
             request,
             lambda reply: adapter.read_bind(card, reply),
             cover,
-            lambda it: _Told(message=it.message),
+            lambda it: Told(message=it.message),
         )
     except (http.NotSent, http.Unanswered, Unreadable):
         return BindObservation(seen=BindSeen.PENDING)
@@ -130,13 +130,10 @@ def bind_cards(call: Call, batch: str, cards: Sequence[CardToBind]) -> Mapping[s
     adapter = _adapter(call.setting_id)
     assert isinstance(adapter, BindsManyCards), "ask `abilities` first"
     assert 0 < len({card.reference for card in cards}) == len(cards) <= adapter.cards_at_once
-    private = _private(adapter)
-    for card in cards:
-        private |= rules.of_card(card)
-    cover = Cover(private)
+    cover = Cover(private(adapter) | {key: it for card in cards for key, it in rules.of_card(card).items()})
     request = adapter.write_bind_many(batch, cards)
     try:
-        told = _exchange(
+        told = exchange(
             call, adapter, request, lambda reply: adapter.read_bind_many(cards, reply), cover, _all_messages
         )
     except (http.NotSent, http.Unanswered, Unreadable):
@@ -151,17 +148,17 @@ def list_cards(call: Call, after: str) -> CardPage:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, ListsCards):
         raise NoAnswer(gettext_noop("该渠道没有查询已绑卡的接口"))
-    request, private = adapter.write_list(after), _private(adapter)
+    request, hidden = adapter.write_list(after), private(adapter)
 
     def read(reply: Reply) -> CardPage:
         page = adapter.read_list(after, reply)
         for card in page.cards:
-            private.update({card.number_masked: rules.masked_again(card.number_masked)} | rules.of_names(card.holder))
+            hidden.update({card.number_masked: rules.masked_again(card.number_masked)} | rules.of_names(card.holder))
         return page
 
     try:
         # Only a page that was read tells whom it names: any other is not kept.
-        page = _exchange(call, adapter, request, read, Cover(private), lambda _: _Told(), keeps_unread=False)
+        page = exchange(call, adapter, request, read, Cover(hidden), lambda _: Told(), keeps_unread=False)
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
     return replace(
@@ -173,16 +170,16 @@ def unbind_card(call: Call, card: CardToUnbind) -> UnbindObservation:
     """Ask the channel to let a card go. PENDING when it is not known whether it did; asking again is harmless."""
     adapter = _adapter(call.setting_id)
     assert isinstance(adapter, UnbindsCards), "ask `abilities` first"
-    cover = Cover(_private(adapter, card.card_number, card.holder))
+    cover = Cover(private(adapter, card.card_number, card.holder))
     request = adapter.write_unbind(card)
     try:
-        answer = _exchange(
+        answer = exchange(
             call,
             adapter,
             request,
             lambda reply: adapter.read_unbind(card, reply),
             cover,
-            lambda it: _Told(message=it.message),
+            lambda it: Told(message=it.message),
         )
     except (http.NotSent, http.Unanswered, Unreadable):
         return UnbindObservation(seen=UnbindSeen.PENDING)
@@ -194,11 +191,9 @@ def figures(call: Call, day: date) -> Figures:
     adapter = _adapter(call.setting_id)
     if not isinstance(adapter, ReadsFigures):
         raise NoAnswer(gettext_noop("该渠道没有余额与汇总接口"))
-    request, cover = adapter.write_figures(day), Cover(_private(adapter))
+    request, cover = adapter.write_figures(day), Cover(private(adapter))
     try:
-        return _exchange(
-            call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: _Told()
-        )
+        return exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: Told())
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
 
@@ -207,22 +202,26 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
     """Verify a callback over its raw bytes and put it into the inbox. Joins the caller's transaction.
 
     Returns the inbox row's id and whether it was accepted. Key and algorithm come from our settings alone: the active
-    version and, while keys overlap, the ones before it.
+    version and, while their keys overlap with it, those before it.
     """
     assert in_transaction()
     body_hash = sha256(raw.body).hexdigest()
     seen: Observation | None = None
+    proved_by: int | None = None
     reason, outcome = "", "unreadable"
-    for setting_id in db.session.scalars(_LATEST_TWO, {"account_id": account.id}).all():
+    for setting_id in versions.counting(account.id):
         try:
             seen = _adapter(setting_id).read_callback(raw)
-            outcome = "taken"
+            outcome, proved_by = "taken", setting_id
             break
         except BadSignature as problem:
             reason, outcome = problem.reason, "bad_signature"
         except Unreadable as problem:
             reason = problem.reason
+    if outcome == "bad_signature":
+        reason = _keys_that_are_over(account, raw) or reason
     found = {
+        "setting_id": proved_by,
         "sealed": intake.seal(account.number, body_hash, raw),
         "outcome": outcome,
         "number": seen.number[:64] if seen else "",
@@ -237,12 +236,14 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
     return inbox_id, seen is not None
 
 
-_LATEST_TWO = (
-    select(ChannelSetting.id)
-    .where(ChannelSetting.account_id == bindparam("account_id"))
-    .order_by(ChannelSetting.version.desc())
-    .limit(2)
-)
+def _keys_that_are_over(account: queries.Account, raw: RawCallback) -> str:
+    """Why it is refused, where it is signed with keys of ours that count no more; "" where it is not."""
+    for setting in versions.over(account.id, most=2):
+        with suppress(Unreadable):
+            _adapter(setting.id).read_callback(raw)
+            log.warning("callback_signed_with_retired_keys", account=account.number, version=setting.version)
+            return BadSignature("签名用的是已失效的密钥", f"v{setting.version}").reason
+    return ""
 
 
 def read_callback(inbox_id: int) -> Observation:
@@ -250,9 +251,8 @@ def read_callback(inbox_id: int) -> Observation:
     row = db.session.get_one(CallbackInbox, inbox_id)
     account = queries.account_by_id(row.account_id)
     raw = intake.unseal(account.number, row.body_hash, row.sealed)
-    # All versions: it was accepted under one of them, and two may have been added before its job came to it.
-    versions = select(ChannelSetting.id).where(ChannelSetting.account_id == account.id)
-    for setting_id in db.session.scalars(versions.order_by(ChannelSetting.version.desc())).all():
+    # It was proved when it came, and stays so whatever became of that version since. Older rows do not say which it was.
+    for setting_id in [row.setting_id] if row.setting_id else versions.ever_used(account.id):
         try:
             seen = _adapter(setting_id).read_callback(raw)
         except Unreadable:
@@ -268,11 +268,6 @@ def settings(account_id: int) -> Mapping[str, str]:
     return _adapter(setting_id).given
 
 
-def answer_word(account: queries.Account) -> str:
-    """What this channel wants to read when a callback was taken."""
-    return ADAPTERS[account.adapter].callback_answer
-
-
 def _ask_about_order(
     call: Call,
     order: Order,
@@ -280,15 +275,15 @@ def _ask_about_order(
     read: Callable[[Order, Reply], Observation],
 ) -> Observation:
     adapter = _adapter(call.setting_id)
-    cover = Cover(_private(adapter, order.card_number, order.holder))
+    cover = Cover(private(adapter, order.card_number, order.holder))
     try:
-        seen = _exchange(
+        seen = exchange(
             call,
             adapter,
             write(order),
             lambda reply: read(order, reply),
             cover,
-            lambda seen: _Told("" if seen.vague else seen.seen, seen.word, seen.message, seen.channel_number),
+            lambda seen: Told("" if seen.vague else seen.seen, seen.word, seen.message, seen.channel_number),
         )
         return replace(seen, word=cover.over(seen.word), message=cover.over(seen.message))
     except http.NotSent:
@@ -297,13 +292,13 @@ def _ask_about_order(
         return Observation(seen=Seen.PENDING)
 
 
-def _exchange(
+def exchange(
     call: Call,
     adapter: Adapter,
     request: Request,
     read: Callable[[Reply], T],
     cover: Cover,
-    told: Callable[[T], _Told],
+    told: Callable[[T], Told],
     *,
     keeps_unread: bool = True,
 ) -> T:
@@ -323,7 +318,7 @@ def _exchange(
         record["http_status"] = answer.status
         result = read(reply)
         record["outcome"] = "ok"
-        said = _Told(*map(cover.over, told(result)))
+        said = Told(*map(cover.over, told(result)))
         record |= {"seen": said.seen[:20], "word": said.word[:60], "message": said.message[:300]}
         record["channel_number"] = said.channel_number[:64]
         return result
@@ -339,9 +334,10 @@ def _exchange(
         raise
     finally:
         kept = reply if keeps_unread or record["outcome"] == "ok" else None
+        head = (f"{request.method} {request.path}", *(f"{name}: {it}" for name, it in request.headers.items()))
         record["duration_ms"] = int((time.monotonic() - started) * 1000)
         record |= {
-            "request": cover.over(f"{request.method} {request.path}\n\n{_text(request.body)}"),
+            "request": cover.over("\n".join((*head, "", _text(request.body)))),
             "signed_text": cover.over(request.signed_text),
             "reply": cover.over(_text(kept.body)) if kept else "",
         }
@@ -353,29 +349,29 @@ def _text(body: bytes) -> str:
     return body.decode(errors="backslashreplace")
 
 
-def _all_messages(told: Mapping[str, BindObservation]) -> _Told:
+def _all_messages(told: Mapping[str, BindObservation]) -> Told:
     """What the channel said about a batch, each sentence once."""
-    return _Told(message="；".join(dict.fromkeys(it.message for it in told.values() if it.message)))
+    return Told(message="；".join(dict.fromkeys(it.message for it in told.values() if it.message)))
 
 
-def _private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
+def private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
     """What must not be shown of this call, and what stands in its place."""
     secrets = [adapter.given[setting.name] for setting in adapter.settings if setting.secret]
     return {card_number: mask(card_number)} | rules.of_names(*names) | dict.fromkeys(secrets, rules.HIDDEN)
 
 
 def _adapter(setting_id: int) -> Adapter:
-    # A setting version never changes, so its adapter (with its parsed keys) is kept.
+    # A version that is or was in use never changes, so its adapter (with its parsed keys) is kept.
     return _built(db.engine.url.render_as_string(), setting_id)
 
 
 @lru_cache(maxsize=512)
 def _built(_database: str, setting_id: int) -> Adapter:
-    setting = db.session.get_one(ChannelSetting, setting_id)
+    return build(setting_id)
+
+
+def build(setting_id: int) -> Adapter:
+    """The adapter of a version as it is at this moment: of a draft there is a new one after every change."""
+    setting = versions.by_id(setting_id)
     account = queries.account_by_id(setting.account_id)
-    given = json.loads(
-        vault.unseal(
-            setting.sealed, table="channel_setting", column="sealed", row=f"{account.number}/{setting.version}"
-        )
-    )
-    return ADAPTERS[account.adapter](given)
+    return queries.adapter_class(account)(versions.given(account.number, setting))

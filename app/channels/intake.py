@@ -18,7 +18,7 @@ _CALLS = table_of(ChannelCall)
 _COMPLETE = update(_CALLS).where(_CALLS.c.id == bindparam("its_id"))
 """What is set is what is given."""
 READ_CALLBACK = "app.withdrawals.jobs.read_callback"
-_TOLD = ("sealed", "outcome", "number", "seen", "word", "message", "channel_number")
+_TOLD = ("setting_id", "sealed", "outcome", "number", "seen", "word", "message", "channel_number")
 
 
 def announce(*, account_id: int, setting_id: int, interface: str, subject: str, at: datetime) -> int:
@@ -35,7 +35,7 @@ def complete(call_id: int, told: Mapping[str, object]) -> None:
     db.session.connection().execute(_COMPLETE, {"its_id": call_id, **told})
 
 
-def put(*, account_id: int, body_hash: str, at: datetime, told: Mapping[str, str], is_good: bool) -> int:
+def put(*, account_id: int, body_hash: str, at: datetime, told: Mapping[str, object], is_good: bool) -> int:
     """The id of the callback's row; the same body again is counted. Joins the caller's transaction.
 
     Some manners sign in a header: the same body may come badly signed first, and well signed after. The good one counts.

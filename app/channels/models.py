@@ -13,6 +13,7 @@ _OPEN = text("released_at IS NULL")
 _NUMBERED = text("channel_number <> ''")
 _WENT_WRONG = text("outcome NOT IN ('open', 'ok')")
 _NOT_TAKEN = text("outcome <> 'taken'")
+_ACTIVE, _DRAFT = text("state = 'active'"), text("state = 'draft'")
 
 
 class Channel(Model):
@@ -67,29 +68,37 @@ class ChannelAccount(Model):
 
 
 class ChannelSetting(Model):
-    """One version of an account's parameters, sealed. Never changed: a withdrawal remembers the one it was signed with."""
+    """One version of an account's parameters, sealed. Only a draft is ever changed: what was signed remembers its version."""
 
     __tablename__ = "channel_setting"
     __table_args__ = (
         UniqueConstraint("account_id", "version"),
-        Index(
-            "uq_channel_setting_active",
-            "account_id",
-            unique=True,
-            postgresql_where=text("active"),
-            sqlite_where=text("active"),
-        ),
+        Index("uq_channel_setting_active", "account_id", unique=True, postgresql_where=_ACTIVE, sqlite_where=_ACTIVE),
+        Index("uq_channel_setting_draft", "account_id", unique=True, postgresql_where=_DRAFT, sqlite_where=_DRAFT),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
     version: Mapped[int]
-    active: Mapped[bool]
+    state: Mapped[str] = mapped_column(String(10))
+    edition: Mapped[int] = mapped_column(default=1)
+    """Grows with each change of the draft: who saw an older one overwrites nothing."""
+    based_on: Mapped[int | None]
+    """The version that the draft began from; None for the first one."""
     sealed: Mapped[str] = mapped_column(Text)
+    """Empty once the draft was thrown away."""
     shown: Mapped[str] = mapped_column(Text)
     """JSON for people: plain parameters as they are, secrets as fingerprints."""
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     created_by: Mapped[str] = mapped_column(String(60))
+    changed_at: Mapped[datetime | None]
+    changed_by: Mapped[str] = mapped_column(String(60), default="")
+    why: Mapped[str] = mapped_column(String(200), default="")
+    activated_at: Mapped[datetime | None]
+    activated_by: Mapped[str] = mapped_column(String(60), default="")
+    retired_at: Mapped[datetime | None]
+    overlap_until: Mapped[datetime | None]
+    """Until then the keys of a retired version still prove callbacks, and questions are still signed with them."""
 
 
 class DailyFigures(Model):
@@ -196,6 +205,8 @@ class CallbackInbox(Model):
     sealed: Mapped[str] = mapped_column(Text)
     received_at: Mapped[datetime]
     times: Mapped[int] = mapped_column(default=1)
+    setting_id: Mapped[int | None] = mapped_column(ForeignKey("channel_setting.id"))
+    """The version whose keys proved it; None where none did."""
     outcome: Mapped[str] = mapped_column(String(20))
     number: Mapped[str] = mapped_column(String(64), default="")
     seen: Mapped[str] = mapped_column(String(20), default="")

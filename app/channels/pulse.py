@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from app.channels.contract import Interface
 from app.channels.models import ChannelCall, DailyFigures
 from app.channels.queries import Account
 from app.kernel import clock
@@ -66,6 +67,7 @@ def _health(account_ids: Sequence[int], since: datetime) -> dict[int, Health]:
             func.max(ChannelCall.duration_ms).label("slowest_ms"),
         )
         .where(ChannelCall.account_id.in_(account_ids), ChannelCall.at >= since, ChannelCall.outcome != "open")
+        .where(ChannelCall.interface != str(Interface.TRY))
         .group_by(ChannelCall.account_id)
     )
     return {row.account_id: Health(calls=row.calls, answered=row.answered, slowest_ms=row.slowest_ms) for row in found}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import identity
 from app.channels.adapters import ADAPTERS
-from app.channels.contract import Interface
+from app.channels.contract import Adapter, Interface
 from app.channels.models import (
     CallbackInbox,
     Channel,
@@ -156,6 +156,11 @@ def deduplicates(adapter: str) -> bool:
     return ADAPTERS[adapter].deduplicates
 
 
+def adapter_class(account: Account) -> type[Adapter]:
+    """How this account's channel speaks: the one place that knows."""
+    return ADAPTERS[account.adapter]
+
+
 def settings_of(account_id: int) -> Sequence[ChannelSetting]:
     """All versions, newest first."""
     found = (
@@ -275,8 +280,14 @@ def problems() -> list[str]:
         .join(ChannelAccount, ChannelAccount.id == Claim.account_id)
         .where(Claim.fence > ChannelAccount.fence)
     )
-    return [f"account {row.account_id} has two holders" for row in doubled] + [
-        f"claim {row.id} has a fence that its account never gave" for row in ahead
+    in_use = select(ChannelSetting.account_id).where(ChannelSetting.state == "active")
+    mute = db.session.scalars(
+        select(ChannelAccount.number).where(ChannelAccount.enabled, ChannelAccount.id.not_in(in_use))
+    )
+    return [
+        *(f"account {row.account_id} has two holders" for row in doubled),
+        *(f"claim {row.id} has a fence that its account never gave" for row in ahead),
+        *(f"account {number} is enabled and has no parameters in use" for number in mute),
     ]
 
 
@@ -309,7 +320,7 @@ _ITS_NUMBER = ChannelAccount.number == bindparam("its_number")
 _ACCOUNT = _ACCOUNTS.where(_ITS_ID)
 _ACCOUNT_OF_NUMBER = _ACCOUNTS.where(_ITS_NUMBER)
 _ACTIVE_SETTING = select(ChannelSetting.id).where(
-    ChannelSetting.account_id == bindparam("its_id"), ChannelSetting.active
+    ChannelSetting.account_id == bindparam("its_id"), ChannelSetting.state == "active"
 )
 
 

@@ -8,12 +8,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from app.kernel.errors import Malformed
 
 
 def sorted_pairs(fields: Mapping[str, str], *, leave_out: frozenset[str] = frozenset({"sign"})) -> str:
@@ -55,6 +58,53 @@ def rsa_verify(data: bytes, signature: str, public_pem: str) -> bool:
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True
+
+
+def require_private(pem: str) -> None:
+    """An RSA private key in PEM that signs today's recipes, or Malformed."""
+    key = _loaded(lambda: serialization.load_pem_private_key(pem.encode(), password=None))
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise Malformed(
+            "不是 PEM 格式的 RSA 私钥（以 -----BEGIN PRIVATE KEY----- 或 BEGIN RSA PRIVATE KEY 开头，没有口令）"
+        )
+    _require_long(key.key_size)
+
+
+def require_public(pem: str) -> None:
+    """An RSA public key in PEM, or Malformed."""
+    key = _loaded(lambda: serialization.load_pem_public_key(pem.encode()))
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise Malformed("不是 PEM 格式的 RSA 公钥（以 -----BEGIN PUBLIC KEY----- 开头）")
+    _require_long(key.key_size)
+
+
+def require_certificate(pem: str) -> None:
+    """An X.509 certificate (or a chain of them) in PEM with an RSA key, or Malformed."""
+    chain = _loaded(lambda: x509.load_pem_x509_certificates(pem.encode()))
+    key = _loaded(chain[0].public_key) if isinstance(chain, list) else None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise Malformed("不是 PEM 格式的 X.509 证书（以 -----BEGIN CERTIFICATE----- 开头，RSA 密钥）")
+    _require_long(key.key_size)
+
+
+def _loaded(load: Callable[[], object]) -> object:
+    try:
+        return load()
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # it quotes what it could not read: not told on
+        return None
+
+
+def _require_long(bits: int) -> None:
+    if bits < _SHORTEST_BITS:
+        raise Malformed("这把 RSA 密钥只有 %(bits)d 位，至少要 2048 位", bits=bits)
+
+
+_SHORTEST_BITS = 2048
+
+
+def same_key(one: str, other: str) -> bool:
+    """Are these two public PEMs the same key, however they are broken into lines?"""
+    return _public(one).public_numbers() == _public(other).public_numbers()
 
 
 def new_rsa_pair() -> tuple[str, str]:

@@ -7,6 +7,7 @@ that not a byte of the request left this machine; everything else is `Unanswered
 
 import io
 import ipaddress
+import re
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException, HTTPResponse
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -24,7 +26,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.connection import allowed_gai_family
 
 from app.config import config
-from app.kernel.errors import gettext_noop
+from app.kernel.errors import Text, gettext_noop
 from app.runtime.db import let_go
 
 CONNECT_S = 5.0
@@ -94,6 +96,38 @@ def send(method: str, url: str, *, body: bytes, headers: Mapping[str, str], read
         raise (Unanswered if _wire.touched else NotSent)(_plain(problem)) from problem
 
 
+def objection(url: str) -> Text | None:
+    """Why this can be no address of ours to call; None: no reason is known yet.
+
+    Names are not looked up here: an address is checked when it is called, each time, and a look-up now would prove nothing
+    about the one then.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return gettext_noop("不是网址")
+    if parts.scheme not in ("http", "https") or not host or not url.isascii() or re.search(r"[\s\\]", url):
+        return gettext_noop("不是网址：要以 https:// 开头")
+    if parts.username is not None or parts.password is not None:
+        return gettext_noop("网址里不能带用户名或密码")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        return gettext_noop("网址里不能带 ? 或 #：接口的路径由渠道协议补上")
+    try:
+        if parts.scheme == "http" and not _is_listed(host, port or 80):
+            return _UNENCRYPTED
+        _check(host, port or (443 if parts.scheme == "https" else 80), "127.0.0.1" if host == "localhost" else host)
+    except _NotAllowed:
+        return _FORBIDDEN
+    except ValueError:
+        return None  # a name
+    return None
+
+
+_UNENCRYPTED = gettext_noop("未加密的接口地址只能用于列出的内部目标")
+_FORBIDDEN = gettext_noop("接口地址指向不允许访问的网络")
+
+
 class _TooLarge(OSError):
     pass
 
@@ -129,7 +163,7 @@ def _check(host: str, port: int, address: str) -> None:
     if isinstance(ip, ipaddress.IPv6Address):
         fine = fine and ip in _UNICAST_V6 and ip.sixtofour is None
     if not fine and not _is_listed(host, port):
-        raise _NotAllowed(gettext_noop("接口地址指向不允许访问的网络"))
+        raise _NotAllowed(_FORBIDDEN)
 
 
 def _is_listed(host: str, port: int) -> bool:
@@ -205,7 +239,7 @@ class _Checked:
 class _CheckedHTTPConnection(_Checked, HTTPConnection):
     def _new_conn(self) -> socket.socket:
         if not _is_listed(self.host, self.port or 80):
-            raise _NotAllowed(gettext_noop("未加密的接口地址只能用于列出的内部目标"))
+            raise _NotAllowed(_UNENCRYPTED)
         return super()._new_conn()
 
 

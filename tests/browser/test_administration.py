@@ -19,7 +19,17 @@ MENUS = {
     "wangfang": MONEY_PAGES,
     "zhangwei": MONEY_PAGES,
     "liuyang": [page for page in MONEY_PAGES if page != "代付任务"],
-    "zhaomin": ["渠道看板", "代付任务", "渠道管理", "渠道日志", "用户管理", "角色与授权", "菜单管理", "缓存管理", "审计日志"],
+    "zhaomin": [
+        "渠道看板",
+        "代付任务",
+        "渠道管理",
+        "渠道日志",
+        "用户管理",
+        "角色与授权",
+        "菜单管理",
+        "缓存管理",
+        "审计日志",
+    ],
 }
 FOREIGN = {"wangfang": "/operators/", "zhangwei": "/audit/", "liuyang": "/withdrawals/new", "zhaomin": "/withdrawals/"}
 

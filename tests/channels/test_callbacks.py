@@ -199,18 +199,6 @@ def test_what_was_accepted_stays_readable_while_keys_change(world: World, accoun
     assert world.until_state(number, "paid", hurry_s=0) == "paid"
 
 
-def test_the_key_before_the_last_still_verifies_and_the_one_before_that_does_not(
-    world: World, account: str, number: str
-) -> None:
-    notice = Notice(account, number)
-    given = dict(gateway.settings(channels.account(account).id))
-    channel_service.change_settings(account, given | {"api_secret": random_text(32)}, actor="test")
-    assert deliver(world, account, notice).status_code == 200
-    channel_service.change_settings(account, given | {"api_secret": random_text(32)}, actor="test")
-    assert deliver(world, account, Notice(account, number, status="x")).status_code == 200  # with the newest key
-    assert deliver(world, account, notice).status_code == 400
-
-
 @contextmanager
 def nobody_may_write(world: World) -> Iterator[None]:
     """Somebody else is writing: commits wait."""

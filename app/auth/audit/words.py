@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.auth.audit import channel_words
 from app.auth.audit.chain import Flaw
 from app.auth.permissions import LABELS
 from app.auth.rules import Ended
@@ -58,14 +59,7 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "claim.finish": gettext_noop("办结账号"),
         "claim.force-release": gettext_noop("强制释放账号"),
     },
-    gettext_noop("渠道"): {
-        "channel.open": gettext_noop("新建渠道"),
-        "channel.open-account": gettext_noop("新建渠道账号"),
-        "channel.change-settings": gettext_noop("修改渠道参数"),
-        "channel.enable": gettext_noop("启用渠道账号"),
-        "channel.disable": gettext_noop("停用渠道账号"),
-        "channel.refresh": gettext_noop("刷新渠道数据"),
-    },
+    **channel_words.DEEDS,
     gettext_noop("银行卡"): {
         "card.bind": gettext_noop("绑定银行卡"),
         "card.refuse": gettext_noop("渠道拒绝绑卡"),
@@ -179,6 +173,7 @@ MACHINES = {
 """Who acts without being a person at a screen."""
 
 FIELDS = {
+    **channel_words.FIELDS,
     "account": gettext_noop("渠道账号"),
     "adapter": gettext_noop("接口"),
     "address": gettext_noop("来自地址"),

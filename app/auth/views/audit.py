@@ -29,12 +29,15 @@ _PAGES = {
     "card": ("cards.show", "reference"),
     "claim": ("channels.show", "number"),
     "channel": ("channels.show", "number"),
+    "setting": ("channel_settings.index", "number"),
     "operator": _PEOPLE,
     "session": _PEOPLE,
     "second_factor": _PEOPLE,
     "activation_link": _PEOPLE,
 }
-"""Where the subject of an action has its page. Of the actions on a channel, `open` alone is about no account."""
+"""Where the subject of an action has its page. Of the actions on a channel, `open` and `change` are about no account."""
+
+_OF_NO_ACCOUNT = ("channel.open", "channel.change")
 
 
 @bp.get("/")
@@ -162,7 +165,7 @@ def _page_of(row: Any, names: dict[str, str]) -> str:
     """The subject's own page, where it has one that the reader may open."""
     endpoint, argument = _PAGES.get(row.action.partition(".")[0], ("", ""))
     view = current_app.view_functions.get(endpoint)
-    if view is None or not me().can(getattr(view, "permission")) or row.action == "channel.open":  # noqa: B009
+    if view is None or not me().can(getattr(view, "permission")) or row.action in _OF_NO_ACCOUNT:  # noqa: B009
         return ""
     if argument == "username" and row.subject not in names:
         return ""

@@ -31,6 +31,7 @@ from app.channels.contract import (
     Seen,
     Setting,
     Settles,
+    Shape,
     UnbindObservation,
     UnbindsCards,
     UnbindSeen,
@@ -50,7 +51,9 @@ class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigur
     code = "dolphin"
     title = gettext_noop("海豚支付")
     settings = (
-        Setting(name="base_url", label=gettext_noop("接口地址"), example="https://gateway.dolphin.example"),
+        Setting(
+            name="base_url", label=gettext_noop("接口地址"), shape=Shape.URL, example="https://gateway.dolphin.example"
+        ),
         Setting(name="merchant_no", label=gettext_noop("商户号"), example="880100231"),
         Setting(name="key", label=gettext_noop("商户密钥"), secret=True),
     )

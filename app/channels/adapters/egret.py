@@ -31,13 +31,14 @@ from app.channels.contract import (
     Seen,
     Setting,
     Settles,
+    Shape,
     UnbindObservation,
     UnbindsCards,
     UnbindSeen,
     Unreadable,
 )
 from app.kernel import clock, signing
-from app.kernel.errors import Malformed, gettext_noop
+from app.kernel.errors import Malformed, Text, gettext_noop
 from app.kernel.money import Money
 
 ACCEPTED = "OK"
@@ -49,10 +50,25 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
     code = "egret"
     title = gettext_noop("白鹭支付")
     settings = (
-        Setting(name="base_url", label=gettext_noop("接口地址"), example="https://openapi.egret.example"),
+        Setting(
+            name="base_url", label=gettext_noop("接口地址"), shape=Shape.URL, example="https://openapi.egret.example"
+        ),
         Setting(name="merchant_no", label=gettext_noop("商户编号"), example="EG20260017"),
-        Setting(name="private_key", label=gettext_noop("商户私钥（PEM）"), secret=True, multiline=True),
-        Setting(name="channel_public_key", label=gettext_noop("白鹭公钥（PEM）"), multiline=True),
+        Setting(
+            name="private_key",
+            label=gettext_noop("商户私钥（PEM）"),
+            secret=True,
+            multiline=True,
+            shape=Shape.PRIVATE_KEY,
+            help=gettext_noop("与登记在白鹭的商户公钥是一对"),
+        ),
+        Setting(
+            name="channel_public_key",
+            label=gettext_noop("白鹭公钥（PEM）"),
+            multiline=True,
+            shape=Shape.PUBLIC_KEY,
+            help=gettext_noop("登记商户公钥后由白鹭给出，用来验它的应答与通知"),
+        ),
     )
     words: ClassVar[Mapping[str, Seen]] = {
         "DEALING": Seen.PENDING,
@@ -84,6 +100,13 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
     query_waits_s = (2, 3, 5, 10, 30, 60)
     resend_window_s = 60
     callback_answer = '{"code":"OK"}'
+
+    @classmethod
+    def flaws(cls, given: Mapping[str, str]) -> Mapping[str, Text]:
+        # The one that is always at hand is our own: with it in their place every answer would look forged.
+        if signing.same_key(given["channel_public_key"], signing.public_of(given["private_key"])):
+            return {"channel_public_key": gettext_noop("这是我们自己的公钥；请填白鹭给出的那一把")}
+        return {}
 
     def write_submit(self, order: Order) -> Request:
         return self._order("/openapi/transfer/submit", order)

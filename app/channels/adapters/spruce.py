@@ -27,6 +27,7 @@ from app.channels.contract import (
     Request,
     Seen,
     Setting,
+    Shape,
     Unreadable,
 )
 from app.kernel import clock, signing
@@ -45,7 +46,7 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
     code = "spruce"
     title = gettext_noop("云杉支付")
     settings = (
-        Setting(name="base_url", label=gettext_noop("接口地址"), example="https://api.spruce.example"),
+        Setting(name="base_url", label=gettext_noop("接口地址"), shape=Shape.URL, example="https://api.spruce.example"),
         Setting(name="merchant_no", label=gettext_noop("商户号"), example="SP-3301"),
         Setting(name="api_key", label="API Key", example="spk_live_7Q2M"),
         Setting(name="api_secret", label="API Secret", secret=True),

@@ -1,12 +1,16 @@
 """Everything that can be done to channels and their accounts. Each command is one transaction."""
 
-from app.channels.service.accounts import change_settings, open_account, open_channel, set_enabled
+from app.channels.service import settings
+from app.channels.service.accounts import change_account, change_channel, open_account, open_channel, set_enabled
 from app.channels.service.claiming import claim, finish, force_release, release, renew, session_ended, session_started
 from app.channels.service.figures import pull_all, pull_figures, pull_missed, refresh
 from app.channels.service.inbox import take_callback
 from app.channels.service.retention import drop_old_callbacks, drop_old_calls, drop_old_sessions
+from app.channels.service.settings import change_settings
 
 __all__ = [
+    "change_account",
+    "change_channel",
     "change_settings",
     "claim",
     "drop_old_callbacks",
@@ -25,5 +29,6 @@ __all__ = [
     "session_ended",
     "session_started",
     "set_enabled",
+    "settings",
     "take_callback",
 ]

@@ -1,20 +1,20 @@
 """Channels, their accounts and parameters: opened, changed, put into and out of use."""
 
-import json
 from collections.abc import Mapping
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import queries, rules
+from app.channels import parameters, queries, rules, versions
 from app.channels.adapters import ADAPTERS
-from app.channels.models import Channel, ChannelAccount, ChannelSetting
+from app.channels.models import Channel, ChannelAccount
+from app.channels.service import drafting
 from app.kernel.errors import Refused
 from app.kernel.money import Money
 from app.kernel.numbers import new_number
-from app.runtime import jobs, live_events, vault
-from app.runtime.db import db, transaction
+from app.runtime import jobs, live_events
+from app.runtime.db import changed, db, insert, transaction
 
 
 def open_channel(*, code: str, name: str, adapter: str, actor: Actor | str) -> None:
@@ -39,78 +39,134 @@ def open_channel(*, code: str, name: str, adapter: str, actor: Actor | str) -> N
         audit.record(actor, "channel.open", code, after={"name": name, "adapter": adapter})
 
 
+def change_channel(code: str, *, name: str, enabled: bool, actor: Actor) -> None:
+    """What a channel is called, and whether anything new goes through it."""
+    with transaction():
+        found = queries.channel(code)
+        before = {"name": found.name, "enabled": found.enabled}
+        db.session.execute(update(Channel).where(Channel.id == found.id).values(name=name, enabled=enabled))
+        audit.record(actor, "channel.change", code, before=before, after={"name": name, "enabled": enabled})
+        live_events.announce(rules.TOPIC)
+
+
 def open_account(
     *,
     channel: str,
     name: str,
-    settings: Mapping[str, str],
     single_limit: Money,
     fee_fixed: Money,
     fee_rate_ppm: int,
     actor: Actor | str,
+    settings: Mapping[str, str] | None = None,
+    merchant_no: str = "",
     number: str = "",
     bind_per_s: int = 20,
+    send_per_s: int = 0,
 ) -> str:
-    """An account of ours at a channel, with its first setting version. Returns its number."""
+    """An account of ours at a channel. Returns its number.
+
+    With its parameters it is in use at once: the house's own set-up. Without them it waits, disabled, with a draft to fill in.
+    """
     number = number or new_number("C")
+    merchant_no = settings[parameters.ITS_NUMBER] if settings else merchant_no
     with transaction():
-        found = db.session.scalars(select(Channel).where(Channel.code == channel)).one_or_none()
+        found = queries.channel(channel) if isinstance(actor, Actor) else queries.find(channel)
         if found is None:
             raise Refused("没有编码为“%(code)s”的渠道", code=channel)
-        account = ChannelAccount(
+        row = insert(ChannelAccount).values(
             number=number,
             channel_id=found.id,
             name=name,
-            merchant_no=settings["merchant_no"],
+            merchant_no=merchant_no,
+            enabled=settings is not None,
             single_limit=single_limit,
             fee_fixed=fee_fixed,
             fee_rate_ppm=fee_rate_ppm,
             bind_per_s=bind_per_s,
+            send_per_s=send_per_s,
         )
-        db.session.add(account)
-        db.session.flush()
-        _add_setting(account.id, number, found.adapter, settings, actor)
-        audit.record(actor, "channel.open-account", number, after={"channel": channel, "name": name})
-        jobs.promise("app.channels.jobs.pull_figures", number)
+        if not changed(row.on_conflict_do_nothing(index_elements=["channel_id", "merchant_no"])):
+            raise _taken(merchant_no)
+        audit.record(
+            actor,
+            "channel.open-account",
+            number,
+            after={"channel": channel, "name": name, "merchant_no": merchant_no, **_said(single_limit, fee_fixed)},
+        )
+        account = queries.account(number)
+        kind = queries.adapter_class(account)
+        if settings:
+            drafting.put_in_force(account, settings, why="", overlap_s=0, actor=actor)
+            jobs.promise("app.channels.jobs.pull_figures", number)
+        else:
+            drafting.insert_draft(account, parameters.first(kind.settings, merchant_no), based_on=None, actor=actor)
         live_events.announce(rules.TOPIC, number)
     return number
 
 
-def change_settings(number: str, settings: Mapping[str, str], *, actor: Actor | str) -> None:
-    """A new version of an account's parameters; the one before stays readable for what was signed with it."""
+def change_account(
+    number: str,
+    *,
+    name: str,
+    merchant_no: str,
+    single_limit: Money,
+    fee_fixed: Money,
+    fee_rate_ppm: int,
+    bind_per_s: int,
+    send_per_s: int,
+    why: str,
+    actor: Actor,
+) -> None:
+    """Name, limits, fees and rates: they count from the next withdrawal on. The number that the channel knows us by changes
+    only as long as no version was ever in use: afterwards another number is another account."""
+    given: dict[str, object] = {
+        "name": name,
+        "merchant_no": merchant_no,
+        "single_limit": single_limit,
+        "fee_fixed": fee_fixed,
+        "fee_rate_ppm": fee_rate_ppm,
+        "bind_per_s": bind_per_s,
+        "send_per_s": send_per_s,
+    }
     with transaction():
         account = queries.account(number)
-        _add_setting(account.id, number, account.adapter, settings, actor)
-        audit.record(actor, "channel.change-settings", number)
-
-
-def set_enabled(number: str, *, enabled: bool, actor: Actor | str) -> None:
-    """启用 / 停用: a disabled account takes no new work; what is under way is followed to its end."""
-    with transaction():
-        account = queries.account(number)
-        db.session.execute(update(ChannelAccount).where(ChannelAccount.id == account.id).values(enabled=enabled))
-        audit.record(actor, "channel.enable" if enabled else "channel.disable", number)
+        if merchant_no != account.merchant_no:
+            if versions.ever_used(account.id):
+                raise Refused("参数启用过以后不能再改商户号", advice="另一个商户号就是另一个渠道账号，请新建")
+            mine = select(ChannelAccount.id).where(
+                ChannelAccount.channel_id == account.channel_id, ChannelAccount.merchant_no == merchant_no
+            )
+            if db.session.scalar(mine):
+                raise _taken(merchant_no)
+            drafting.renumber(account, merchant_no, actor)
+        old = {name: getattr(account, name) for name in given}
+        db.session.execute(update(ChannelAccount).where(ChannelAccount.id == account.id).values(**given))
+        differing = [name for name in given if given[name] != old[name]]
+        audit.record(
+            actor,
+            "channel.change-account",
+            number,
+            before={name: str(old[name]) for name in differing},
+            after={name: str(given[name]) for name in differing},
+            why=why,
+        )
         live_events.announce(rules.TOPIC, number)
 
 
-def _add_setting(account_id: int, number: str, adapter: str, settings: Mapping[str, str], actor: Actor | str) -> None:
-    given = {setting.name: settings[setting.name] for setting in ADAPTERS[adapter].settings}
-    before = select(func.coalesce(func.max(ChannelSetting.version), 0)).where(ChannelSetting.account_id == account_id)
-    version = (db.session.scalar(before) or 0) + 1
-    db.session.execute(update(ChannelSetting).where(ChannelSetting.account_id == account_id).values(active=False))
-    shown = {
-        setting.name: vault.fingerprint(given[setting.name]) if setting.secret else given[setting.name]
-        for setting in ADAPTERS[adapter].settings
-    }
-    place = {"table": "channel_setting", "column": "sealed", "row": f"{number}/{version}"}
-    db.session.add(
-        ChannelSetting(
-            account_id=account_id,
-            version=version,
-            active=True,
-            sealed=vault.seal(json.dumps(given), **place),
-            shown=json.dumps(shown),
-            created_by=actor if isinstance(actor, str) else actor.username,
-        )
-    )
-    db.session.flush()
+def set_enabled(number: str, *, enabled: bool, actor: Actor | str, why: str = "") -> None:
+    """启用 / 停用: a disabled account takes no new work; what is under way is followed to its end."""
+    with transaction():
+        account = queries.account(number)
+        if enabled and queries.active_setting_id(account.id) is None:
+            raise Refused("这个渠道账号还没有启用过参数", advice="请先填好参数草稿并启用")
+        db.session.execute(update(ChannelAccount).where(ChannelAccount.id == account.id).values(enabled=enabled))
+        audit.record(actor, "channel.enable" if enabled else "channel.disable", number, why=why)
+        live_events.announce(rules.TOPIC, number)
+
+
+def _taken(merchant_no: str) -> Refused:
+    return Refused("这个渠道下已有商户号为“%(merchant_no)s”的账号", merchant_no=merchant_no)
+
+
+def _said(single_limit: Money, fee_fixed: Money) -> dict[str, str]:
+    return {"single_limit": str(single_limit), "fee_fixed": str(fee_fixed)}

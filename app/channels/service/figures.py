@@ -10,6 +10,7 @@ from app.channels import gateway, pulse, queries, rules
 from app.channels.contract import Interface
 from app.channels.models import ChannelAccount, DailyFigures
 from app.kernel import clock
+from app.kernel.errors import Refused
 from app.runtime import jobs, live_events
 from app.runtime.db import db, insert, transaction
 
@@ -19,7 +20,8 @@ COLLECT = "app.collections.jobs.book"
 def refresh(number: str, *, actor: Actor) -> None:
     """Ask the channel for its figures now (on demand)."""
     with transaction():
-        queries.account(number)
+        if queries.active_setting_id(queries.account(number).id) is None:
+            raise Refused("这个渠道账号还没有启用过参数", advice="请先填好参数草稿并启用")
         jobs.promise("app.channels.jobs.pull_figures", number)
         audit.record(actor, "channel.refresh", number)
 

@@ -13,4 +13,4 @@ def take_callback(number: str, raw: RawCallback) -> tuple[bool, str]:
         inbox_id, accepted = gateway.take_callback(account, raw)
         if accepted:
             jobs.promise(intake.READ_CALLBACK, str(inbox_id))
-    return accepted, gateway.answer_word(account)
+    return accepted, queries.adapter_class(account).callback_answer

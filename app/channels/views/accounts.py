@@ -1,7 +1,5 @@
 """Channel pages: the accounts, who holds them, what was said to them."""
 
-import json
-
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -9,7 +7,7 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs, passive
 from app.auth.rules import own_path
-from app.channels import pulse, queries, rules, service
+from app.channels import pulse, queries, rules, service, versions
 from app.channels.adapters import ADAPTERS
 from app.channels.forms import FinishForm, NextForm, ReasonForm, RenewForm
 from app.runtime.page import page
@@ -28,6 +26,10 @@ def index() -> ResponseReturnValue:
         holders=queries.holders(ids),
         health=pulse.health(accounts),
         figures=queries.latest_figures(ids),
+        channels=queries.channels() if me().can(Permission.CHANNEL_EDIT) else [],
+        adapters=ADAPTERS,
+        may_edit=me().can(Permission.CHANNEL_EDIT),
+        sees_all=me().channels is None,
     )
 
 
@@ -35,18 +37,20 @@ def index() -> ResponseReturnValue:
 @needs(Permission.CHANNEL_READ)
 def show(number: str) -> ResponseReturnValue:
     account = queries.account(number)
-    settings = queries.settings_of(account.id)
+    active = versions.active(account.id)
     figures = queries.latest_figures([account.id])
     return page(
         "channels/show.html",
         account=account,
-        adapter=ADAPTERS[account.adapter],
+        adapter=queries.adapter_class(account),
         holder=queries.holder(account.id),
         figures=figures.get(account.id),
         trend=pulse.trend([account], figures)[account.id],
         claims=queries.claims_of(account.id),
-        settings=settings,
-        shown=json.loads(settings[0].shown) if settings else {},
+        active=active,
+        draft=versions.draft(account.id),
+        lines=versions.lines(account, active) if active else {},
+        may_edit=me().can(Permission.CHANNEL_EDIT),
         health=pulse.health([account])[account.id],
         calls=queries.calls(account.id, request.args, {}),
         rules=rules,

@@ -9,9 +9,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
+from app.auth.identity import me
 from app.auth.permissions import Permission, needs
-from app.channels import log, queries, rules
+from app.channels import log, queries, rules, trial, versions
+from app.channels.contract import Interface
 from app.channels.forms import CallbackFilters, CallFilters
+from app.channels.parameters import BASE_URL
 from app.kernel.errors import Malformed
 from app.runtime.listing import Listing
 from app.runtime.page import page, say
@@ -38,10 +41,15 @@ def show(call_id: int) -> ResponseReturnValue:
     found = queries.call(call_id)
     words = {name: say(rules.kept(getattr(found, name))) for name in ("request", "signed_text", "reply")}
     tab = request.args.get("tab", "")
+    account, setting = queries.account_by_id(found.account_id), versions.by_id(found.setting_id)
     return page(
         "channels/call.html",
         call=vars(found) | words,
-        account=queries.account_by_id(found.account_id),
+        account=account,
+        setting=setting,
+        address=versions.told(setting).get(BASE_URL, ""),
+        advice=trial.ADVICE[found.outcome] if found.interface == Interface.TRY else None,
+        may_draft=me().can(Permission.CHANNEL_CONFIGURE),
         beside=[it for it in queries.calls_about(found.subject, limit=20) if it.id != found.id]
         if found.subject
         else [],

@@ -8,7 +8,7 @@ from sqlalchemy import literal, select, update
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries as cards
-from app.channels import gateway, pace
+from app.channels import gateway, pace, versions
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.adapters import abilities
@@ -122,7 +122,7 @@ def watch(number: str) -> jobs.Again | None:
 def _question(withdrawal: Withdrawal, **counted: object) -> tuple[gateway.Call, Order]:
     """Announce the query. Joins the caller's transaction."""
     # What was never sent has none of its own; a channel that speaks of it all the same is asked with those of today.
-    setting_id = withdrawal.setting_id or channels.active_setting_id(withdrawal.account_id)
+    setting_id = versions.to_ask_with(withdrawal.account_id, withdrawal.setting_id)
     assert setting_id is not None, f"{withdrawal.number}: its account has no settings"
     call = gateway.announce(
         Interface.QUERY,

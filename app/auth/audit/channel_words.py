@@ -1,0 +1,34 @@
+"""What is done to channels, their accounts and parameters, in words."""
+
+from app.kernel.errors import Text, gettext_noop
+
+DEEDS: dict[Text, dict[str, Text]] = {
+    gettext_noop("渠道"): {
+        "channel.open": gettext_noop("新建渠道"),
+        "channel.change": gettext_noop("修改渠道"),
+        "channel.open-account": gettext_noop("新建渠道账号"),
+        "channel.change-account": gettext_noop("修改渠道账号"),
+        "channel.change-settings": gettext_noop("修改渠道参数"),
+        "channel.enable": gettext_noop("启用渠道账号"),
+        "channel.disable": gettext_noop("停用渠道账号"),
+        "channel.refresh": gettext_noop("刷新渠道数据"),
+    },
+    gettext_noop("渠道参数"): {
+        "setting.draft": gettext_noop("建立参数草稿"),
+        "setting.change": gettext_noop("修改参数草稿"),
+        "setting.discard": gettext_noop("放弃参数草稿"),
+        "setting.try": gettext_noop("试用渠道参数"),
+        "setting.activate": gettext_noop("启用渠道参数"),
+    },
+}
+FIELDS = {
+    "base_url": gettext_noop("接口地址"),
+    "bind_per_s": gettext_noop("每秒最多绑卡"),
+    "enabled": gettext_noop("启用"),
+    "fee_fixed": gettext_noop("每笔手续费"),
+    "fee_rate_ppm": gettext_noop("费率（百万分之）"),
+    "merchant_no": gettext_noop("商户号"),
+    "overlap_s": gettext_noop("旧密钥继续有效（秒）"),
+    "send_per_s": gettext_noop("每秒最多发送提现"),
+    "single_limit": gettext_noop("单笔限额"),
+}

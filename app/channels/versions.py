@@ -1,0 +1,110 @@
+"""The versions of an account's parameters, read. Nothing here writes."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import ColumnElement, and_, bindparam, case, or_, select
+
+from app.channels import parameters, queries
+from app.channels.models import ChannelSetting
+from app.channels.parameters import Line
+from app.channels.states import State
+from app.kernel import clock
+from app.kernel.errors import NotThere, Refused
+from app.runtime import vault
+from app.runtime.db import Instant, db
+
+
+def active(account_id: int) -> ChannelSetting | None:
+    """The version that new calls are signed with."""
+    return _in(account_id, State.ACTIVE)
+
+
+def draft(account_id: int) -> ChannelSetting | None:
+    return _in(account_id, State.DRAFT)
+
+
+def held_draft(account_id: int, edition: int) -> ChannelSetting:
+    """The draft as it was seen, locked. Refused where there is none, or somebody changed it since."""
+    its_own = select(ChannelSetting).where(ChannelSetting.account_id == account_id, ChannelSetting.state == State.DRAFT)
+    found = db.session.scalars(its_own.with_for_update().execution_options(populate_existing=True)).one_or_none()
+    if found is None:
+        raise Refused("没有草稿，可能刚被启用或放弃", advice="请刷新页面")
+    if found.edition != edition:
+        raise Refused("这份草稿刚刚被改过，您看到的不是最新的", advice="请看过最新内容后再改")
+    return found
+
+
+def version(account_id: int, number: int) -> ChannelSetting:
+    """By its number within the account; NotThere otherwise."""
+    its_own = (ChannelSetting.account_id == account_id, ChannelSetting.version == number)
+    found = db.session.scalars(select(ChannelSetting).where(*its_own)).one_or_none()
+    if found is None:
+        raise NotThere(str(number))
+    return found
+
+
+def by_id(setting_id: int) -> ChannelSetting:
+    return db.session.get_one(ChannelSetting, setting_id)
+
+
+def counting(account_id: int) -> Sequence[int]:
+    """Ids of the versions whose keys prove what comes from the channel: the active one, and those that overlap with it."""
+    return db.session.scalars(_COUNTING, {"its_id": account_id, "its_now": clock.now()}).all()
+
+
+def over(account_id: int, most: int) -> Sequence[ChannelSetting]:
+    """The latest versions whose keys prove nothing any more."""
+    past = ChannelSetting.state == State.RETIRED, ChannelSetting.overlap_until <= clock.now()
+    its_own = select(ChannelSetting).where(ChannelSetting.account_id == account_id, *past)
+    return db.session.scalars(its_own.order_by(ChannelSetting.version.desc()).limit(most)).all()
+
+
+def ever_used(account_id: int) -> Sequence[int]:
+    """Ids of all versions that were ever in use, newest first."""
+    used = ChannelSetting.state.in_((State.ACTIVE, State.RETIRED))
+    its_own = select(ChannelSetting.id).where(ChannelSetting.account_id == account_id, used)
+    return db.session.scalars(its_own.order_by(ChannelSetting.version.desc())).all()
+
+
+def to_ask_with(account_id: int, own: int | None) -> int | None:
+    """The version to sign a question with about something that was signed with `own`: the same while its keys count, for
+    the channel answers with the pair of what it was asked with; the active one when they do not, or nothing was signed.
+    """
+    if own is None:
+        return queries.active_setting_id(account_id)
+    return db.session.scalar(_TO_ASK_WITH, {"its_id": account_id, "its_now": clock.now(), "own": own})
+
+
+def given(number: str, found: ChannelSetting) -> dict[str, str]:
+    """The parameters of a version, open: for the gateway and for commands, never for a page. `number`: the account's."""
+    row = f"{number}/{found.version}"
+    opened: dict[str, str] = json.loads(vault.unseal(found.sealed, table="channel_setting", column="sealed", row=row))
+    return opened
+
+
+def lines(account: queries.Account, found: ChannelSetting) -> Mapping[str, Line]:
+    """A version as a page shows it, by the names of its parameters."""
+    return parameters.lines(queries.adapter_class(account).settings, told(found), vault.fingerprint)
+
+
+def told(found: ChannelSetting) -> dict[str, str]:
+    """What may be known of a version: plain parameters, and fingerprints of the secret ones."""
+    kept: dict[str, str] = json.loads(found.shown)
+    return kept
+
+
+def _in(account_id: int, state: State) -> ChannelSetting | None:
+    its_own = select(ChannelSetting).where(ChannelSetting.account_id == account_id, ChannelSetting.state == state)
+    return db.session.scalars(its_own).one_or_none()
+
+
+# Built once: every callback and every question asks these.
+_COUNTS: ColumnElement[bool] = or_(
+    ChannelSetting.state == "active",
+    and_(ChannelSetting.state == "retired", ChannelSetting.overlap_until > bindparam("its_now", type_=Instant())),
+)
+_ITS_OWN = select(ChannelSetting.id).where(ChannelSetting.account_id == bindparam("its_id"), _COUNTS)
+_COUNTING = _ITS_OWN.order_by(ChannelSetting.state, ChannelSetting.version.desc())
+_IS_OWN = case((ChannelSetting.id == bindparam("own"), 0), (ChannelSetting.state == "active", 1), else_=2)
+_TO_ASK_WITH = _ITS_OWN.order_by(_IS_OWN).limit(1)
