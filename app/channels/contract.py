@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from app.kernel.money import Money
+from app.kernel.money import ZERO, Money
 
 
 class Seen(StrEnum):
@@ -55,17 +55,27 @@ class BadSignature(Unreadable):
     """It does not carry the signature that our key and our algorithm ask for."""
 
 
+class Payee(StrEnum):
+    """What kind of account an order pays to."""
+
+    BANK_CARD = "bank_card"
+    ALIPAY_LOGIN = "alipay_login"  # the e-mail address or mobile number somebody signs in with
+    ALIPAY_USER = "alipay_user"  # 2088…
+    WECHAT_OPENID = "wechat_openid"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One payout as a plain value, safe to carry out of the transaction. `number` never changes over re-sends."""
 
     number: str
     amount: Money
-    card_number: str
+    card_number: str  # or, where `payee` says so, what names the payee's account there
     holder: str
     bank: str
     made_at: datetime
     kind: str = "payout"  # or "settlement": our own money to our own card; the same number rules, never paid twice
+    payee: Payee = Payee.BANK_CARD
 
     def __repr__(self) -> str:
         return f"Order({self.number}, {self.amount})"
@@ -187,6 +197,9 @@ class Abilities:
     lists: bool
     unbinds: bool
     settles: bool
+    balance: bool = True
+    totals: bool = True  # of each day, beside the balance
+    pays_to: frozenset[Payee] = frozenset({Payee.BANK_CARD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +224,7 @@ class Request:
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
     signed_text: str = ""
+    hidden: Sequence[str] = ()  # private values as they are coded in it, which the gateway would not know again
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.path})"
@@ -246,6 +260,7 @@ class Setting:
     secret: bool = False
     multiline: bool = False
     example: str = ""
+    optional: bool = False
 
 
 class Adapter(ABC):
@@ -272,9 +287,13 @@ class Adapter(ABC):
     """Does the channel give its fee back with a returned payment?"""
     callback_answer: ClassVar[str] = "success"
     """What the channel wants to read when a callback was taken."""
+    pays_to: ClassVar[frozenset[Payee]] = frozenset({Payee.BANK_CARD})
+    verified: ClassVar[bool] = True
+    """Was it proved against the third party itself? False: written by its documents alone, and people are told so."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        missing = [setting.name for setting in type(self).settings if not settings.get(setting.name)]
+        needed = [setting.name for setting in type(self).settings if not setting.optional]
+        missing = [name for name in needed if not settings.get(name)]
         assert not missing, f"{self.code}: settings missing: {missing}"
         self.given = settings
 
@@ -358,3 +377,20 @@ class ReadsFigures(ABC):
 
     @abstractmethod
     def read_figures(self, day: date, reply: Reply) -> Figures: ...
+
+
+class ReadsBalance(ReadsFigures):
+    """The channel tells what is left on the account at this moment, and nothing of what came in on any day."""
+
+    @abstractmethod
+    def write_balance(self) -> Request: ...
+
+    @abstractmethod
+    def read_balance(self, reply: Reply) -> Money: ...
+
+    def write_figures(self, day: date) -> Request:
+        return self.write_balance()
+
+    def read_figures(self, day: date, reply: Reply) -> Figures:
+        left = self.read_balance(reply)
+        return Figures(day=day, total=ZERO, yesterday=ZERO, today=ZERO, settled=ZERO, settleable=left)

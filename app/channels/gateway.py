@@ -83,9 +83,8 @@ def announce(interface: Interface, *, account_id: int, setting_id: int, subject:
 def submit(call: Call, order: Order) -> Observation:
     """Hand the order to its channel. NOT_SENT only when not a byte left us."""
     adapter = _adapter(call.setting_id)
-    write = adapter.write_submit
-    if order.kind == "settlement" and isinstance(adapter, Settles):
-        write = adapter.write_settle
+    is_settlement = order.kind == "settlement"
+    write = adapter.write_settle if is_settlement and isinstance(adapter, Settles) else adapter.write_submit
     return _ask_about_order(call, order, write, adapter.read_submit)
 
 
@@ -93,9 +92,7 @@ def query(call: Call, order: Order) -> Observation:
     """Ask what became of the order. An unsent question is PENDING: it says nothing about the money."""
     adapter = _adapter(call.setting_id)
     seen = _ask_about_order(call, order, adapter.write_query, adapter.read_query)
-    if seen.seen is Seen.NOT_SENT:
-        return Observation(seen=Seen.PENDING, message=seen.message)
-    return seen
+    return replace(seen, seen=Seen.PENDING) if seen.seen is Seen.NOT_SENT else seen
 
 
 def bind_card(call: Call, card: CardToBind) -> BindObservation:
@@ -288,12 +285,14 @@ def _ask_about_order(
     read: Callable[[Order, Reply], Observation],
 ) -> Observation:
     adapter = _adapter(call.setting_id)
-    cover = Cover(_private(adapter, order.card_number, order.holder))
+    assert order.payee in adapter.pays_to, f"{adapter.code} does not pay to {order.payee}"
+    request = write(order)
+    cover = Cover(_private(adapter) | rules.of_payee(order) | dict.fromkeys(request.hidden, rules.HIDDEN))
     try:
         seen = _exchange(
             call,
             adapter,
-            write(order),
+            request,
             lambda reply: read(order, reply),
             cover,
             lambda seen: f"{'' if seen.vague else seen.seen}|{seen.word}|{seen.message}",

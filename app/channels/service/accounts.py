@@ -94,12 +94,17 @@ def set_enabled(number: str, *, enabled: bool, actor: Actor | str) -> None:
 
 
 def _add_setting(account_id: int, number: str, adapter: str, settings: Mapping[str, str], actor: Actor | str) -> None:
-    given = {setting.name: settings[setting.name] for setting in ADAPTERS[adapter].settings}
+    given = {
+        setting.name: settings.get(setting.name, "") if setting.optional else settings[setting.name]
+        for setting in ADAPTERS[adapter].settings
+    }
     before = select(func.coalesce(func.max(ChannelSetting.version), 0)).where(ChannelSetting.account_id == account_id)
     version = (db.session.scalar(before) or 0) + 1
     db.session.execute(update(ChannelSetting).where(ChannelSetting.account_id == account_id).values(active=False))
     shown = {
-        setting.name: vault.fingerprint(given[setting.name]) if setting.secret else given[setting.name]
+        setting.name: vault.fingerprint(text)
+        if setting.secret and (text := given[setting.name])
+        else given[setting.name]
         for setting in ADAPTERS[adapter].settings
     }
     place = {"table": "channel_setting", "column": "sealed", "row": f"{number}/{version}"}
