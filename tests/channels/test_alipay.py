@@ -380,7 +380,7 @@ def test_a_transfer_from_end_to_end(app: Flask, bank: Bank) -> None:
     assert console.query(TO_LOGIN).seen is Seen.RETURNED
     for call in console.calls(ORDER.number):
         assert "zhangsan" not in call.request + call.signed_text and "张三" not in call.request + call.signed_text
-        assert call.outcome == "ok" and "z****@example.com" in call.request or call.interface == "query"
+        assert (call.outcome == "ok" and "z****@example.com" in call.request) or call.interface == "query"
 
 
 def test_a_refused_transfer_has_failed_and_an_error_has_not(app: Flask, bank: Bank) -> None:
