@@ -74,6 +74,7 @@ class Order:
     holder: str
     bank: str
     made_at: datetime
+    sent_at: datetime | None = None  # of the latest send, which is the only one where nothing is ever sent again
     kind: str = "payout"  # or "settlement": our own money to our own card; the same number rules, never paid twice
     payee: Payee = Payee.BANK_CARD
 

@@ -55,7 +55,7 @@ def rsa_verify(data: bytes, signature: str, public_pem: str) -> bool:
         _public(public_pem).verify(raw, data, padding.PKCS1v15(), hashes.SHA256())
     except (InvalidSignature, binascii.Error, ValueError):
         return False
-    return base64.b64encode(raw).decode() == signature
+    return same(signature, base64.b64encode(raw).decode())
 
 
 def rsa_encrypt(text: str, public_pem: str) -> str:

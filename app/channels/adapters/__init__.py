@@ -4,6 +4,7 @@ from app.channels.adapters.alipay import Alipay
 from app.channels.adapters.dolphin import Dolphin
 from app.channels.adapters.egret import Egret
 from app.channels.adapters.spruce import Spruce
+from app.channels.adapters.unionpay import Unionpay
 from app.channels.adapters.wechat import Wechat
 from app.channels.contract import (
     Abilities,
@@ -17,7 +18,9 @@ from app.channels.contract import (
     UnbindsCards,
 )
 
-ADAPTERS: dict[str, type[Adapter]] = {adapter.code: adapter for adapter in (Dolphin, Egret, Spruce, Alipay, Wechat)}
+ADAPTERS: dict[str, type[Adapter]] = {
+    adapter.code: adapter for adapter in (Dolphin, Egret, Spruce, Alipay, Wechat, Unionpay)
+}
 
 
 def abilities(adapter_code: str) -> Abilities:
