@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from app.kernel.errors import Text
-from app.kernel.money import Money
+from app.kernel.money import ZERO, Money
 
 
 class Seen(StrEnum):
@@ -58,17 +58,28 @@ class BadSignature(Unreadable):
     """It does not carry the signature that our key and our algorithm ask for."""
 
 
+class Payee(StrEnum):
+    """What kind of account an order pays to."""
+
+    BANK_CARD = "bank_card"
+    ALIPAY_LOGIN = "alipay_login"  # the e-mail address or mobile number somebody signs in with
+    ALIPAY_USER = "alipay_user"  # 2088…
+    WECHAT_OPENID = "wechat_openid"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One payout as a plain value, safe to carry out of the transaction. `number` never changes over re-sends."""
 
     number: str
     amount: Money
-    card_number: str
+    card_number: str  # or, where `payee` says so, what names the payee's account there
     holder: str
     bank: str
     made_at: datetime
+    sent_at: datetime | None = None  # of the latest send, which is the only one where nothing is ever sent again
     kind: str = "payout"  # or "settlement": our own money to our own card; the same number rules, never paid twice
+    payee: Payee = Payee.BANK_CARD
 
     def __repr__(self) -> str:
         return f"Order({self.number}, {self.amount})"
@@ -190,6 +201,9 @@ class Abilities:
     lists: bool
     unbinds: bool
     settles: bool
+    balance: bool = True
+    totals: bool = True  # of each day, beside the balance
+    pays_to: frozenset[Payee] = frozenset({Payee.BANK_CARD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +228,7 @@ class Request:
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
     signed_text: str = ""
+    hidden: Sequence[str] = ()  # private values as they are coded in it, which the gateway would not know again
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.path})"
@@ -295,6 +310,9 @@ class Adapter(ABC):
     """Does the channel give its fee back with a returned payment?"""
     callback_answer: ClassVar[str] = "success"
     """What the channel wants to read when a callback was taken."""
+    pays_to: ClassVar[frozenset[Payee]] = frozenset({Payee.BANK_CARD})
+    verified: ClassVar[bool] = True
+    """Was it proved against the third party itself? False: written by its documents alone, and people are told so."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         declared = type(self).settings
@@ -388,3 +406,20 @@ class ReadsFigures(ABC):
 
     @abstractmethod
     def read_figures(self, day: date, reply: Reply) -> Figures: ...
+
+
+class ReadsBalance(ReadsFigures):
+    """The channel tells what is left on the account at this moment, and nothing of what came in on any day."""
+
+    @abstractmethod
+    def write_balance(self) -> Request: ...
+
+    @abstractmethod
+    def read_balance(self, reply: Reply) -> Money: ...
+
+    def write_figures(self, day: date) -> Request:
+        return self.write_balance()
+
+    def read_figures(self, day: date, reply: Reply) -> Figures:
+        left = self.read_balance(reply)
+        return Figures(day=day, total=ZERO, yesterday=ZERO, today=ZERO, settled=ZERO, settleable=left)

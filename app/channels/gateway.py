@@ -89,9 +89,8 @@ def announce(interface: Interface, *, account_id: int, setting_id: int, subject:
 def submit(call: Call, order: Order) -> Observation:
     """Hand the order to its channel. NOT_SENT only when not a byte left us."""
     adapter = _adapter(call.setting_id)
-    write = adapter.write_submit
-    if order.kind == "settlement" and isinstance(adapter, Settles):
-        write = adapter.write_settle
+    is_settlement = order.kind == "settlement"
+    write = adapter.write_settle if is_settlement and isinstance(adapter, Settles) else adapter.write_submit
     return _ask_about_order(call, order, write, adapter.read_submit)
 
 
@@ -99,9 +98,7 @@ def query(call: Call, order: Order) -> Observation:
     """Ask what became of the order. An unsent question is PENDING: it says nothing about the money."""
     adapter = _adapter(call.setting_id)
     seen = _ask_about_order(call, order, adapter.write_query, adapter.read_query)
-    if seen.seen is Seen.NOT_SENT:
-        return Observation(seen=Seen.PENDING, message=seen.message)
-    return seen
+    return replace(seen, seen=Seen.PENDING) if seen.seen is Seen.NOT_SENT else seen
 
 
 def bind_card(call: Call, card: CardToBind) -> BindObservation:
@@ -275,12 +272,14 @@ def _ask_about_order(
     read: Callable[[Order, Reply], Observation],
 ) -> Observation:
     adapter = _adapter(call.setting_id)
-    cover = Cover(private(adapter, order.card_number, order.holder))
+    assert order.payee in adapter.pays_to, f"{adapter.code} does not pay to {order.payee}"
+    request = write(order)
+    cover = Cover(private(adapter) | rules.of_payee(order) | dict.fromkeys(request.hidden, rules.HIDDEN))
     try:
         seen = exchange(
             call,
             adapter,
-            write(order),
+            request,
             lambda reply: read(order, reply),
             cover,
             lambda seen: Told("" if seen.vague else seen.seen, seen.word, seen.message, seen.channel_number),

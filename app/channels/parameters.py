@@ -41,7 +41,7 @@ class Flawed(Refused):
         self.flaws = flaws
         labels = {setting.name: setting.label for setting in settings}
         name, why = next(iter(flaws.items()))
-        super().__init__(_FLAWED, label=Text(labels.get(name, name)), why=why)
+        super().__init__(_FLAWED, label=Text(labels.get(name, "渠道参数")), why=why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +108,16 @@ def missing(settings: Sequence[Setting], given: Mapping[str, str]) -> dict[str, 
 def flaws(adapter: type[Adapter], given: Mapping[str, str]) -> Mapping[str, Text]:
     """Everything that keeps these parameters from being used, by name."""
     settings = adapter.settings
-    found = missing(settings, given) | malformed(settings, given)
-    return found or adapter.flaws({setting.name: given.get(setting.name) or setting.default for setting in settings})
+    if found := missing(settings, given) | malformed(settings, given):
+        return found
+    whole = {setting.name: given.get(setting.name) or setting.default for setting in settings}
+    if told := adapter.flaws(whole):
+        return told
+    try:
+        adapter(whole)
+    except (AssertionError, ValueError, TypeError):  # it quotes what it could not read: not told on
+        return {"": gettext_noop("渠道协议看不懂这些参数，请逐项核对")}
+    return {}
 
 
 def shown(settings: Sequence[Setting], given: Mapping[str, str], fingerprint: Callable[[str], str]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import identity
-from app.channels.adapters import ADAPTERS
-from app.channels.contract import Adapter, Interface
+from app.channels.adapters import ADAPTERS, abilities
+from app.channels.contract import Abilities, Adapter, Interface
 from app.channels.models import (
     CallbackInbox,
     Channel,
@@ -60,6 +60,16 @@ class Account:
     @property
     def title(self) -> str:
         return f"{self.channel_name} · {self.name}"
+
+    @property
+    def can(self) -> Abilities:
+        """What one may ask of its channel."""
+        return abilities(self.adapter)
+
+    @property
+    def verified(self) -> bool:
+        """Was its adapter proved against the channel itself?"""
+        return ADAPTERS[self.adapter].verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from html import escape
 from urllib.parse import quote, quote_plus
 
-from app.channels.contract import CardToBind
+from app.channels.contract import CardToBind, Order, Payee
 from app.kernel.bank_card import mask, mask_runs, normalise
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import Money
@@ -138,6 +138,20 @@ def require_enabled(*, channel: bool, account: bool, name: str) -> None:
 def of_card(card: CardToBind) -> dict[str, str]:
     """What is private of a card, and what stands in its place."""
     return of_names(*card.details.values(), card.phone, card.holder) | {card.card_number: mask(card.card_number)}
+
+
+def of_payee(order: Order) -> dict[str, str]:
+    """Whom an order pays, and what stands in its place."""
+    return of_names(order.holder) | {order.card_number: masked_payee(order.payee, order.card_number)}
+
+
+def masked_payee(kind: Payee, account: str) -> str:
+    """A payee's account as it may be shown: a card as every card, of any other name its ends, of an address its host."""
+    if kind is Payee.BANK_CARD:
+        return mask(account)
+    name, at, host = account.partition("@")
+    head, tail = (name[:3], name[-4:]) if len(name) > 10 and not at else (name[:1], "")
+    return f"{head}****{tail}{at}{host}"
 
 
 def of_names(*names: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ Samples are recorded answers, `samples/<code>/<interface>.<name>.http`: a first 
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ from app.channels.contract import (
     Observation,
     Order,
     RawCallback,
+    ReadsBalance,
     ReadsFigures,
     Reply,
     Request,
@@ -43,7 +44,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock
-from app.kernel.money import LARGEST_MINOR, Money
+from app.kernel.money import LARGEST_MINOR, ZERO, Money
 
 SAMPLES = Path(__file__).parent / "samples"
 CARD = "6222020200112233441"
@@ -78,6 +79,8 @@ UNPROVED = "pending, and no word about it is proved"
 FINAL = {Seen.PAID, Seen.FAILED, Seen.RETURNED, Seen.NOT_FOUND}
 DECIDED = FINAL | {BindSeen.BOUND, BindSeen.REFUSED, UnbindSeen.GONE, UnbindSeen.REFUSED}
 NEEDS_AMOUNT = {Seen.PAID, Seen.FAILED, Seen.RETURNED}
+
+INTERFACES = ("submit", "query", "callback")
 
 Message = Reply | RawCallback
 Amounts = st.integers(1, LARGEST_MINOR).map(Money)
@@ -122,10 +125,8 @@ class Them(ABC):
         """
 
     @abstractmethod
-    def figures(self, figures: Figures, day_said: date) -> Reply: ...
-
-    @abstractmethod
-    def bind(self, reference: str, word: str) -> Reply: ...
+    def forgeries(self, order: Order) -> Mapping[str, RawCallback]:
+        """Callbacks of a payment that somebody tampered with: see FORGERIES."""
 
     @abstractmethod
     def amount_in(self, request: Request) -> int:
@@ -134,6 +135,21 @@ class Them(ABC):
     def seal(self, interface: str, body: bytes, order: Order) -> Message | None:
         """Any body at all with a valid signature, where the signature stands outside of the body."""
         return None
+
+
+class TellsFigures(ABC):
+    @abstractmethod
+    def figures(self, figures: Figures, day_said: date) -> Reply: ...
+
+
+class TellsBalance(ABC):
+    @abstractmethod
+    def balance(self, amount: Money) -> Reply: ...
+
+
+class TakesCards(ABC):
+    @abstractmethod
+    def bind(self, reference: str, word: str) -> Reply: ...
 
 
 class KeepsCards(ABC):
@@ -153,13 +169,25 @@ class BindsMany(ABC):
         """Cards as (reference, status word)."""
 
 
+FORGERIES = {"probe signature", "downgraded algorithm", "repeated parameter"}
+"""WeChat signs wrongly on purpose to see whether we look ("WECHATPAY/SIGNTEST/…"); attackers name weaker algorithms, and
+write a name twice. A manner that names no algorithm, or has no parameters, leaves out what cannot be."""
+
+
 class ChannelContract:
     adapter: ClassVar[type[Adapter]]
     sample_settings: ClassVar[Mapping[str, str]]
-    sample_figures: ClassVar[Figures]
     samples: ClassVar[Mapping[str, Seen | BindSeen | UnbindSeen | Mapping[str, BindSeen] | str | type[Exception]]]
     volatile_headers: ClassVar[frozenset[str]] = frozenset()
-    them: ClassVar[Them]
+    them: ClassVar[Any]
+    speaks: ClassVar[tuple[str, ...]] = INTERFACES
+    """Whose answers and notices carry a status word of the order; the others only say that they were taken."""
+    names_merchant: ClassVar[tuple[str, ...]] = INTERFACES
+    """Which of them say whose account it is about. Of the others the key says it."""
+    needs_amount: ClassVar[Set[Seen]] = NEEDS_AMOUNT
+    """The words that prove nothing unless they say how much."""
+    has_other_spellings: ClassVar[bool] = False
+    """What is signed is what a message says, not its bytes: the same pairs in another spelling are the same message."""
 
     @pytest.fixture
     def channel(self) -> Adapter:
@@ -188,7 +216,7 @@ class ChannelContract:
                 request: Request = getattr(channel, write)(ORDER)
             assert set(request.headers) >= self.volatile_headers
             kept = {name: text for name, text in request.headers.items() if name not in self.volatile_headers}
-            return request.method, request.path, request.body, request.content_type, kept
+            return request.method, self.lasting(request), request.content_type, kept
 
         assert written(timedelta()) == written(timedelta(days=3))
 
@@ -197,7 +225,7 @@ class ChannelContract:
     def test_every_amount_arrives_as_it_is(self, channel: Adapter, amount: Money) -> None:
         order = replace(ORDER, amount=amount)
         assert self.them.amount_in(channel.write_submit(order)) == amount.minor
-        for interface in ("submit", "query", "callback"):
+        for interface in self.speaks:
             assert self.hear(channel, self.word(Seen.PAID), interface, order=order).amount == amount
 
     def test_no_secret_is_shown(self, channel: Adapter) -> None:
@@ -221,7 +249,8 @@ class ChannelContract:
 
     def test_every_sample_is_promised_and_every_promise_has_its_sample(self) -> None:
         found = {path.name.removesuffix(".http") for path in (SAMPLES / self.adapter.code).glob("*.http")}
-        assert found == set(self.samples) | {"figures.today"}
+        can = abilities(self.adapter.code)
+        assert found == set(self.samples) | ({"figures.today"} if can.balance else set())
 
     def test_every_sample_reads_as_promised(self, recorded: Adapter) -> None:
         for name, promised in self.samples.items():
@@ -258,8 +287,7 @@ class ChannelContract:
         at = data.draw(st.integers(0, len(message.body) - 1))
         other = data.draw(st.integers(0, 255).filter(lambda byte: byte != message.body[at]))
         body = message.body[:at] + bytes([other]) + message.body[at + 1 :]
-        with pytest.raises(Unreadable):
-            read(recorded, name, replace(message, body=body), order)
+        self.proves_nothing_new(recorded, name, replace(message, body=body), order)
 
     @given(data=st.data())
     @quick
@@ -273,8 +301,7 @@ class ChannelContract:
                 st.binary(min_size=1, max_size=3).map(lambda more: message.body + more),
             )
         )
-        with pytest.raises(Unreadable):
-            read(recorded, name, replace(message, body=body), order)
+        self.proves_nothing_new(recorded, name, replace(message, body=body), order)
 
     # -- what we read: words
 
@@ -286,7 +313,7 @@ class ChannelContract:
     )
     @quick
     def test_an_undocumented_word_or_code_is_pending_wherever_it_is_said(self, channel: Adapter, word: str) -> None:
-        for interface in ("submit", "query", "callback"):
+        for interface in self.speaks:
             if word not in self.adapter.words:
                 assert self.hear(channel, word, interface).seen is Seen.PENDING
         for interface, codes in (("submit", "submit_codes"), ("query", "query_codes")):
@@ -299,7 +326,7 @@ class ChannelContract:
             assert (heard.seen, heard.signed, heard.vague) == (Seen.PENDING, True, True)
             for code in self.codes(codes):
                 assert not self.hear(channel, "", interface, code=code).vague
-            for word in (*self.adapter.words, "A WORD NOBODY DOCUMENTED"):
+            for word in (*self.adapter.words, "A WORD NOBODY DOCUMENTED") if interface in self.speaks else ():
                 assert not self.hear(channel, word, interface).vague, (
                     "it took the order, or it would have no word for it"
                 )
@@ -312,7 +339,7 @@ class ChannelContract:
 
     def test_every_documented_word_reads_the_same_everywhere(self, channel: Adapter) -> None:
         for word, seen in self.adapter.words.items():
-            for interface in ("submit", "query", "callback"):
+            for interface in self.speaks:
                 heard = self.hear(channel, word, interface)
                 assert (heard.seen, heard.signed, heard.word) == (seen, True, word)
                 assert (heard.number, heard.amount) == (ORDER.number, ORDER.amount)
@@ -320,16 +347,26 @@ class ChannelContract:
     def test_a_final_word_without_a_number_or_an_amount_proves_nothing(self, channel: Adapter) -> None:
         for word, seen in self.adapter.words.items():
             if seen in NEEDS_AMOUNT:
-                for interface in ("submit", "query", "callback"):
-                    for missing in ({"number": ""}, {"amount": None}):
-                        with pytest.raises(Unreadable):
-                            self.hear(channel, word, interface, **missing)
+                for interface in self.speaks:
+                    with pytest.raises(Unreadable):
+                        self.hear(channel, word, interface, number="")
+                    if seen in self.needs_amount:
+                        self.says_nothing(channel, word, interface, amount=None)
 
     def test_another_order_is_read_as_another_order(self, channel: Adapter) -> None:
         """The service compares; an adapter must not hide what it was told. Or it refuses to read it at all."""
-        for interface in ("submit", "query", "callback"):
+        for interface in self.speaks:
             heard = self.hear(channel, self.word(Seen.PAID), interface, number="W00000000OTHER", amount=Money(1))
             assert (heard.number, heard.amount) == ("W00000000OTHER", Money(1))
+
+    def test_a_forged_callback_is_refused(self, channel: Adapter) -> None:
+        forged = self.them.forgeries(ORDER)
+        assert "probe signature" in forged and set(forged) <= FORGERIES
+        fair = channel.read_callback(self.them.say("callback", ORDER, self.word(Seen.PAID)))
+        assert fair.signed and fair.number == ORDER.number
+        for raw in forged.values():
+            with pytest.raises(Unreadable):
+                channel.read_callback(raw)
 
     def test_new_fields_are_tolerated(self, channel: Adapter) -> None:
         assert self.hear(channel, self.word(Seen.PAID), "query", more="x").seen is Seen.PAID
@@ -390,6 +427,79 @@ class ChannelContract:
 
     # -- abilities
 
+    def test_another_merchants_answers_prove_nothing(self, recorded: Adapter) -> None:
+        foreign = self.adapter({**self.sample_settings, "merchant_no": "FOREIGN"})
+        for name, promised in self.samples.items():
+            says_whose = name.partition(".")[0] in self.names_merchant or name.partition(".")[0] not in INTERFACES
+            if decides(promised) and says_whose:
+                with pytest.raises(Unreadable):
+                    read(foreign, name, sample(self.adapter.code, name), self.order_of(name))
+
+    def test_every_ability_has_its_suite(self) -> None:
+        for ability, suite in SUITES.items():
+            assert (ability in self.adapter.__bases__) == isinstance(self, suite), ability
+        can = abilities(self.adapter.code)
+        assert (can.binds, can.lists) == (issubclass(self.adapter, BindsCards), issubclass(self.adapter, ListsCards))
+        assert (can.unbinds, can.settles) == (
+            issubclass(self.adapter, UnbindsCards),
+            issubclass(self.adapter, Settles),
+        )
+        assert can.cards_at_once == getattr(self.adapter, "cards_at_once", 1 if can.binds else 0)
+        assert can.balance == issubclass(self.adapter, ReadsFigures)
+        assert can.totals == (can.balance and not issubclass(self.adapter, ReadsBalance))
+        assert can.pays_to == self.adapter.pays_to and can.pays_to
+
+    # -- helpers
+
+    def hear(
+        self, channel: Adapter, word: str, interface: str, *, order: Order = ORDER, **changes: object
+    ) -> Observation:
+        observation = read(channel, interface, self.them.say(interface, order, word, **changes), order)
+        assert isinstance(observation, Observation)
+        return observation
+
+    def lasting(self, request: Request) -> object:
+        """What must be the same whenever the same order is written."""
+        return request.path, request.body
+
+    def says_nothing(self, channel: Adapter, word: str, interface: str, **changes: object) -> None:
+        """It is refused, or read as no news."""
+        try:
+            assert self.hear(channel, word, interface, **changes).seen is Seen.PENDING
+        except Unreadable:
+            return
+
+    def proves_nothing_new(self, channel: Adapter, name: str, message: Message, order: Order) -> None:
+        """It is refused, or says no more than the message it was made from."""
+        try:
+            heard = read(channel, name, message, order)
+        except Unreadable:
+            return
+        assert self.has_other_spellings, "a changed message was taken"
+        assert heard == read(channel, name, sample(self.adapter.code, name), order)
+
+    def word(self, seen: Seen) -> str:
+        return next(word for word, meaning in self.adapter.words.items() if meaning is seen)
+
+    def codes(self, name: str) -> Mapping[str, Seen]:
+        """Error codes that decide, where the adapter has them apart from its status words."""
+        found: Mapping[str, Seen] = getattr(self.adapter, name, {})
+        return found
+
+    def accepted_code(self) -> str:
+        return ""
+
+    def order_of(self, name: str) -> Order:
+        """The order a sample is about: its number may stand in the path that was signed."""
+        found = re.search(rb"W[0-9]{18}", sample(self.adapter.code, name).body)
+        return replace(ORDER, number=found.group().decode()) if found else ORDER
+
+
+class ReadsFiguresContract:
+    adapter: ClassVar[type[Adapter]]
+    sample_figures: ClassVar[Figures]
+    them: ClassVar[Any]
+
     def test_figures_come_back_as_they_are(self, channel: Adapter, recorded: Adapter) -> None:
         assert isinstance(channel, ReadsFigures)
         assert isinstance(recorded, ReadsFigures)
@@ -403,6 +513,30 @@ class ChannelContract:
         assert channel.read_figures(DAY, self.them.figures(said, DAY)) == said
         with pytest.raises(Unreadable):
             channel.read_figures(DAY, self.them.figures(said, DAY - timedelta(days=1)))
+
+
+class ReadsBalanceContract:
+    adapter: ClassVar[type[Adapter]]
+    sample_balance: ClassVar[Money]
+    them: ClassVar[Any]
+
+    def test_the_balance_comes_back_as_it_is_and_nothing_else_is_made_up(self, channel: Any, recorded: Any) -> None:
+        assert recorded.read_balance(sample(self.adapter.code, "figures.today")) == self.sample_balance
+        for amount in (Money(0), Money(1), Money(12345), Money(10**14)):
+            assert channel.read_balance(self.them.balance(amount)) == amount
+            told = channel.read_figures(DAY, self.them.balance(amount))
+            assert told == Figures(day=DAY, total=ZERO, yesterday=ZERO, today=ZERO, settled=ZERO, settleable=amount)
+
+    def test_no_other_answer_is_a_balance(self, channel: Any) -> None:
+        with pytest.raises(Unreadable):
+            channel.read_balance(self.them.say("query", ORDER, next(iter(self.adapter.words))))
+        with pytest.raises(Unreadable):
+            channel.read_balance(replace(self.them.balance(Money(1)), status=500))
+
+
+class BindsCardsContract:
+    adapter: ClassVar[type[Adapter]]
+    them: ClassVar[Any]
 
     def test_a_card_is_bound_under_our_reference_only(self, channel: Adapter) -> None:
         assert isinstance(channel, BindsCards)
@@ -425,49 +559,6 @@ class ChannelContract:
         assert "corporate" in said.lower()
         assert "corporate" not in unquote_plus(channel.write_bind(TO_BIND).body.decode()).lower()
         assert repr(CORPORATE) == f"CardToBind({CORPORATE.reference})"
-
-    def test_another_merchants_answers_prove_nothing(self, recorded: Adapter) -> None:
-        foreign = self.adapter({**self.sample_settings, "merchant_no": "FOREIGN"})
-        for name, promised in self.samples.items():
-            if decides(promised):
-                with pytest.raises(Unreadable):
-                    read(foreign, name, sample(self.adapter.code, name), self.order_of(name))
-
-    def test_every_ability_has_its_suite(self) -> None:
-        for ability, suite in SUITES.items():
-            assert issubclass(self.adapter, ability) == isinstance(self, suite), ability
-        can = abilities(self.adapter.code)
-        assert (can.binds, can.lists) == (issubclass(self.adapter, BindsCards), issubclass(self.adapter, ListsCards))
-        assert (can.unbinds, can.settles) == (
-            issubclass(self.adapter, UnbindsCards),
-            issubclass(self.adapter, Settles),
-        )
-        assert can.cards_at_once == getattr(self.adapter, "cards_at_once", 1)
-
-    # -- helpers
-
-    def hear(
-        self, channel: Adapter, word: str, interface: str, *, order: Order = ORDER, **changes: object
-    ) -> Observation:
-        observation = read(channel, interface, self.them.say(interface, order, word, **changes), order)
-        assert isinstance(observation, Observation)
-        return observation
-
-    def word(self, seen: Seen) -> str:
-        return next(word for word, meaning in self.adapter.words.items() if meaning is seen)
-
-    def codes(self, name: str) -> Mapping[str, Seen]:
-        """Error codes that decide, where the adapter has them apart from its status words."""
-        found: Mapping[str, Seen] = getattr(self.adapter, name, {})
-        return found
-
-    def accepted_code(self) -> str:
-        return ""
-
-    def order_of(self, name: str) -> Order:
-        """The order a sample is about: its number may stand in the path that was signed."""
-        found = re.search(rb"W[0-9]{18}", sample(self.adapter.code, name).body)
-        return replace(ORDER, number=found.group().decode()) if found else ORDER
 
 
 class BindsManyContract:
@@ -581,6 +672,9 @@ class SettlesContract:
 
 
 SUITES: dict[type, type] = {
+    ReadsFigures: ReadsFiguresContract,
+    ReadsBalance: ReadsBalanceContract,
+    BindsCards: BindsCardsContract,
     BindsManyCards: BindsManyContract,
     ListsCards: ListsCardsContract,
     UnbindsCards: UnbindsCardsContract,

@@ -28,11 +28,15 @@ from app.kernel.money import Money
 from tests.channels.contract import (
     ORDER,
     UNPROVED,
+    BindsCardsContract,
     ChannelContract,
     KeepsCards,
     ListsCardsContract,
     Message,
+    ReadsFiguresContract,
     SettlesContract,
+    TakesCards,
+    TellsFigures,
     Them,
     UnbindsCardsContract,
 )
@@ -40,7 +44,7 @@ from tests.channels.contract import (
 KEY = "dolphin-test-key"
 
 
-class DolphinThem(Them, KeepsCards):
+class DolphinThem(Them, TellsFigures, TakesCards, KeepsCards):
     settings: ClassVar = {"base_url": "https://dolphin.test", "merchant_no": "880100231", "key": KEY}
     other_settings: ClassVar = {"key": "another-key"}
 
@@ -94,6 +98,14 @@ class DolphinThem(Them, KeepsCards):
         fields = {"respCode": code or "0000", "unbindStatus": word}
         return Reply(status=200, body=self.form({**fields, "cardId": card.channel_card, "bindNo": card.reference}))
 
+    def forgeries(self, order: Order) -> dict[str, RawCallback]:
+        fair = self.say("callback", order, "SUCCESS").body
+        probe = fair.partition(b"&sign=")[0] + b"&sign=WECHATPAY%2FSIGNTEST%2FAAAA"
+        return {
+            "probe signature": RawCallback(body=probe, content_type=""),
+            "repeated parameter": RawCallback(body=fair + b"&status=SUCCESS", content_type=""),
+        }
+
     def amount_in(self, request: Request) -> int:
         return int(parse_qs(request.body.decode())["amount"][0])
 
@@ -103,7 +115,14 @@ class DolphinThem(Them, KeepsCards):
         return urlencode({**given, "sign": md5(text)}).encode()
 
 
-class TestDolphin(ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract):
+class TestDolphin(
+    ReadsFiguresContract,
+    BindsCardsContract,
+    ListsCardsContract,
+    UnbindsCardsContract,
+    SettlesContract,
+    ChannelContract,
+):
     adapter = Dolphin
     them = DolphinThem()
     sample_settings: ClassVar = {

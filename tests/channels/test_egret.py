@@ -28,13 +28,17 @@ from tests.channels.contract import (
     ORDER,
     SAMPLES,
     UNPROVED,
+    BindsCardsContract,
     BindsMany,
     BindsManyContract,
     ChannelContract,
     KeepsCards,
     ListsCardsContract,
     Message,
+    ReadsFiguresContract,
     SettlesContract,
+    TakesCards,
+    TellsFigures,
     Them,
     UnbindsCardsContract,
 )
@@ -46,7 +50,7 @@ def pair(whose: str) -> tuple[str, str]:
     return signing.new_rsa_pair()
 
 
-class EgretThem(Them, KeepsCards, BindsMany):
+class EgretThem(Them, TellsFigures, TakesCards, KeepsCards, BindsMany):
     @property
     def settings(self) -> dict[str, str]:  # type: ignore[override]
         return {
@@ -106,6 +110,16 @@ class EgretThem(Them, KeepsCards, BindsMany):
         data = {"cardToken": card.channel_card, "outBindNo": card.reference, "unbindState": word}
         return self.reply(self.envelope(code=code or "OK", data=data))
 
+    def forgeries(self, order: Order) -> dict[str, RawCallback]:
+        fair = self.say("callback", order, "SUCCESS")
+        probe = {**fair.headers, "egret-signature": "WECHATPAY/SIGNTEST/AAAA"}
+        twice = self.seal("callback", fair.body.replace(b'{"merchantNo"', b'{"event":"TRANSFER","merchantNo"'), order)
+        assert isinstance(twice, RawCallback)
+        return {
+            "probe signature": RawCallback(body=fair.body, content_type="", headers=probe),
+            "repeated parameter": twice,
+        }
+
     def amount_in(self, request: Request) -> int:
         amount = json.loads(request.body)["tradeAmount"]
         assert type(amount) is int
@@ -126,7 +140,15 @@ class EgretThem(Them, KeepsCards, BindsMany):
         return Reply(status=200, body=body, headers=headers)
 
 
-class TestEgret(BindsManyContract, ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract):
+class TestEgret(
+    ReadsFiguresContract,
+    BindsCardsContract,
+    BindsManyContract,
+    ListsCardsContract,
+    UnbindsCardsContract,
+    SettlesContract,
+    ChannelContract,
+):
     adapter = Egret
     them = EgretThem()
     volatile_headers = frozenset({"Egret-Timestamp", "Egret-Signature"})

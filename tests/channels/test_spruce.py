@@ -23,13 +23,22 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel.money import Money
-from tests.channels.contract import ORDER, ChannelContract, Message, Them
+from tests.channels.contract import (
+    ORDER,
+    BindsCardsContract,
+    ChannelContract,
+    Message,
+    ReadsFiguresContract,
+    TakesCards,
+    TellsFigures,
+    Them,
+)
 
 SECRET = "spruce-test-secret"
 PATHS = {"submit": "/v1/payouts", "query": "/v1/payouts/{number}", "callback": "/v1/payouts"}
 
 
-class SpruceThem(Them):
+class SpruceThem(Them, TellsFigures, TakesCards):
     settings: ClassVar = {
         "base_url": "https://spruce.test",
         "merchant_no": "SP-3301",
@@ -66,6 +75,16 @@ class SpruceThem(Them):
         body = self.body(bind_id=reference, status=word)
         return Reply(status=201, body=body, headers=self.sign("ANSWER", "/v1/cards", body))
 
+    def forgeries(self, order: Order) -> dict[str, RawCallback]:
+        fair = self.say("callback", order, "arrived")
+        probe = {**fair.headers, "x-spruce-signature": "WECHATPAY/SIGNTEST/AAAA"}
+        twice = self.seal("callback", fair.body.replace(b'{"merchant_no"', b'{"status":"arrived","merchant_no"'), order)
+        assert isinstance(twice, RawCallback)
+        return {
+            "probe signature": RawCallback(body=fair.body, content_type="", headers=probe),
+            "repeated parameter": twice,
+        }
+
     def amount_in(self, request: Request) -> int:
         amount = json.loads(request.body)["amount"]
         assert isinstance(amount, str)
@@ -92,7 +111,7 @@ class SpruceThem(Them):
         }
 
 
-class TestSpruce(ChannelContract):
+class TestSpruce(ReadsFiguresContract, BindsCardsContract, ChannelContract):
     adapter = Spruce
     them = SpruceThem()
     volatile_headers = frozenset({"X-Spruce-Timestamp", "X-Spruce-Nonce", "X-Spruce-Signature"})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.channels.adapters import ADAPTERS
+from app.sandbox.manners import MANNERS
 from tests.sandbox.third_party import Line, Receiver, ThirdParty
 
 
@@ -29,7 +29,7 @@ def new_line(third: ThirdParty, receiver: Receiver) -> Callable[..., Line]:
     return lambda code, **terms: Line(third, receiver, code, **terms)
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
+@pytest.fixture(params=sorted(MANNERS))
 def line(request: pytest.FixtureRequest, new_line: Callable[..., Line]) -> Line:
     """A fresh merchant, once for every manner."""
     return new_line(request.param)

@@ -1,11 +1,26 @@
 """The channels we speak. Adding one: write the file, add the class to this line."""
 
+from app.channels.adapters.alipay import Alipay
 from app.channels.adapters.dolphin import Dolphin
 from app.channels.adapters.egret import Egret
 from app.channels.adapters.spruce import Spruce
-from app.channels.contract import Abilities, Adapter, BindsCards, BindsManyCards, ListsCards, Settles, UnbindsCards
+from app.channels.adapters.unionpay import Unionpay
+from app.channels.adapters.wechat import Wechat
+from app.channels.contract import (
+    Abilities,
+    Adapter,
+    BindsCards,
+    BindsManyCards,
+    ListsCards,
+    ReadsBalance,
+    ReadsFigures,
+    Settles,
+    UnbindsCards,
+)
 
-ADAPTERS: dict[str, type[Adapter]] = {adapter.code: adapter for adapter in (Dolphin, Egret, Spruce)}
+ADAPTERS: dict[str, type[Adapter]] = {
+    adapter.code: adapter for adapter in (Dolphin, Egret, Spruce, Alipay, Wechat, Unionpay)
+}
 
 
 def abilities(adapter_code: str) -> Abilities:
@@ -18,4 +33,7 @@ def abilities(adapter_code: str) -> Abilities:
         lists=issubclass(adapter, ListsCards),
         unbinds=issubclass(adapter, UnbindsCards),
         settles=issubclass(adapter, Settles),
+        balance=issubclass(adapter, ReadsFigures),
+        totals=issubclass(adapter, ReadsFigures) and not issubclass(adapter, ReadsBalance),
+        pays_to=adapter.pays_to,
     )

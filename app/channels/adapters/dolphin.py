@@ -3,13 +3,12 @@
 Their document is §1 of `app/sandbox/README.md`; the section numbers below are its.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from datetime import date
 from typing import ClassVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
+from app.channels.adapters._reading import fen_text_of, form, json_objects, text_of
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -38,13 +37,11 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock, signing
-from app.kernel.errors import Malformed, gettext_noop
-from app.kernel.money import Money
+from app.kernel.errors import gettext_noop
 
 ACCEPTED = "0000"
 FORM = "application/x-www-form-urlencoded"
 ACCOUNT_TYPES = {"private": "PRIVATE", "corporate": "CORPORATE"}
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
 
 
 class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigures):
@@ -166,14 +163,14 @@ class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigur
             raise Unreadable("下一页还是这一页")
         cards = [
             ListedCard(
-                channel_card=_text(card, "cardId"),
-                reference=_text(card, "bindNo"),
-                number_masked=_text(card, "accountNo"),
-                holder=_text(card, "accountName"),
-                bank=_text(card, "bankName"),
-                state=self.bind_words.get(_text(card, "bindStatus"), BindSeen.PENDING),
+                channel_card=text_of(card, "cardId"),
+                reference=text_of(card, "bindNo"),
+                number_masked=text_of(card, "accountNo"),
+                holder=text_of(card, "accountName"),
+                bank=text_of(card, "bankName"),
+                state=self.bind_words.get(text_of(card, "bindStatus"), BindSeen.PENDING),
             )
-            for card in _objects(fields["cards"])
+            for card in json_objects(fields["cards"])  # §1.9: a list inside a signed value
         ]
         return CardPage(cards=cards, next=following)
 
@@ -202,11 +199,11 @@ class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigur
             raise Unreadable("没有这一天的数据", fields["respCode"])
         return Figures(
             day=day,
-            total=_fen(fields, "totalAmount"),
-            yesterday=_fen(fields, "yesterdayAmount"),
-            today=_fen(fields, "todayAmount"),
-            settled=_fen(fields, "settledAmount"),
-            settleable=_fen(fields, "availableAmount"),
+            total=fen_text_of(fields, "totalAmount"),
+            yesterday=fen_text_of(fields, "yesterdayAmount"),
+            today=fen_text_of(fields, "todayAmount"),
+            settled=fen_text_of(fields, "settledAmount"),
+            settleable=fen_text_of(fields, "availableAmount"),
         )
 
     def _write(self, path: str, **fields: str) -> Request:
@@ -245,7 +242,7 @@ class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigur
         word = fields.get("status", "") if code == ACCEPTED else code
         seen = self.read_word(word) if code == ACCEPTED else codes.get(code, Seen.PENDING)
         number = fields.get("mchOrderNo", "")
-        amount = _fen(fields, "amount") if "amount" in fields else None
+        amount = fen_text_of(fields, "amount") if "amount" in fields else None
         if seen is not Seen.PENDING and not number:
             raise Unreadable("没有说是哪一笔", word)
         if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) and amount is None:
@@ -267,53 +264,11 @@ def _unjoined(value: str) -> str:
     return value.replace("&", "＆")
 
 
-def _objects(text: str) -> list[Mapping[str, object]]:
-    """§1.9: a list of JSON objects inside a signed value; it too has exactly one reading."""
-
-    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name is written twice")
-        return found
-
-    try:
-        found = json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as problem:
-        raise Unreadable("不是规范的 JSON") from problem
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise Unreadable("不是 JSON 对象")
-    return found
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name, "")
-    if not isinstance(value, str):
-        raise Unreadable("不是文字", name)
-    if _UNSTORABLE.search(value):
-        raise Unreadable("有不能保存的字符", name)
-    return value
-
-
 def _form(body: bytes) -> dict[str, str]:
-    """The pairs of a form that has exactly one reading: no repeated name, no other spelling of the same pairs."""
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=64
-        )
-    except ValueError as problem:
-        raise Unreadable("不是表单") from problem
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise Unreadable("参数重复")
-    if any("=" in name for name in fields) or any("&" in text or "\0" in text for pair in pairs for text in pair):
+    """The pairs of a form in the only spelling there is of them: what they send is what `urlencode` writes."""
+    fields = form(body)
+    if any("&" in value for value in fields.values()):
         raise Unreadable("参数里有不允许的字符")
-    if urlencode(pairs).encode() != body:
+    if urlencode(fields).encode() != body:
         raise Unreadable("表单不是规范的写法")
     return fields
-
-
-def _fen(fields: Mapping[str, str], name: str) -> Money:
-    try:
-        return Money.parse_fen(fields.get(name, ""))
-    except Malformed as problem:
-        raise Unreadable("金额看不懂", name) from problem

@@ -4,11 +4,11 @@ Their document is §2 of `app/sandbox/README.md`; the section numbers below are 
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
+from app.channels.adapters._reading import fen_of, json_object, object_of, text_of
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -38,12 +38,10 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock, signing
-from app.kernel.errors import Malformed, Text, gettext_noop
-from app.kernel.money import Money
+from app.kernel.errors import Text, gettext_noop
 
 ACCEPTED = "OK"
 ACCOUNT_TYPES = {"private": "PRIVATE", "corporate": "CORPORATE"}
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
 
 
 class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settles, ReadsFigures):
@@ -145,11 +143,11 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
     def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation:
         envelope = self._answer(reply)
         if envelope["code"] != ACCEPTED:  # too busy, or not understood: that says nothing about the card
-            return BindObservation(seen=BindSeen.PENDING, message=_text(envelope, "msg"))
-        data = _data(envelope)
-        if _text(data, "outBindNo") != card.reference:
+            return BindObservation(seen=BindSeen.PENDING, message=text_of(envelope, "msg"))
+        data = object_of(envelope, "data")
+        if text_of(data, "outBindNo") != card.reference:
             raise Unreadable("应答的绑卡流水号不是我们的")
-        return self._bound(data, _text(envelope, "msg"))
+        return self._bound(data, text_of(envelope, "msg"))
 
     def write_bind_many(self, batch: str, cards: Sequence[CardToBind]) -> Request:
         return self._write("/openapi/card/batchBind", batchNo=batch, cards=[_card(card) for card in cards])
@@ -159,21 +157,21 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         if envelope["code"] != ACCEPTED:
             return {}
         ours, found = {card.reference for card in cards}, dict[str, BindObservation]()
-        for one in _objects(_data(envelope), "cards"):
-            reference = _text(one, "outBindNo")
+        for one in _objects(object_of(envelope, "data"), "cards"):
+            reference = text_of(one, "outBindNo")
             if reference not in ours:
                 raise Unreadable("应答的绑卡流水号不是我们的")
             if reference in found:
                 raise Unreadable("应答里同一张卡出现两次")
-            found[reference] = self._bound(one, _text(one, "msg"))
+            found[reference] = self._bound(one, text_of(one, "msg"))
         return found
 
     def _bound(self, data: Mapping[str, object], message: str) -> BindObservation:
-        word = _text(data, "cardState")
+        word = text_of(data, "cardState")
         return BindObservation(
             seen=self.bind_words.get(word, BindSeen.PENDING),
             signed=word in self.bind_words,
-            channel_card=_text(data, "cardToken"),
+            channel_card=text_of(data, "cardToken"),
             message=message,
         )
 
@@ -183,22 +181,22 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
     def read_list(self, after: str, reply: Reply) -> CardPage:
         envelope = self._answer(reply)
         if envelope["code"] != ACCEPTED:
-            raise Unreadable("没有卡片列表", _text(envelope, "code"))
-        data = _data(envelope)
+            raise Unreadable("没有卡片列表", text_of(envelope, "code"))
+        data = object_of(envelope, "data")
         # §2.10: the answer names the page that was asked for, and the next one is another.
         if data.get("after") != after:
             raise Unreadable("不是我们问的那一页")
-        following = _text(data, "next")
+        following = text_of(data, "next")
         if following and following == after:
             raise Unreadable("下一页还是这一页")
         cards = [
             ListedCard(
-                channel_card=_text(card, "cardToken"),
-                reference=_text(card, "outBindNo"),
-                number_masked=_text(card, "cardNo"),
-                holder=_text(card, "cardHolder"),
-                bank=_text(card, "bankName"),
-                state=self.bind_words.get(_text(card, "cardState"), BindSeen.PENDING),
+                channel_card=text_of(card, "cardToken"),
+                reference=text_of(card, "outBindNo"),
+                number_masked=text_of(card, "cardNo"),
+                holder=text_of(card, "cardHolder"),
+                bank=text_of(card, "bankName"),
+                state=self.bind_words.get(text_of(card, "cardState"), BindSeen.PENDING),
             )
             for card in _objects(data, "cards")
         ]
@@ -212,14 +210,16 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
 
     def read_unbind(self, card: CardToUnbind, reply: Reply) -> UnbindObservation:
         envelope = self._answer(reply)
-        code, data = _text(envelope, "code"), _data(envelope)
-        word, words = (_text(data, "unbindState"), self.unbind_words) if code == ACCEPTED else (code, self.unbind_codes)
+        code, data = text_of(envelope, "code"), object_of(envelope, "data")
+        word, words = (
+            (text_of(data, "unbindState"), self.unbind_words) if code == ACCEPTED else (code, self.unbind_codes)
+        )
         # §2.11: the answer names the card as we named it. "No such card" must not be the answer about another one.
         named = card.channel_card, card.reference
-        if word in words and (_text(data, "cardToken"), _text(data, "outBindNo")) != named:
+        if word in words and (text_of(data, "cardToken"), text_of(data, "outBindNo")) != named:
             raise Unreadable("应答说的不是这张卡")
         return UnbindObservation(
-            seen=words.get(word, UnbindSeen.PENDING), signed=word in words, message=_text(envelope, "msg")
+            seen=words.get(word, UnbindSeen.PENDING), signed=word in words, message=text_of(envelope, "msg")
         )
 
     def write_figures(self, day: date) -> Request:
@@ -227,16 +227,16 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
 
     def read_figures(self, day: date, reply: Reply) -> Figures:
         envelope = self._answer(reply)
-        data = _data(envelope)
+        data = object_of(envelope, "data")
         if envelope["code"] != ACCEPTED or data.get("bizDate") != day.isoformat():
             raise Unreadable("没有这一天的数据", str(envelope["code"]))
         return Figures(
             day=day,
-            total=_fen(data, "tradeTotal"),
-            yesterday=_fen(data, "yesterdayTotal"),
-            today=_fen(data, "todayTotal"),
-            settled=_fen(data, "settledTotal"),
-            settleable=_fen(data, "settleable"),
+            total=fen_of(data, "tradeTotal"),
+            yesterday=fen_of(data, "yesterdayTotal"),
+            today=fen_of(data, "todayTotal"),
+            settled=fen_of(data, "settledTotal"),
+            settleable=fen_of(data, "settleable"),
         )
 
     def _write(self, path: str, **fields: object) -> Request:
@@ -260,7 +260,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         if reply.status != 200:
             raise Unreadable("不是业务应答", f"HTTP {reply.status}")
         envelope = self._verified(reply.body, reply.headers)
-        if not _text(envelope, "code"):
+        if not text_of(envelope, "code"):
             raise Unreadable("应答没有 code")
         return envelope
 
@@ -268,17 +268,17 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         text = _signed(headers.get("egret-timestamp", ""), body)
         if not signing.rsa_verify(text, headers.get("egret-signature", ""), self.given["channel_public_key"]):
             raise BadSignature("验签失败")
-        envelope = _object(body)
+        envelope = json_object(body)
         if envelope.get("merchantNo") != self.given["merchant_no"]:
             raise Unreadable("不是我们的商户编号")
         return envelope
 
     def _observe(self, envelope: Mapping[str, object], codes: Mapping[str, Seen]) -> Observation:
-        code, data = _text(envelope, "code"), _data(envelope)
-        word = _text(data, "tradeState") if code == ACCEPTED else code
+        code, data = text_of(envelope, "code"), object_of(envelope, "data")
+        word = text_of(data, "tradeState") if code == ACCEPTED else code
         seen = self.read_word(word) if code == ACCEPTED else codes.get(code, Seen.PENDING)
-        number, message = _text(data, "outTradeNo"), _text(envelope, "msg")
-        amount = _fen(data, "tradeAmount") if "tradeAmount" in data else None
+        number, message = text_of(data, "outTradeNo"), text_of(envelope, "msg")
+        amount = fen_of(data, "tradeAmount") if "tradeAmount" in data else None
         if seen is not Seen.PENDING and not number:
             raise Unreadable("没有说是哪一笔", word)
         if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) and amount is None:
@@ -289,7 +289,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
             vague=code != ACCEPTED and code not in codes,
             number=number,
             amount=amount,
-            channel_number=_text(data, "tradeNo"),
+            channel_number=text_of(data, "tradeNo"),
             word=word,
             # §2.6: with "OK" it says that the question was answered, whatever became of the money.
             message=message if code != ACCEPTED else "",
@@ -319,55 +319,8 @@ def _signed(timestamp: str, body: bytes) -> bytes:
     return timestamp.encode() + b"\n" + body
 
 
-def _object(body: bytes) -> dict[str, object]:
-    """A JSON object that has exactly one reading: no repeated name, no NaN, UTF-8 throughout."""
-
-    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name is written twice")
-        return found
-
-    def refuse(text: str) -> object:
-        raise ValueError(f"{text} is not a number")
-
-    try:
-        found = json.loads(body.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
-    except (ValueError, RecursionError) as problem:
-        raise Unreadable("不是规范的 JSON") from problem
-    if not isinstance(found, dict):
-        raise Unreadable("不是 JSON 对象")
-    return found
-
-
-def _data(envelope: Mapping[str, object]) -> Mapping[str, object]:
-    data = envelope.get("data", {})
-    if not isinstance(data, dict):
-        raise Unreadable("data 不是对象")
-    return data
-
-
 def _objects(fields: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
     found = fields.get(name)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise Unreadable("不是 JSON 对象", name)
     return found
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name, "")
-    if not isinstance(value, str):
-        raise Unreadable("不是文字", name)
-    if _UNSTORABLE.search(value):
-        raise Unreadable("有不能保存的字符", name)
-    return value
-
-
-def _fen(fields: Mapping[str, object], name: str) -> Money:
-    value = fields.get(name)
-    if type(value) is not int:
-        raise Unreadable("不是整数", name)
-    try:
-        return Money.parse_fen(str(value))
-    except Malformed as problem:
-        raise Unreadable("金额看不懂", name) from problem

@@ -5,12 +5,12 @@ sent twice is paid twice (§3.3), so nothing may ever be sent again without peop
 """
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import date
 from typing import ClassVar
 from urllib.parse import quote
 
+from app.channels.adapters._reading import json_object, text_of, yuan_of
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -31,15 +31,12 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock, signing
-from app.kernel.errors import Malformed, gettext_noop
-from app.kernel.money import Money
+from app.kernel.errors import gettext_noop
 from app.kernel.numbers import random_text
 
 # §3.6: the statuses they answer with, all of them signed. Anything else comes from a machine in between.
 STATUSES = frozenset({200, 201, 404, 422})
 DETAILS = ("id_number", "branch", "cnaps", "province", "city")  # §3.7: their names are ours
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
-_YUAN = re.compile(r"[0-9]+\.[0-9]{2}", re.ASCII)
 
 
 class Spruce(Adapter, BindsCards, ReadsFigures):
@@ -115,15 +112,15 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
     def read_bind(self, card: CardToBind, reply: Reply) -> BindObservation:
         fields = self._answer("/v1/cards", reply)
         if "error" in fields:  # too busy, or not understood: that says nothing about the card
-            return BindObservation(seen=BindSeen.PENDING, message=_text(fields, "error_text"))
-        if _text(fields, "bind_id") != card.reference:
+            return BindObservation(seen=BindSeen.PENDING, message=text_of(fields, "error_text"))
+        if text_of(fields, "bind_id") != card.reference:
             raise Unreadable("应答的绑卡流水号不是我们的")
-        word = _text(fields, "status")
+        word = text_of(fields, "status")
         return BindObservation(
             seen=self.bind_words.get(word, BindSeen.PENDING),
             signed=word in self.bind_words,
-            channel_card=_text(fields, "card_id"),
-            message=_text(fields, "status_text"),
+            channel_card=text_of(fields, "card_id"),
+            message=text_of(fields, "status_text"),
         )
 
     def write_figures(self, day: date) -> Request:
@@ -132,14 +129,14 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
     def read_figures(self, day: date, reply: Reply) -> Figures:
         fields = self._answer(_figures(day), reply)
         if "error" in fields or fields.get("day") != day.isoformat():
-            raise Unreadable("没有这一天的数据", _text(fields, "error"))
+            raise Unreadable("没有这一天的数据", text_of(fields, "error"))
         return Figures(
             day=day,
-            total=_yuan(fields, "total"),
-            yesterday=_yuan(fields, "yesterday"),
-            today=_yuan(fields, "today"),
-            settled=_yuan(fields, "settled"),
-            settleable=_yuan(fields, "settleable"),
+            total=yuan_of(fields, "total"),
+            yesterday=yuan_of(fields, "yesterday"),
+            today=yuan_of(fields, "today"),
+            settled=yuan_of(fields, "settled"),
+            settleable=yuan_of(fields, "settleable"),
         )
 
     def _write(self, method: str, path: str, **fields: str) -> Request:
@@ -173,17 +170,17 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
         expected = signing.hmac_sha256(text, self.given["api_secret"].encode())
         if not signing.same(headers.get("x-spruce-signature", ""), expected):
             raise BadSignature("签名不符")
-        fields = _object(body)
+        fields = json_object(body)
         if fields.get("merchant_no") != self.given["merchant_no"]:
             raise Unreadable("不是我们的商户号")
         return fields
 
     def _observe(self, fields: Mapping[str, object], codes: Mapping[str, Seen]) -> Observation:
-        error = _text(fields, "error")
-        word = error or _text(fields, "status")
+        error = text_of(fields, "error")
+        word = error or text_of(fields, "status")
         seen = codes.get(error, Seen.PENDING) if error else self.read_word(word)
-        number = _text(fields, "order_id")
-        amount = _yuan(fields, "amount") if "amount" in fields else None
+        number = text_of(fields, "order_id")
+        amount = yuan_of(fields, "amount") if "amount" in fields else None
         if seen is not Seen.PENDING and not number:
             raise Unreadable("没有说是哪一笔", word)
         if seen in (Seen.PAID, Seen.FAILED, Seen.RETURNED) and amount is None:
@@ -194,9 +191,9 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
             vague=bool(error) and error not in codes,
             number=number,
             amount=amount,
-            channel_number=_text(fields, "payout_id"),
+            channel_number=text_of(fields, "payout_id"),
             word=word,
-            message=_text(fields, "error_text") or _text(fields, "status_text"),
+            message=text_of(fields, "error_text") or text_of(fields, "status_text"),
         )
 
 
@@ -211,43 +208,3 @@ def _figures(day: date) -> str:
 def _signed(verb: str, path: str, timestamp: str, nonce: str, body: bytes) -> bytes:
     """§3.2: five lines. Answers say ANSWER and the path they answer; callbacks say NOTIFY: none passes for another."""
     return f"{verb}\n{path}\n{timestamp}\n{nonce}\n".encode() + body + b"\n"
-
-
-def _object(body: bytes) -> dict[str, object]:
-    """A JSON object that has exactly one reading: no repeated name, no NaN, UTF-8 throughout."""
-
-    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name is written twice")
-        return found
-
-    def refuse(text: str) -> object:
-        raise ValueError(f"{text} is not a number")
-
-    try:
-        found = json.loads(body.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
-    except (ValueError, RecursionError) as problem:
-        raise Unreadable("不是规范的 JSON") from problem
-    if not isinstance(found, dict):
-        raise Unreadable("不是 JSON 对象")
-    return found
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name, "")
-    if not isinstance(value, str):
-        raise Unreadable("不是文字", name)
-    if _UNSTORABLE.search(value):
-        raise Unreadable("有不能保存的字符", name)
-    return value
-
-
-def _yuan(fields: Mapping[str, object], name: str) -> Money:
-    value = _text(fields, name)
-    if _YUAN.fullmatch(value) is None:
-        raise Unreadable("不是两位小数的金额", name)
-    try:
-        return Money.parse(value)
-    except Malformed as problem:
-        raise Unreadable("金额看不懂", name) from problem

@@ -20,8 +20,11 @@ COLLECT = "app.collections.jobs.book"
 def refresh(number: str, *, actor: Actor) -> None:
     """Ask the channel for its figures now (on demand)."""
     with transaction():
-        if queries.active_setting_id(queries.account(number).id) is None:
+        account = queries.account(number)
+        if queries.active_setting_id(account.id) is None:
             raise Refused("这个渠道账号还没有启用过参数", advice="请先填好参数草稿并启用")
+        if not account.can.balance:
+            raise Refused("该渠道没有余额与汇总接口")
         jobs.promise("app.channels.jobs.pull_figures", number)
         audit.record(actor, "channel.refresh", number)
 
@@ -30,7 +33,7 @@ def pull_all() -> None:
     """Put a pull of every enabled account's figures on the list."""
     with transaction():
         for account in queries.accounts():
-            if account.usable:
+            if account.usable and account.can.balance:
                 jobs.promise("app.channels.jobs.pull_figures", account.number)
 
 
@@ -39,7 +42,7 @@ def pull_missed() -> None:
     today = clock.business_day()
     first = today - timedelta(days=rules.LOOK_BACK_DAYS)
     with transaction():
-        accounts = [account for account in queries.accounts() if account.usable]
+        accounts = [account for account in queries.accounts() if account.usable and account.can.totals]
         known = queries.figures_since([account.id for account in accounts], first)
         for account in accounts:
             for day in rules.missed([row.business_day for row in known[account.id]], today=today):
@@ -52,6 +55,8 @@ def pull_figures(number: str, day: date | None = None) -> None:
     day = day or today
     with transaction():
         account = queries.account(number)
+        if not (account.can.totals if day != today else account.can.balance):
+            return  # there is no such question: a balance is of this moment
         setting_id = queries.active_setting_id(account.id)
         assert setting_id is not None, f"{number} has no settings"
         call = gateway.announce(Interface.FIGURES, account_id=account.id, setting_id=setting_id, subject=number)

@@ -245,5 +245,6 @@ def _order(withdrawal: Withdrawal, card_number: str) -> Order:
         holder=withdrawal.holder,
         bank=withdrawal.bank,
         made_at=withdrawal.made_at,
+        sent_at=withdrawal.sent_at,
         kind=withdrawal.kind,
     )
