@@ -10,6 +10,7 @@ from app.kernel.money import ZERO, Money
 from app.runtime.db import Key, Model
 
 _OPEN = text("released_at IS NULL")
+_TRIAL = text("interface = 'try'")
 _ACTIVE, _DRAFT = text("state = 'active'"), text("state = 'draft'")
 
 
@@ -146,6 +147,7 @@ class ChannelCall(Model):
         Index("ix_channel_call_subject", "subject", "id"),
         Index("ix_channel_call_recent", "account_id", "id"),
         Index("ix_channel_call_health", "account_id", "at"),
+        Index("ix_channel_call_trial", "setting_id", "id", postgresql_where=_TRIAL, sqlite_where=_TRIAL),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
