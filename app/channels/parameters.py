@@ -41,7 +41,7 @@ class Flawed(Refused):
         self.flaws = flaws
         labels = {setting.name: setting.label for setting in settings}
         name, why = next(iter(flaws.items()))
-        super().__init__(_FLAWED, label=Text(labels.get(name, "渠道参数")), why=why)
+        super().__init__(_FLAWED, label=Text(labels.get(name) or gettext_noop("渠道参数")), why=why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from app.auth import audit
 from app.auth.identity import Actor
@@ -640,3 +640,26 @@ def test_a_merchant_number_is_one_account_and_changes_only_before_it_was_used(wo
     record = db.session.scalars(select(AuditRecord).where(AuditRecord.action == "channel.change-account")).one()
     assert record.why == "mistyped" and json.loads(record.after or "")["merchant_no"] == "M3"
     assert "single_limit" not in json.loads(record.after or ""), "only what differs"
+
+
+def test_trials_are_found_by_an_index_of_their_own(world: World, keeper: Actor) -> None:
+    """The log has millions of rows, and hardly any of them are trials."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    trial.latest(1)
+    trial.is_under_way()
+    event.remove(db.engine, "before_cursor_execute", note)
+    selects = [it for it in asked if it[0].startswith("SELECT")]
+    assert len(selects) == 2
+    for statement, bound in selects:
+        if db.engine.dialect.name == "sqlite":
+            plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", bound).all()
+        else:
+            db.session.execute(text("SET LOCAL enable_seqscan = off"))
+            plan = db.session.connection().exec_driver_sql(f"EXPLAIN {statement}", bound).all()
+        assert "ix_channel_call_trial" in str(plan)
+        db.session.rollback()

@@ -27,7 +27,9 @@ from app.cards import queries as cards
 from app.cards import service as card_service
 from app.cards.queries import runs
 from app.cards.rules import DEFAULT
+from app.channels import gateway
 from app.channels import queries as channels
+from app.channels import service as channel_service
 from app.channels.models import CallbackInbox, ChannelCall
 from app.channels.rules import told
 from app.kernel.bank_card import BankCard
@@ -219,6 +221,7 @@ class Story:
         self.payments, self.sheet = self._payments()
         card_service.templates.draft("dolphin", actor=world.checker)
         self._rules()
+        self.fresh = self._settings()
 
     def speaks(self, language: str) -> None:
         """From now on everybody reads this language."""
@@ -298,6 +301,23 @@ class Story:
         lists.enlist(PayeeList.WHITE, card=BankCard.parse(CARD), reason="known", until=None, actor=writer)
         lists.unlist(1, reason="cleared", actor=writer)
 
+    def _settings(self) -> str:
+        """Parameters in every state, tried with and without success; and an account that has none yet."""
+        keeper, of = self.actors[Role.ADMINISTRATOR], channel_service.settings
+        given = dict(gateway.settings(channels.account(self.free).id))
+        channel_service.change_settings(self.free, given, actor="test")
+        of.begin(self.free, actor=keeper)
+        of.discard(self.free, edition=1, actor=keeper)
+        of.try_out(self.free, 2, actor=keeper)
+        of.begin(self.free, actor=keeper)
+        for edition, wrong in enumerate(("http://127.0.0.1:1", f"{given['base_url']}/nowhere"), 1):
+            of.save(self.free, {"base_url": wrong, "api_key": "another"}, edition=edition, actor=keeper)
+            of.try_out(self.free, 4, actor=keeper)
+        terms: dict[str, Any] = {"single_limit": Money(1), "fee_fixed": Money(0), "fee_rate_ppm": 0}
+        return channel_service.open_account(
+            channel="egret", name="fresh", merchant_no="E0", actor=keeper, **terms
+        )  # fmt: skip
+
     def _payments(self) -> tuple[list[str], str]:
         """A sheet of withdrawals with every kind of flaw, and one that was made and waits."""
         head = "卡号,开户人,金额,备注,业务编号"
@@ -369,8 +389,15 @@ class Story:
         audited = select(func.max(AuditRecord.seq)).group_by(AuditRecord.action)
         about: dict[str, list[dict[str, Any]]] = {
             "auth.activate": [{"token": "nothing"}],
-            "channels.show": [{"number": number} for number in (self.account, self.other, self.free)],
+            "channels.show": [{"number": number} for number in (self.account, self.other, self.free, self.fresh)],
             "channel_calls.show": [{"call_id": call} for call in kinds.values()],
+            "channel_settings.index": [{"number": number} for number in (self.free, self.fresh)],
+            "channel_settings.show": [{"number": self.free, "version": version} for version in (1, 2, 3, 4)],
+            "channel_settings.draft": [{"number": number} for number in (self.free, self.fresh)],
+            "channel_settings.edit": [{"number": number} for number in (self.free, self.fresh)],
+            "channel_admin.channel": [{"code": "dolphin"}],
+            "channel_admin.new_account": [{"code": "dolphin"}],
+            "channel_admin.edit": [{"number": number} for number in (self.free, self.fresh)],
             "cards.show": [{"reference": reference} for reference in self.cards.values()],
             "card_uploads.show": [{"reference": reference} for reference in self.uploads],
             "binding_runs.show": [{"reference": self.run}],

@@ -33,7 +33,7 @@ from app.kernel.errors import Text, gettext_noop
 VERSION, BY_CERTIFICATE = "5.1.0", "01"
 ACCEPTED = "00"
 PAYOUT, QUESTION = "12", "00"  # txnType
-THEIR_NAME = "中国银联股份有限公司"
+THEIR_NAME = str(gettext_noop("中国银联股份有限公司"))
 FORM = "application/x-www-form-urlencoded;charset=UTF-8"
 _UNSIGNED = frozenset({"signature"})
 _NUMBER = re.compile("[0-9A-Za-z]{8,40}")
