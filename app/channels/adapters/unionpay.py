@@ -32,7 +32,9 @@ from app.kernel.errors import gettext_noop
 VERSION, BY_CERTIFICATE = "5.1.0", "01"
 ACCEPTED = "00"
 PAYOUT, QUESTION = "12", "00"  # txnType
-THEIR_NAME = "中国银联股份有限公司"
+THEIR_NAME = (
+    "\u4e2d\u56fd\u94f6\u8054\u80a1\u4efd\u6709\u9650\u516c\u53f8"  # 中国银联股份有限公司: compared, never shown
+)
 FORM = "application/x-www-form-urlencoded;charset=UTF-8"
 _UNSIGNED = frozenset({"signature"})
 _NUMBER = re.compile("[0-9A-Za-z]{8,40}")
