@@ -19,6 +19,7 @@ from app.channels.models import (
     ChannelSetting,
     Claim,
     DailyFigures,
+    UnsignedHandover,
 )
 from app.channels.rules import reason
 from app.kernel.errors import NotThere
@@ -105,6 +106,13 @@ def channels() -> Sequence[Channel]:
     codes = identity.channels()
     found = select(Channel).order_by(Channel.name)
     return db.session.scalars(found if codes is None else found.where(Channel.code.in_(codes))).all()
+
+
+def channel_by_id(channel_id: int) -> Channel:
+    """What something within reach belongs to."""
+    found = db.session.get(Channel, channel_id)
+    assert found is not None, "no channel is ever deleted"
+    return found
 
 
 def account_by_id(account_id: int) -> Account:
@@ -196,6 +204,17 @@ def claims_of(account_id: int, limit: int = 20) -> Sequence[Claim]:
     """The latest claims of an account, newest first."""
     found = select(Claim).where(Claim.account_id == account_id).order_by(Claim.id.desc()).limit(limit)
     return db.session.scalars(found).all()
+
+
+def unsigned_handover(account_id: int) -> UnsignedHandover | None:
+    """What was handed over with this account and waits for a signature."""
+    return db.session.get(UnsignedHandover, account_id, populate_existing=True)
+
+
+def unsigned_handovers() -> Sequence[UnsignedHandover]:
+    """All that wait, of accounts within reach, the oldest first."""
+    u = UnsignedHandover
+    return db.session.scalars(select(u).where(within_reach(u.account_id)).order_by(u.since, u.account_id)).all()
 
 
 def latest_figures(account_ids: Sequence[int]) -> dict[int, DailyFigures]:

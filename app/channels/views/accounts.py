@@ -7,11 +7,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.auth.identity import me
-from app.auth.permissions import Permission, needs, passive
+from app.auth.permissions import Permission, needs
 from app.auth.rules import own_path
-from app.channels import pulse, queries, rules, service
+from app.channels import platforms, pulse, queries, rules, service
 from app.channels.adapters import ADAPTERS
-from app.channels.forms import FinishForm, NextForm, ReasonForm, RenewForm
+from app.channels.forms import FinishForm, NextForm, ReasonForm
 from app.runtime.page import page, say
 
 bp = Blueprint("channels", __name__, url_prefix="/channels")
@@ -45,6 +45,8 @@ def show(number: str) -> ResponseReturnValue:
         figures=figures.get(account.id),
         trend=pulse.trend([account], figures)[account.id],
         claims=queries.claims_of(account.id),
+        place=platforms.of_account(account.id),
+        unsigned=queries.unsigned_handover(account.id),
         settings=settings,
         shown=json.loads(settings[0].shown) if settings else {},
         health=pulse.health([account])[account.id],
@@ -67,6 +69,10 @@ def call(call_id: int) -> ResponseReturnValue:
 def claim(number: str) -> ResponseReturnValue:
     service.claim(number, actor=me())
     flash(_("已领取，该渠道账号由您锁定"), "good")
+    waits = queries.unsigned_handover(queries.account(number).id)
+    if waits is not None:
+        flash(_("前一位留下了交接单，请看过并接收确认后再办理"), "wait")
+        return redirect(url_for("handovers.show", reference=waits.reference), 303)
     again = own_path(request.args.get("again", ""))
     # 307: the browser sends there what it has just sent here, so nothing that was typed is in an address.
     return redirect(again, 307) if again else _back(number)
@@ -102,17 +108,6 @@ def force_release(number: str) -> ResponseReturnValue:
     holder = service.force_release(number, reason=form.reason.data, actor=me())
     flash(_("已强制释放 %(holder)s 领取的渠道账号", holder=holder), "good")
     return _back(number)
-
-
-@bp.post("/<number>/renew")
-@needs(Permission.CLAIM_TAKE)
-@passive
-def renew(number: str) -> ResponseReturnValue:
-    """The holder's open page is alive. 410 when the claim is no longer theirs: the page then says so."""
-    form = RenewForm()
-    if not form.validate() or not service.renew(number, fence=int(form.fence.data), actor=me()):
-        return "", 410
-    return "", 204
 
 
 @bp.post("/<number>/refresh")
