@@ -19,6 +19,7 @@ from app.channels.models import (
     ChannelSetting,
     Claim,
     DailyFigures,
+    PlatformLink,
     UnsignedHandover,
 )
 from app.channels.rules import reason
@@ -294,8 +295,17 @@ def problems() -> list[str]:
         .join(ChannelAccount, ChannelAccount.id == Claim.account_id)
         .where(Claim.fence > ChannelAccount.fence)
     )
-    return [f"account {row.account_id} has two holders" for row in doubled] + [
-        f"claim {row.id} has a fence that its account never gave" for row in ahead
+    crowded = db.session.execute(
+        select(PlatformLink.platform_id)
+        .join(Claim, Claim.account_id == PlatformLink.account_id)
+        .where(Claim.released_at.is_(None), Claim.lease_until > lease_now())
+        .group_by(PlatformLink.platform_id)
+        .having(func.count(Claim.operator_id.distinct()) > 1)
+    )
+    return [
+        *(f"account {row.account_id} has two holders" for row in doubled),
+        *(f"claim {row.id} has a fence that its account never gave" for row in ahead),
+        *(f"at platform account {row.platform_id} sit two people" for row in crowded),
     ]
 
 

@@ -11,7 +11,7 @@ from tests.browser.console import Console
 from tests.browser.people import People, claim
 
 pytestmark = pytest.mark.browser
-ACCOUNT = "CSP3302"
+ACCOUNT = "CEG20260017"
 CHECK = "document.querySelector('#claim_now').dispatchEvent(new CustomEvent('lease-check'))"
 LEFT = re.compile(r"领取还剩 (9:[0-5]\d|10:00)")
 
@@ -61,3 +61,6 @@ def test_a_holder_is_asked_before_the_end_and_loses_nothing_after_it(console: Co
     expect(lease).to_contain_text(LEFT)
     expect(typed).to_have_value("6222 0210 0111")
     expect(typing.locator("main input[name=fence][type=hidden]").last).not_to_have_value(fence)
+    typing.goto(f"/channels/{ACCOUNT}")
+    typing.get_by_role("button", name="释放", exact=True).click()
+    expect(typing.locator("#flash")).to_contain_text("已释放")

@@ -13,10 +13,10 @@ from app.auth.models import AuditRecord
 from app.auth.permissions import Role
 from app.auth.rules import PROOF_S
 from app.channels import platforms, queries, rules, service
-from app.channels.models import PlatformAccount
+from app.channels.models import PlatformAccount, PlatformLink
 from app.channels.service.platforms import REVEALS
 from app.kernel.errors import NotThere, Refused, Text
-from app.runtime.db import db
+from app.runtime.db import db, transaction
 from tests.auth.conftest import Browser
 from tests.cards.test_pages import csrf, enters
 from tests.channels.test_claims import at_once, holder
@@ -60,7 +60,17 @@ def test_of_two_who_come_at_once_to_two_accounts_of_one_place_one_sits_there(wor
         (lost,) = [answer for answer in answers if answer is not None]
         assert isinstance(lost, Refused) and people[won].display_name in str(lost) and "ops@haitun" in str(lost), lost
         assert holder(won).operator_id == people[won].operator_id
+        assert queries.problems() == []
         service.release(won, actor=people[won])
+
+
+def test_two_people_at_one_place_are_seen(world: World) -> None:
+    first, second = world.account(), world.account()
+    world.claimed(first), world.claimed(second, by=world.checker)
+    place = platforms.platform(place_of(world, first))
+    with transaction():  # as no command does it
+        db.session.add(PlatformLink(account_id=queries.account(second).id, platform_id=place.id))
+    assert queries.problems() == [f"at platform account {place.id} sit two people"]
 
 
 def test_one_person_may_hold_all_accounts_of_a_place_and_makes_room_by_leaving(world: World) -> None:
