@@ -68,7 +68,10 @@ def test_whoever_lost_it_reads_by_whom_and_why(world: World) -> None:
     service.force_release(account, reason="换人处理", actor=world.checker)
     said = lease(maker, account)
     assert "checker" in said and "强制释放了您的领取：换人处理" in said and "重新领取" in said
+    sent = {"csrf_token": csrf(maker)}
     world.claimed(account, by=world.checker)
+    refused = maker.post(f"/channels/{account}/lease/again", data=sent, headers=HX)
+    assert refused.status_code == 409 and 'id="claim_now"' in refused.text and "已被 checker 于" in refused.text
     said = lease(maker, account)
     assert "现在由 checker 领取" in said and "重新领取" not in said
     never = enters(world, world.person("never", Role.OPERATOR).username)

@@ -1,5 +1,7 @@
 """领取 as its holder sees it: how long it lives, going on, taking it again, being put out; and every claim there was."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -10,8 +12,8 @@ from app.auth.permissions import Permission, needs, passive
 from app.auth.rules import own_path
 from app.channels import history, queries, rules, service
 from app.channels.forms import ClaimFilters, NextForm, RenewForm
-from app.kernel.errors import Malformed
-from app.runtime.page import page, say
+from app.kernel.errors import Malformed, Refused
+from app.runtime.page import page, said, say
 
 bp = Blueprint("claims", __name__, url_prefix="/channels/<number>")
 
@@ -21,18 +23,7 @@ bp = Blueprint("claims", __name__, url_prefix="/channels/<number>")
 @passive
 def lease(number: str) -> ResponseReturnValue:
     """How long the reader's claim still lives, or how it ended: a part of every page on which they work with the account."""
-    account = queries.account(number)
-    holder, last = queries.holder(account.id), history.last(account.id, me().operator_id)
-    return page(
-        "channels/lease.html",
-        account=account,
-        holder=holder,
-        mine=holder is not None and holder.session_id == me().session_id,
-        last=last,
-        ended_by=next(iter(people.display_names([last.ended_by]).values()), "") if last else "",
-        unsigned=queries.unsigned_handover(account.id),
-        rules=rules,
-    )
+    return _lease(number)
 
 
 @bp.post("/lease/renew")
@@ -61,7 +52,10 @@ def go_on(number: str) -> ResponseReturnValue:
 def again(number: str) -> ResponseReturnValue:
     """Take it once more, on a page where something is typed already: the answer is the lease alone."""
     NextForm()
-    service.claim(number, actor=me())
+    try:
+        service.claim(number, actor=me())
+    except Refused as problem:
+        return _lease(number, 409, refused=said(problem))
     return redirect(url_for(".lease", number=number), 303)
 
 
@@ -85,3 +79,20 @@ def past(number: str) -> ResponseReturnValue:
         filters.day.errors = [say(problem.text)]
         listing, status = history.page(account.id, {}), 422
     return page("channels/claims.html", status, account=account, filters=filters, listing=listing, rules=rules)
+
+
+def _lease(number: str, status: int = 200, refused: Sequence[str] = ()) -> ResponseReturnValue:
+    account = queries.account(number)
+    holder, last = queries.holder(account.id), history.last(account.id, me().operator_id)
+    return page(
+        "channels/lease.html",
+        status,
+        account=account,
+        holder=holder,
+        mine=holder is not None and holder.session_id == me().session_id,
+        last=last,
+        ended_by=next(iter(people.display_names([last.ended_by]).values()), "") if last else "",
+        unsigned=queries.unsigned_handover(account.id),
+        refused=refused,
+        rules=rules,
+    )
