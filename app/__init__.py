@@ -29,6 +29,7 @@ from app.cards import views as cards
 from app.channels import callbacks
 from app.channels import jobs as channel_jobs
 from app.channels import queries as channel_queries
+from app.channels import rules as channel_rules
 from app.channels import service as channel_service
 from app.channels import views as channels
 from app.collections import jobs as collection_jobs
@@ -44,6 +45,7 @@ from app.menus import views as menus
 from app.runtime import db, live_events, queue
 from app.runtime.page import Ui, local, say
 from app.runtime.request import HouseRequest
+from app.tasks import views as tasks
 from app.withdrawals import jobs as withdrawal_jobs
 from app.withdrawals import queries as withdrawal_queries
 from app.withdrawals import views as withdrawals
@@ -75,7 +77,8 @@ def create_app(config: Config) -> Flask:
     auth.init(app)
     for room in ROOMS:
         app.register_blueprint(room.bp)
-    for blueprint in (live.cache, live.jobs, *channels.BLUEPRINTS, *cards.BLUEPRINTS, *withdrawals.BLUEPRINTS):
+    of_rooms = (*channels.BLUEPRINTS, *cards.BLUEPRINTS, *withdrawals.BLUEPRINTS, *tasks.BLUEPRINTS)
+    for blueprint in (live.cache, live.jobs, *of_rooms):
         app.register_blueprint(blueprint)
     session_started.connect(channel_service.session_started)
     session_ended.connect(channel_service.session_ended)
@@ -132,6 +135,7 @@ def _tell_problems(app: Flask) -> None:
 
 def _lend_to_templates(app: Flask) -> None:
     app.jinja_env.globals |= {"ui": Ui(), "asset": asset, "say": say, "now": clock.now, "get_locale": language_tag}
+    app.jinja_env.globals |= {"lease_s": channel_rules.LEASE_S, "lease_warn_s": channel_rules.WARN_S}
     app.jinja_env.filters |= {"local": local, "say": say}
 
     @app.context_processor
@@ -154,6 +158,7 @@ def _may(person: Actor) -> dict[str, bool]:
     return {
         "may_claim": person.can(Permission.CLAIM_TAKE),
         "may_force": person.can(Permission.CLAIM_FORCE_RELEASE),
+        "may_see_platforms": person.can(Permission.PLATFORM_READ),
         "may_refresh": person.can(Permission.CHANNEL_REFRESH),
         "may_bind": person.can(Permission.CARD_BIND),
         "may_withdraw": person.can(Permission.WITHDRAWAL_CREATE),

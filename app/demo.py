@@ -22,7 +22,7 @@ from app.auth.models import Operator
 from app.auth.permissions import Role
 from app.cards import queries as card_queries
 from app.cards import service as cards
-from app.channels import gateway, parameters, versions
+from app.channels import gateway, parameters, platforms, versions
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.collections import service as collections
@@ -34,6 +34,7 @@ from app.kernel.money import Money
 from app.kernel.signing import new_rsa_pair, public_of
 from app.runtime import http
 from app.runtime.db import db
+from app.tasks import service as tasks
 
 ROTATIONS = ("例行更换密钥", "渠道通知：旧密钥 11 月底停用")
 ACCOUNTS_FILE = "demo-accounts.json"
@@ -99,6 +100,7 @@ def seed() -> None:
     _a_colleague_at_work(people[1]["password"])
     _templates(people[2]["password"])
     _rotations(people[5]["password"])
+    _a_place_and_a_handover(*(person["password"] for person in people[:3]))
     demo_sheets.write(config().data_dir / "samples")
     draft.replace(config().data_dir / ACCOUNTS_FILE)  # last: while it is missing, the demo is not complete
 
@@ -189,6 +191,35 @@ def _a_colleague_at_work(password: str) -> None:
             actor=lina,
         )
         cards.ask_channel(reference)
+
+
+def _a_place_and_a_handover(wangfang: str, lina: str, zhangwei: str) -> None:
+    """Two accounts are looked after at one platform account; one of them passed from hand to hand this morning."""
+    _token, supervisor = auth.sign_in("zhangwei", zhangwei, address="127.0.0.1", user_agent="demo")
+    accounts = [channels.account(_number(account[2])) for account in ACCOUNTS[:2]]
+    if platforms.of_account(accounts[0].id) is None:
+        channel_service.platforms.add(
+            channel=ACCOUNTS[0][0],
+            login_name="caiwu@demo",
+            address="https://merchant.dolphin.example/login",
+            password=channel_service.platforms.new_password(),
+            accounts=[account.number for account in accounts],
+            note="华东与电商共用一个登录名",
+            actor=supervisor,
+        )
+    number = accounts[0].number
+    if any(claim.handover for claim in channels.claims_of(accounts[0].id)):
+        return
+    _token, giver = auth.sign_in("wangfang", wangfang, address="127.0.0.1", user_agent="demo")
+    _token, successor = auth.sign_in("lina", lina, address="127.0.0.1", user_agent="demo")
+    channel_service.claim(number, actor=giver)
+    held = channels.holder(accounts[0].id)
+    assert held is not None
+    reference = tasks.hand_over(
+        number, fence=held.fence, successor_id=successor.operator_id, note="余额已核对，下午留意退票", actor=giver
+    )
+    tasks.sign(reference, actor=successor)
+    channel_service.finish(number, note="", actor=successor)
 
 
 def _templates(password: str) -> None:

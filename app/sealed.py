@@ -4,7 +4,7 @@ from sqlalchemy import String, cast, select
 
 from app.auth.models import Operator
 from app.cards.models import Card
-from app.channels.models import CallbackInbox, ChannelAccount, ChannelSetting
+from app.channels.models import CallbackInbox, ChannelAccount, ChannelSetting, PlatformAccount
 from app.exports.models import Export
 from app.runtime.rotation import SealedColumn
 from app.uploads.models import Upload
@@ -14,6 +14,7 @@ SEALED = (
     SealedColumn(Operator.totp_sealed, row=cast(Operator.id, String)),
     SealedColumn(Card.number_sealed, row=Card.reference.expression),
     SealedColumn(Card.details_sealed, row=Card.reference.expression),
+    SealedColumn(PlatformAccount.password_sealed, row=PlatformAccount.reference.expression),
     SealedColumn(Upload.key_sealed, row=Upload.reference.expression),
     SealedColumn(WithdrawalOutcome.key_sealed, row=cast(WithdrawalOutcome.id, String)),
     SealedColumn(LostSend.sealed, row=LostSend.number.expression),

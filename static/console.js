@@ -2,7 +2,7 @@
    (words come from data-text-… on <body>, so the server translates them). Pages work without it; it only makes them kinder.
 
    Parts: look · words and toasts · copy · menus and dialogs · questions before deeds · one submit at a time ·
-          the live stream · heartbeats · ages · rows seen and ticked · keys                                                                     */
+          the live stream · claims · ages · rows seen and ticked · keys                                                                     */
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -238,31 +238,57 @@
     }
   });
 
-  /* ---- heartbeats: <div data-heartbeat="/url" data-heartbeat-every="60"> keeps a claim while its page is open.
-     It rests while the page is hidden and speaks at once when it is seen again; data-heartbeat-hidden goes on, for work
-     that is done in another window. data-heartbeat-fence says which claim it is. 401 means that the session is over; 409 and 410 mean that the
-     claim is lost: it is said once, and the page is asked for again. ---- */
-  const beats = new WeakMap();
-  const beat = async (element) => {
-    if (over() || element.dataset.lost || (document.hidden && !("heartbeatHidden" in element.dataset))) return;
-    const every = 1000 * (Number(element.dataset.heartbeatEvery) || 60);
-    if (Date.now() - (beats.get(element) ?? started) < every - 500) return;
-    beats.set(element, Date.now());
+  /* ---- claims: [data-lease="/channels/N/lease"] counts down to the end of the holder's claim (data-lease-until), and keeps it while they
+     do something on a page that can be seen. data-lease-warn seconds before the end they are asked, and from then on only the button
+     keeps it. At both moments the server is asked how it stands: another page may have kept it. data-lease-fence says which claim it is; when
+     it was taken anew, the forms of this page go on with the new one. 401 means that the session is over; 409 and 410 that the claim is
+     lost: it is said once, and the page is asked for again. ---- */
+  const SIGN_EVERY = 60, SIGNS = ["pointermove", "pointerdown", "keydown", "wheel", "touchstart"];
+  let acted = Date.now();
+  SIGNS.forEach((sign) => document.addEventListener(sign, () => { acted = Date.now(); }, { passive: true, capture: true }));
+  const beats = new WeakMap(), asked = new WeakMap(), fences = new Map();
+  const keep = async (lease) => {
+    beats.set(lease, Date.now());
     try {
-      const answer = await fetch(element.dataset.heartbeat, { method: "POST", credentials: "same-origin", mode: "same-origin",
+      const answer = await fetch(lease.dataset.lease + "/renew", { method: "POST", credentials: "same-origin", mode: "same-origin",
         headers: { "X-CSRFToken": document.body.dataset.csrf || "", "HX-Request": "true" },
-        body: new URLSearchParams({ fence: element.dataset.heartbeatFence || "" }) });
+        body: new URLSearchParams({ fence: lease.dataset.leaseFence }) });
       if (answer.status === 401) signedOut();
+      else if (answer.ok) lease.dataset.leaseUntil = new Date(Date.now() + ahead + 1000 * lease.dataset.leaseS).toISOString();
       else if (answer.status === 409 || answer.status === 410) {
-        element.dataset.lost = "1"; toast(text("Lost"), "bad");
+        lease.dataset.lost = "1"; toast(text("Lost"), "bad");
         document.body.dispatchEvent(new CustomEvent("resync"));
       }
-    } catch { beats.set(element, Date.now() - every + 5000); }           // the line is down: try again in five seconds
+    } catch { beats.set(lease, Date.now() - 1000 * (SIGN_EVERY - 5)); }   // the line is down: try again in five seconds
   };
-  const started = Date.now();
-  const beatAll = () => all("[data-heartbeat]").forEach(beat);
-  setInterval(beatAll, 1000);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) beatAll(); });
+  const goOnWith = (lease) => {
+    const { lease: url, leaseFence: fence } = lease.dataset, before = fences.get(url);
+    if (before && before !== fence) all("input[name=fence]").forEach((input) => { if (input.value === before) input.value = fence; });
+    fences.set(url, fence);
+  };
+  const countDown = (lease) => {
+    goOnWith(lease);
+    const { leaseUntil: until, leaseS, leaseWarn } = lease.dataset;
+    if (!until || over()) return;
+    const left = (Date.parse(until) - Date.now() - ahead) / 1000, seconds = Math.max(Math.ceil(left), 0);
+    const words = lease.querySelector("[data-lease-words]"), warning = lease.querySelector("[data-lease-warning]");
+    const said = words.dataset.textLeft.replace("{left}", `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
+    if (words.textContent !== said) words.textContent = said;
+    const stage = left < -1 ? "over" : left <= Number(leaseWarn) ? "ending" : "";
+    lease.classList.toggle("is-ending", stage !== "");
+    if (warning.hidden === (stage !== "")) warning.hidden = stage === "";
+    if (stage && asked.get(lease) !== stage + until) { asked.set(lease, stage + until); lease.dispatchEvent(new CustomEvent("lease-check")); }
+    const last = beats.get(lease) ?? 0, unheard = Math.min(Number(leaseS) - left, (Date.now() - last) / 1000);
+    if (!stage && !document.hidden && !lease.dataset.lost && acted > last && unheard >= SIGN_EVERY) keep(lease);
+  };
+  const countAllDown = () => all("[data-lease]").forEach(countDown);
+  setInterval(countAllDown, 1000);
+  document.addEventListener("DOMContentLoaded", countAllDown);
+  document.addEventListener("htmx:after:swap", countAllDown);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { acted = Date.now(); countAllDown(); } });
+
+  /* ---- what is shown for a moment only: a password goes by itself ---- */
+  document.addEventListener("DOMContentLoaded", () => all("[data-gone-after]").forEach((it) => setTimeout(() => it.remove(), 1000 * it.dataset.goneAfter)));
 
   /* ---- ages: "12 seconds ago" in the language of the page, kept true by the server's clock ---- */
   let ahead = 0;

@@ -23,6 +23,9 @@ class Permission(StrEnum):
     CHANNEL_REFRESH = "channel:refresh"
     CLAIM_TAKE = "claim:take"
     CLAIM_FORCE_RELEASE = "claim:force-release"
+    PLATFORM_READ = "platform:read"
+    PLATFORM_MANAGE = "platform:manage"
+    PLATFORM_REVEAL = "platform:reveal"
     CARD_READ = "card:read"
     CARD_BIND = "card:bind"
     CARD_REVEAL = "card:reveal"
@@ -67,6 +70,7 @@ _WORKS = (
     _LOOKS
     | {_P.CHANNEL_REFRESH, _P.CLAIM_TAKE, _P.CARD_BIND, _P.CARD_UNBIND}
     | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL, _P.WORK_TAKE}
+    | {_P.PLATFORM_READ, _P.PLATFORM_REVEAL}
 )
 _DECIDES = {_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP, _P.WITHDRAWAL_RULES}
 
@@ -76,7 +80,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.SUPERVISOR: frozenset(
         _WORKS
         | _DECIDES
-        | {_P.LEDGER_READ, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE}
+        | {_P.LEDGER_READ, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE, _P.PLATFORM_MANAGE}
         | {_P.WITHDRAWAL_EXPORT, _P.JOB_READ, _P.JOB_RETRY}
     ),
     Role.FINANCE: frozenset(
@@ -84,7 +88,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
     Role.ADMINISTRATOR: frozenset(
-        {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ}
+        {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ, _P.PLATFORM_READ}
         | {_P.CHANNEL_CONFIGURE, _P.CHANNEL_ACTIVATE}
         | {_P.OPERATOR_READ, _P.OPERATOR_EDIT, _P.ROLE_READ, _P.ROLE_EDIT, _P.MENU_EDIT}
         | {_P.CACHE_READ, _P.CACHE_CLEAR, _P.AUDIT_READ, _P.AUDIT_EXPORT}
@@ -94,6 +98,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 
 MONEY = frozenset(
     {_P.CLAIM_TAKE, _P.CLAIM_FORCE_RELEASE, _P.CARD_BIND, _P.CARD_REVEAL, _P.CARD_UNBIND, _P.CARD_TEMPLATE}
+    | {_P.PLATFORM_MANAGE, _P.PLATFORM_REVEAL}
     | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL, _P.WORK_TAKE}
     | _DECIDES
 )
@@ -110,6 +115,9 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.CHANNEL_ACTIVATE: gettext_noop("启用渠道参数"),
         _P.CLAIM_TAKE: gettext_noop("领取渠道账号"),
         _P.CLAIM_FORCE_RELEASE: gettext_noop("强制释放他人的领取"),
+        _P.PLATFORM_READ: gettext_noop("看第三方平台账号"),
+        _P.PLATFORM_MANAGE: gettext_noop("管理第三方平台账号"),
+        _P.PLATFORM_REVEAL: gettext_noop("查看第三方平台账号的密码"),
     },
     gettext_noop("银行卡"): {
         _P.CARD_READ: gettext_noop("看银行卡"),

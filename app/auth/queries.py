@@ -249,6 +249,15 @@ def rights_of(operator_id: int, role: str) -> Rights:
     )
 
 
+def colleagues(permission: Permission, channel: str) -> list[Operator]:
+    """Everybody who may do this with this channel and can sign in, by name."""
+    roles = select(RoleGrant.role).where(RoleGrant.permission == permission)
+    usable = (Operator.disabled_at.is_(None), Operator.password_hash.is_not(None), Operator.role.in_(roles))
+    found = db.session.scalars(select(Operator).where(*usable).order_by(Operator.display_name, Operator.id))
+    limits = [(one, rights_of(one.id, one.role).channels) for one in found]
+    return [one for one, limit in limits if limit is None or channel in limit]
+
+
 def session_of(token_sha256: str, *, now: datetime) -> tuple[OperatorSession, Operator] | None:
     """The session that this token opens, live or over, and whose it is. The token before counts a moment longer."""
     s = OperatorSession

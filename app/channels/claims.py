@@ -6,18 +6,19 @@ as the change: a page that was displaced, taken over or left open too long chang
 
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from app.auth.identity import Actor
-from app.channels import queries, rules
-from app.channels.models import ChannelAccount, Claim, DailyFigures
+from app.channels import platforms, queries, rules
+from app.channels.models import ChannelAccount, Claim, DailyFigures, UnsignedHandover
 from app.kernel.errors import Refused
 from app.kernel.money import Money
 from app.runtime.db import changed, db, in_transaction, insert, lease_now
 
 
 def take(account_id: int, actor: Actor) -> int:
-    """Hold this account from now on and return the fence. Refused with the holder's name when somebody else has it."""
+    """Hold this account from now on and return the fence. Refused with the holder's name when somebody else has it, or
+    sits where it is looked after: the third party lets only one person in (只允许一个人登录)."""
     assert in_transaction()
     now = lease_now()
     held = queries.holder(account_id)
@@ -25,9 +26,12 @@ def take(account_id: int, actor: Actor) -> int:
         return held.fence
     if held is not None:
         raise _taken(held)
+    _hold_claims(account_id)
     # Only what ran out: somebody else may have taken it since we looked.
     _end(account_id, Claim.lease_until <= now, ending="expired", by=actor.username)
     fence = _next_fence(account_id)
+    _require_successor(account_id, actor)
+    _require_seat(account_id, actor)
     statement = insert(Claim).values(
         account_id=account_id,
         operator_id=actor.operator_id,
@@ -48,7 +52,19 @@ def take(account_id: int, actor: Actor) -> int:
 
 
 def require(account_id: int, *, fence: int, actor: Actor) -> None:
-    """Only the holder, in this session, with this fence, within the lease. Extends the lease. Refused otherwise."""
+    """Only the holder, in this session, with this fence, within the lease, who has signed what was handed over to them.
+    Extends the lease. Refused otherwise."""
+    _require_claim(account_id, fence=fence, actor=actor)
+    if waits := queries.unsigned_handover(account_id):
+        raise Refused(
+            "%(giver)s 交接的“%(reference)s”还没有接收确认，接收之前不能办理",
+            giver=waits.giver,
+            reference=waits.reference,
+            advice="请打开“我的任务”，看过交接单后签收",
+        )
+
+
+def _require_claim(account_id: int, *, fence: int, actor: Actor) -> None:
     assert in_transaction()
     if not _renew(account_id, fence=fence, actor=actor):
         held = queries.holder(account_id)
@@ -70,6 +86,61 @@ def give_back(account_id: int, *, actor: Actor, ending: str, note: str = "") -> 
     assert in_transaction()
     mine = Claim.operator_id == actor.operator_id
     return bool(_end(account_id, mine, ending=ending, by=actor.username, note=note))
+
+
+def hand_over(
+    account_id: int, *, fence: int, actor: Actor, reference: str, note: str, successor_id: int | None, successor: str
+) -> int:
+    """交接: the holder's claim ends with a hand-over, and nothing is changed on the account until it is signed.
+
+    Returns the claim's id. Refused as by `require`: whoever has not signed what they took over hands nothing on.
+    """
+    require(account_id, fence=fence, actor=actor)
+    mine = (Claim.account_id == account_id, Claim.fence == fence, Claim.released_at.is_(None))
+    claim_id: int | None = db.session.scalar(update(Claim).where(*mine).values(handover=reference).returning(Claim.id))
+    assert claim_id is not None, "the claim was required a moment ago, and is locked"
+    _end(account_id, Claim.fence == fence, ending="handed_over", by=actor.username, note=note)
+    _next_fence(account_id)
+    db.session.add(
+        UnsignedHandover(
+            account_id=account_id,
+            reference=reference,
+            giver_id=actor.operator_id,
+            giver=actor.display_name,
+            successor_id=successor_id,
+            successor=successor,
+        )
+    )
+    return claim_id
+
+
+def signed(account_id: int, *, reference: str) -> bool:
+    """What was handed over is signed: the holder may act from now on. False when it was signed already."""
+    assert in_transaction()
+    waits = (UnsignedHandover.account_id == account_id, UnsignedHandover.reference == reference)
+    return bool(changed(delete(UnsignedHandover).where(*waits)))
+
+
+def kicked_out(account_id: int, *, by: str, operator_id: int, note: str = "") -> list[int]:
+    """被踢下线: somebody else signed in at the third party, so this person's seat there is free, and with it every account
+    that they hold by it. The accounts' ids."""
+    assert in_transaction()
+    seat = or_(Claim.account_id == account_id, Claim.account_id.in_(platforms.beside(account_id)))
+    freed = _open_of(operator_id, seat)
+    for one in freed:
+        _end(one, Claim.operator_id == operator_id, ending="kicked", by=by, note=note)
+        _next_fence(one)
+    return freed
+
+
+def end_lapsed(account_id: int) -> str | None:
+    """Whoever held it and gave no sign of life for too long, holds it no more. The holder's name."""
+    assert in_transaction()
+    lapsed = select(Claim).where(Claim.account_id == account_id, Claim.released_at.is_(None))
+    claim = db.session.scalars(lapsed.with_for_update()).one_or_none()
+    if claim is None or not _end(account_id, Claim.lease_until <= lease_now(), ending="expired", by="worker"):
+        return None
+    return claim.holder
 
 
 def take_away(account_id: int, *, actor: Actor, reason: str) -> str | None:
@@ -136,9 +207,42 @@ def _next_fence(account_id: int) -> int:
     return fence
 
 
-def _open_of(operator_id: int) -> list[int]:
-    found = select(Claim.account_id).where(Claim.operator_id == operator_id, Claim.released_at.is_(None))
-    return list(db.session.scalars(found))
+def _open_of(operator_id: int, *more: ColumnElement[bool]) -> list[int]:
+    """In one order for everybody: two who lock them in different orders wait for each other."""
+    found = select(Claim.account_id).where(Claim.operator_id == operator_id, Claim.released_at.is_(None), *more)
+    return list(db.session.scalars(found.order_by(Claim.account_id)))
+
+
+def _hold_claims(account_id: int) -> None:
+    """Lock the open claims of the account and of those that share its seat: a renewal that is under way comes before us."""
+    together = or_(Claim.account_id == account_id, Claim.account_id.in_(platforms.beside(account_id)))
+    found = select(Claim.id).where(together, Claim.released_at.is_(None)).order_by(Claim.account_id)
+    db.session.execute(found.with_for_update()).all()
+
+
+def _require_successor(account_id: int, actor: Actor) -> None:
+    """What was handed over to somebody by name is theirs to take, or its giver's to take back."""
+    waits = queries.unsigned_handover(account_id)
+    if waits and waits.successor_id and actor.operator_id not in (waits.successor_id, waits.giver_id):
+        raise Refused(
+            "%(giver)s 已把该渠道账号交接给 %(successor)s，等待其接收",
+            giver=waits.giver,
+            successor=waits.successor,
+            advice="请等对方接收，或请主管代为接收",
+        )
+
+
+def _require_seat(account_id: int, actor: Actor) -> None:
+    place = platforms.held_seat(account_id)
+    taken = platforms.taken_by_another(account_id, actor.operator_id) if place else None
+    if place and taken:
+        raise Refused(
+            "%(holder)s 领取了“%(account)s”，正在使用同一个第三方平台账号“%(login)s”，一次只能一人登录",
+            holder=taken[0],
+            account=taken[1],
+            login=place.login_name,
+            advice="请等对方释放，或请主管强制释放",
+        )
 
 
 def _settleable(account_id: int) -> Money | None:

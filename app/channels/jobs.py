@@ -20,3 +20,7 @@ def pull_missed() -> None:
 def pull_missed_day(subject: str) -> None:
     number, day = subject.split("/")
     service.pull_figures(number, date.fromisoformat(day))
+
+
+def end_lapsed() -> None:
+    service.end_lapsed()

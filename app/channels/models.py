@@ -15,6 +15,7 @@ _WENT_WRONG = text("outcome NOT IN ('open', 'ok')")
 _NOT_TAKEN = text("outcome <> 'taken'")
 _TRIAL = text("interface = 'try'")
 _ACTIVE, _DRAFT = text("state = 'active'"), text("state = 'draft'")
+_KEPT = text("removed_at IS NULL")
 
 
 class Channel(Model):
@@ -124,6 +125,7 @@ class Claim(Model):
     __table_args__ = (
         Index("uq_claim_open", "account_id", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN),
         Index("ix_claim_history", "account_id", "id"),
+        Index("ix_claim_lapsing", "lease_until", postgresql_where=_OPEN, sqlite_where=_OPEN),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -138,6 +140,8 @@ class Claim(Model):
     ended_by: Mapped[str] = mapped_column(String(60), default="")
     ending: Mapped[str] = mapped_column(String(20), default="")
     note: Mapped[str] = mapped_column(String(200), default="")
+    handover: Mapped[str] = mapped_column(String(32), default="")
+    """The reference of the hand-over (交接单) it ended with."""
     settleable_at_start: Mapped[Money | None] = mapped_column("settleable_at_start_minor")
     settleable_at_end: Mapped[Money | None] = mapped_column("settleable_at_end_minor")
 
@@ -215,3 +219,56 @@ class CallbackInbox(Model):
     word: Mapped[str] = mapped_column(String(60), default="")
     message: Mapped[str] = mapped_column(String(300), default="")
     channel_number: Mapped[str] = mapped_column(String(64), default="")
+
+
+class PlatformAccount(Model):
+    """第三方平台账号: how a person signs in at the third party's own back office. It lets one person in at a time."""
+
+    __tablename__ = "platform_account"
+    __table_args__ = (
+        Index(
+            "uq_platform_account_login",
+            "channel_id",
+            "login_name",
+            unique=True,
+            postgresql_where=_KEPT,
+            sqlite_where=_KEPT,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    reference: Mapped[str] = mapped_column(String(32), unique=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
+    login_name: Mapped[str] = mapped_column(String(80))
+    address: Mapped[str] = mapped_column(String(200))
+    password_sealed: Mapped[str] = mapped_column(Text)
+    """Written, never shown, but to whoever sits there; empty once the account was removed."""
+    password_at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(String(200), default="")
+    made_by: Mapped[str] = mapped_column(String(60))
+    made_at: Mapped[datetime] = mapped_column(default=clock.now)
+    removed_at: Mapped[datetime | None]
+
+
+class PlatformLink(Model):
+    """Which channel accounts are looked after there. Each at one place: its claim is the seat."""
+
+    __tablename__ = "platform_link"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"), primary_key=True)
+    platform_id: Mapped[int] = mapped_column(ForeignKey("platform_account.id"), index=True)
+
+
+class UnsignedHandover(Model):
+    """待接收的交接: as long as this row is there, whoever holds the account changes nothing on it."""
+
+    __tablename__ = "unsigned_handover"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"), primary_key=True)
+    reference: Mapped[str] = mapped_column(String(32))
+    giver_id: Mapped[int] = mapped_column(ForeignKey("operator.id"))
+    giver: Mapped[str] = mapped_column(String(60))
+    successor_id: Mapped[int | None] = mapped_column(ForeignKey("operator.id"))
+    """None: whoever claims the account next."""
+    successor: Mapped[str] = mapped_column(String(60), default="")
+    since: Mapped[datetime] = mapped_column(default=clock.now)

@@ -19,6 +19,8 @@ from app.channels.models import (
     ChannelSetting,
     Claim,
     DailyFigures,
+    PlatformLink,
+    UnsignedHandover,
 )
 from app.channels.rules import reason
 from app.kernel.errors import NotThere
@@ -117,6 +119,13 @@ def channels() -> Sequence[Channel]:
     return db.session.scalars(found if codes is None else found.where(Channel.code.in_(codes))).all()
 
 
+def channel_by_id(channel_id: int) -> Channel:
+    """What something within reach belongs to."""
+    found = db.session.get(Channel, channel_id)
+    assert found is not None, "no channel is ever deleted"
+    return found
+
+
 def account_by_id(account_id: int) -> Account:
     wanted = _ACCOUNT if identity.channels() is None else _accounts().where(_ITS_ID)
     row = db.session.execute(wanted, {"its_id": account_id}).one_or_none()
@@ -213,6 +222,17 @@ def claims_of(account_id: int, limit: int = 20) -> Sequence[Claim]:
     return db.session.scalars(found).all()
 
 
+def unsigned_handover(account_id: int) -> UnsignedHandover | None:
+    """What was handed over with this account and waits for a signature."""
+    return db.session.get(UnsignedHandover, account_id, populate_existing=True)
+
+
+def unsigned_handovers() -> Sequence[UnsignedHandover]:
+    """All that wait, of accounts within reach, the oldest first."""
+    u = UnsignedHandover
+    return db.session.scalars(select(u).where(within_reach(u.account_id)).order_by(u.since, u.account_id)).all()
+
+
 def latest_figures(account_ids: Sequence[int]) -> dict[int, DailyFigures]:
     """The newest row of each account."""
     newest = (
@@ -294,10 +314,18 @@ def problems() -> list[str]:
     mute = db.session.scalars(
         select(ChannelAccount.number).where(ChannelAccount.enabled, ChannelAccount.id.not_in(in_use))
     )
+    crowded = db.session.execute(
+        select(PlatformLink.platform_id)
+        .join(Claim, Claim.account_id == PlatformLink.account_id)
+        .where(Claim.released_at.is_(None), Claim.lease_until > lease_now())
+        .group_by(PlatformLink.platform_id)
+        .having(func.count(Claim.operator_id.distinct()) > 1)
+    )
     return [
         *(f"account {row.account_id} has two holders" for row in doubled),
         *(f"claim {row.id} has a fence that its account never gave" for row in ahead),
         *(f"account {number} is enabled and has no parameters in use" for number in mute),
+        *(f"at platform account {row.platform_id} sit two people" for row in crowded),
     ]
 
 

@@ -20,7 +20,11 @@ TOPIC = "channels"
 """Under which pages hear that something about channels has changed."""
 
 LEASE_S = 600
-"""A claim lives ten minutes from the last sign of its holder's page."""
+"""A claim lives ten minutes from the last sign of life of its holder."""
+WARN_S = 120
+"""So long before it ends, the holder is asked whether they are still there."""
+SHOWN_S = 60
+"""So long the password of a platform account stands on the page."""
 STALE_AFTER_S = 300
 """Figures older than this are shown as stale."""
 
@@ -43,6 +47,8 @@ ENDINGS = {
     "forced": gettext_noop("强制释放"),
     "expired": gettext_noop("超时失效"),
     "signed_out": gettext_noop("退出登录"),
+    "handed_over": gettext_noop("已交接"),
+    "kicked": gettext_noop("被第三方踢下线"),
 }
 
 OUTCOMES = {

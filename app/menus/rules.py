@@ -35,6 +35,7 @@ class Default:
 DEFAULTS = (
     # The migrations wrote the same; a room that brings a page adds it here and in a migration of its own.
     Default("live.dashboard", gettext_noop("渠道看板"), "Channel board", "layout-dashboard", "d"),
+    Default("tasks.index", gettext_noop("我的任务"), "My tasks", "clipboard-list", "i"),
     Default("withdrawals.index", gettext_noop("提现"), "Withdrawals", "send", "w"),
     Default("withdrawal_sheets.index", gettext_noop("批量提现"), "Bulk withdrawals", "report-money", "s"),
     Default("work.index", gettext_noop("人工待办"), "Work items", "checklist", "o"),
@@ -46,6 +47,7 @@ DEFAULTS = (
     Default("card_uploads.index", gettext_noop("批量绑卡"), "Bulk binding", "upload", "b"),
     Default("card_templates.index", gettext_noop("绑定模版"), "Binding templates", "file-spreadsheet", "t"),
     Default("channels.index", gettext_noop("渠道管理"), "Channels", "plug-connected", "p"),
+    Default("platforms.index", gettext_noop("第三方平台账号"), "Platform accounts", "key", "f"),
     Default("channel_calls.index", gettext_noop("渠道日志"), "Channel log", "webhook", "q"),
     Default("ledger.index", gettext_noop("资金账本"), "Ledger", "books", "l"),
     Default(

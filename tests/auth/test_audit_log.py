@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from app import cli
 from app.auth import audit, service
-from app.auth.audit import chain, reading, words
+from app.auth.audit import chain, changes, reading, words
 from app.auth.models import AuditHead, AuditRecord
 from app.auth.service import roles, trail
 from app.kernel import clock
@@ -224,7 +224,7 @@ def test_a_row_says_who_what_before_and_after_why_and_from_where(keeper: Browser
 
 def test_permissions_roles_and_minutes_are_said(app: Flask) -> None:
     def said(before: str | None, after: str | None) -> list[tuple[str, object, object]]:
-        return [(str(it.label), it.old, it.new) for it in words.changes(before, after, {"finance": "财务"})]
+        return [(str(it.label), it.old, it.new) for it in changes.changes(before, after, {"finance": "财务"})]
 
     assert said('{"taken": ["card:read"]}', '{"given": []}') == [("收回", ("看银行卡",), None)]
     assert said(None, '{"role": "finance"}') == [("角色", None, ("财务",))]

@@ -12,10 +12,12 @@ from sqlalchemy import func, select, text
 
 from app.auth import service as auth
 from app.auth.identity import Actor
+from app.auth.models import AuditRecord
 from app.auth.permissions import Role
-from app.channels import claims, queries, rules, service
+from app.channels import claims, history, queries, rules, service
 from app.channels.models import ChannelAccount, Claim
-from app.kernel.errors import Refused
+from app.kernel import clock
+from app.kernel.errors import Malformed, Refused
 from app.runtime.db import db, transaction
 from tests.world import World
 
@@ -216,3 +218,60 @@ def test_signing_in_while_a_supervisor_ends_the_claim_hurts_nobody(world: World)
         assert answers[1] == "maker" and not isinstance(answers[0], Exception), answers
         assert queries.holder(queries.account(account).id) is None
     assert queries.problems() == []
+
+
+def test_a_claim_that_ran_out_is_ended_for_everybody_to_see(world: World) -> None:
+    account, alive = world.account(), world.account()
+    world.claimed(account)
+    world.ahead += rules.LEASE_S * 0.5 * _second
+    world.claimed(alive)
+    world.ahead += (rules.LEASE_S * 0.5 + 1) * _second
+    service.end_lapsed()
+    db.session.rollback()
+    (claim,) = queries.claims_of(queries.account(account).id)
+    assert (claim.ending, claim.ended_by) == ("expired", "worker") and claim.released_at
+    assert claim.settleable_at_end == claim.settleable_at_start
+    assert holder(alive).holder == "maker"
+    service.end_lapsed()
+    told = select(AuditRecord.subject).where(AuditRecord.action == "claim.expire")
+    assert db.session.scalars(told).all() == [account]
+
+
+def test_a_renewal_and_the_sweep_at_once_leave_a_claim_or_its_end(world: World) -> None:
+    account = world.account()
+    for _ in range(5):
+        mine = world.claimed(account)
+        world.ahead += (rules.LEASE_S - 0.05) * _second
+        answers = at_once(
+            world.app, service.end_lapsed, lambda mine=mine: service.renew(account, fence=mine, actor=world.maker)
+        )
+        assert answers[0] is None and isinstance(answers[1], bool), answers
+        world.ahead += _second
+        if answers[1]:
+            assert holder(account).fence == mine
+            service.release(account, actor=world.maker)
+        else:
+            service.end_lapsed()
+    assert queries.problems() == []
+
+
+def test_every_claim_is_found_by_its_holder_and_its_day(world: World) -> None:
+    account, other = world.account(), world.person("other", Role.OPERATOR)
+    account_id = queries.account(account).id
+    world.claimed(account)
+    service.finish(account, note="早班", actor=world.maker)
+    world.ahead += timedelta(days=2)
+    world.claimed(account, by=other)
+    today = clock.business_day()
+    for asked, found in (
+        ({}, ["other", "maker"]),
+        ({"who": "mak"}, ["maker"]),
+        ({"who": "%"}, []),
+        ({"day": f"{today:%Y%m%d}"}, ["other"]),
+        ({"day": (today - timedelta(days=2)).isoformat()}, ["maker"]),
+        ({"day": (today - timedelta(days=1)).isoformat()}, []),
+        ({"size": "20", "before": "1"}, []),
+    ):
+        assert [row.holder for row in history.page(account_id, asked).rows] == found, asked
+    with pytest.raises(Malformed):
+        history.page(account_id, {"day": "昨天"})

@@ -128,16 +128,18 @@ LATER = (
     ("0007_withdrawal_sheets", "withdrawals.index"),
     ("0008_views_and_exports", "sending.index"),
     ("0009_call_log", "channels.index"),
+    ("0011_platform_accounts_and_handovers", "live.dashboard", "TASKS"),
+    ("0011_platform_accounts_and_handovers", "channels.index", "PLATFORMS"),
 )
-"""Migrations that brought entries, and after which page."""
+"""Migrations that brought entries, and after which page; by what name, where one brought them to two places."""
 
 
 def test_a_new_house_begins_with_the_defaults() -> None:
     """What the first menu held, and after a page what later came beside it."""
     written = [(*entry, ()) if len(entry) == 5 else entry for entry in migration("0002_people_roles_and_menus").MENU]
-    for name, page in LATER:
+    for name, page, *table in LATER:
         (at,) = (place for place, entry in enumerate(written) if entry[0] == page)
-        written[at + 1 : at + 1] = [(*entry, ()) for entry in migration(name).MENU]
+        written[at + 1 : at + 1] = [(*entry, ()) for entry in getattr(migration(name), *(table or ["MENU"]))]
 
     def plain(it: rules.Default) -> tuple[object, ...]:
         return it.page, str(it.title_zh), it.title_en, it.icon, it.key

@@ -173,7 +173,7 @@ def test_restoring_brings_back_the_tree_the_house_began_with(keeper: Person) -> 
     began = queries.entries()
     group = entry_of("menus.index").parent_id
     assert group
-    other = service.add_group(title_zh="我的", title_en="Mine", actor=keeper.actor)
+    other = service.add_group(title_zh="自建", title_en="Mine", actor=keeper.actor)
     change(entry_of("audit.index"), keeper.actor, parent_id=other, title_zh="日志", icon="clock")
     change(entry_of("ledger.index"), keeper.actor, visible=False)
     change(db.session.get_one(MenuEntry, group), keeper.actor, title_zh="后台")
@@ -196,7 +196,7 @@ def test_restoring_brings_back_the_tree_the_house_began_with(keeper: Person) -> 
     tree()
     ((who, what, before, after),) = changes("menu.restore")
     assert (who, what) == ("keeper", "menu")
-    assert "我的" in str(before) and "我的" not in str(after)
+    assert "自建" in str(before) and "自建" not in str(after)
     assert len(after["menu"]) == len(began)
     assert audit.verify() == []
 

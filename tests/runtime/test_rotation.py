@@ -17,6 +17,7 @@ from app.cards import queries as cards
 from app.cards.models import Card
 from app.channels import gateway
 from app.channels import queries as channels
+from app.channels import service as channel_service
 from app.channels.models import CallbackInbox, Channel, ChannelAccount
 from app.cli import main
 from app.config import Config
@@ -133,7 +134,12 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
         lost = vault.seal("{}", table="lost_send", column="sealed", row="W1")
         db.session.execute(update(LostSend).values(sealed=lost, cleared_at=clock.now()))
         exporting.ask(kind="withdrawals", format_=Format.CSV, question={"asked": {}}, actor=world.maker)
-    late = world.withdrawal("10.17", account=next(iter(world.terms)))
+    account = next(iter(world.terms))
+    place_of_theirs = channel_service.platforms.add(
+        channel="spruce", login_name="ops", address="https://a.example", password="Sea-horse-88", accounts=[account],
+        note="", actor=world.checker,
+    )  # fmt: skip
+    late = world.withdrawal("10.17", account=account)
     world.approve(late)
     world.until_state(late, "pending")
     slip = {"outcome": "paid", "reason": "渠道后台", "file_name": "a.pdf", "content": b"%PDF-1.7"}
@@ -155,6 +161,8 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
         assert channels.active_setting_id(card.account_id)
         for inbox in db.session.scalars(select(CallbackInbox.id)).all():
             assert gateway.read_callback(inbox).number == number
+        seen = channel_service.platforms.reveal(place_of_theirs, reason="核对", actor=world.maker)
+        assert seen == "Sea-horse-88"
         operator = db.session.get_one(Operator, person)
         assert operator.totp_sealed is not None
         place = {"table": "operator", "column": "totp_sealed", "row": str(person)}

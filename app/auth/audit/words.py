@@ -3,9 +3,7 @@
 A house test finds every action that the code records and looks for it here.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from app.auth.audit import channel_words
@@ -58,6 +56,20 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "claim.release": gettext_noop("释放账号"),
         "claim.finish": gettext_noop("办结账号"),
         "claim.force-release": gettext_noop("强制释放账号"),
+        "claim.kicked": gettext_noop("被第三方踢下线"),
+        "claim.expire": gettext_noop("领取超时失效"),
+    },
+    gettext_noop("交接"): {
+        "handover.give": gettext_noop("交接账号"),
+        "handover.sign": gettext_noop("接收交接"),
+        "handover.sign-instead": gettext_noop("代为接收交接"),
+    },
+    gettext_noop("第三方平台账号"): {
+        "platform.add": gettext_noop("添加平台账号"),
+        "platform.change": gettext_noop("修改平台账号"),
+        "platform.reset-password": gettext_noop("重置平台账号密码"),
+        "platform.reveal": gettext_noop("查看平台账号密码"),
+        "platform.remove": gettext_noop("删除平台账号"),
     },
     **channel_words.DEEDS,
     gettext_noop("银行卡"): {
@@ -175,6 +187,7 @@ MACHINES = {
 FIELDS = {
     **channel_words.FIELDS,
     "account": gettext_noop("渠道账号"),
+    "accounts": gettext_noop("关联的渠道账号"),
     "adapter": gettext_noop("接口"),
     "address": gettext_noop("来自地址"),
     "amount": gettext_noop("金额"),
@@ -202,6 +215,7 @@ FIELDS = {
     "least": gettext_noop("金额从"),
     "left_out": gettext_noop("没有提交的行数"),
     "like": gettext_noop("照抄自"),
+    "login": gettext_noop("登录名"),
     "menu": gettext_noop("菜单"),
     "message": gettext_noop("渠道说明"),
     "most": gettext_noop("金额到"),
@@ -216,8 +230,10 @@ FIELDS = {
     "rows": gettext_noop("行数"),
     "sealed_card": gettext_noop("完整卡号"),
     "session": gettext_noop("登录编号"),
+    "site": gettext_noop("平台网址"),
     "state": gettext_noop("状态"),
     "subject": gettext_noop("对象"),
+    "successor": gettext_noop("接收人"),
     "taken": gettext_noop("收回"),
     "time_out_s": gettext_noop("自动退出时间"),
     "title": gettext_noop("名称"),
@@ -266,7 +282,7 @@ FLAWS = {
 WHOLE = gettext_noop("完好")
 
 _PERMISSIONS = {str(permission): word for group in LABELS.values() for permission, word in group.items()}
-_VALUES: dict[str, Mapping[str, Text]] = {
+VALUES: dict[str, Mapping[str, Text]] = {
     "given": _PERMISSIONS,
     "taken": _PERMISSIONS,
     "what": _ACTIONS,
@@ -333,61 +349,3 @@ def result(after: Mapping[str, Any]) -> Text:
 
 def flawed(flaw: Flaw, seq: int) -> Text:
     return Text(FLAWS[flaw], seq=seq)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing, before and after: words of ours, of people, or none."""
-
-    label: str
-    old: tuple[str, ...] | None
-    new: tuple[str, ...] | None
-
-
-def changes(before: str | None, after: str | None, titles: Mapping[str, str] | None = None) -> list[Change]:
-    """What differs; nothing where there was nothing is no change. `titles`: the names of roles by their codes."""
-    old, new = _read(before), _read(after)
-    return [
-        Change(FIELDS.get(key, key), _said(key, old, titles or {}), _said(key, new, titles or {}))
-        for key in sorted({*old, *new}, key=lambda key: (key not in old, key))
-        if _something(old.get(key)) != _something(new.get(key)) or key == "flaw"
-    ]
-
-
-def _read(values: str | None) -> dict[str, Any]:
-    found = json.loads(values) if values else {}
-    assert isinstance(found, dict)
-    return found
-
-
-def _said(key: str, values: Mapping[str, Any], titles: Mapping[str, str]) -> tuple[str, ...] | None:
-    if key not in values:
-        return None
-    value = values[key]
-    if key == "flaw":
-        return (result(values),)
-    if key == "time_out_s":
-        return (Text("%(count)s 分钟", count=value // 60),)
-    if key == "amount":
-        return (f"¥{value}",)
-    if _something(value) is None:
-        return (Text("不限") if key == "channels" else Text("无"),)
-    if isinstance(value, bool):
-        return (Text("是" if value else "否"),)
-    if isinstance(value, dict):
-        return tuple(_pair(name, str(text)) for name, text in value.items())
-    known = {**_VALUES.get(key, {}), **(titles if key in ("role", "like") else {})}
-    return tuple(known.get(word, word) for word in map(_word, value if isinstance(value, list) else [value]))
-
-
-def _something(value: Any) -> Any:
-    return None if value in ("", [], {}) else value
-
-
-def _word(value: Any) -> str:
-    """A line of a list of things goes by its title."""
-    return str(value.get("title_zh", value) if isinstance(value, dict) else value)
-
-
-def _pair(name: str, text: str) -> Text:
-    return Text("%(label)s：%(value)s", label=FIELDS.get(name, name), value=_VALUES.get(name, {}).get(text, text))

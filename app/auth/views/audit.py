@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
 from app.auth import audit, queries
-from app.auth.audit import reading, words
+from app.auth.audit import changes, reading, words
 from app.auth.forms import AuditExportForm, AuditFilters, NothingForm
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
@@ -143,7 +143,7 @@ def _entries(rows: Sequence[Any]) -> list[dict[str, Any]]:
             "deed": say(words.deed(row.action)),
             "subject": _subject(row, names, titles),
             "url": _page_of(row, names),
-            "changes": words.changes(row.before, row.after, titles),
+            "changes": changes.changes(row.before, row.after, titles),
             "why": words.why(row.action, row.why),
         }
         for row in rows

@@ -1,8 +1,18 @@
 """Everything that can be done to channels and their accounts. Each command is one transaction."""
 
-from app.channels.service import settings
+from app.channels.service import platforms, settings
 from app.channels.service.accounts import change_account, change_channel, open_account, open_channel, set_enabled
-from app.channels.service.claiming import claim, finish, force_release, release, renew, session_ended, session_started
+from app.channels.service.claiming import (
+    claim,
+    end_lapsed,
+    finish,
+    force_release,
+    kicked_out,
+    release,
+    renew,
+    session_ended,
+    session_started,
+)
 from app.channels.service.figures import pull_all, pull_figures, pull_missed, refresh
 from app.channels.service.inbox import take_callback
 from app.channels.service.retention import drop_old_callbacks, drop_old_calls, drop_old_sessions
@@ -16,10 +26,13 @@ __all__ = [
     "drop_old_callbacks",
     "drop_old_calls",
     "drop_old_sessions",
+    "end_lapsed",
     "finish",
     "force_release",
+    "kicked_out",
     "open_account",
     "open_channel",
+    "platforms",
     "pull_all",
     "pull_figures",
     "pull_missed",

@@ -2,7 +2,7 @@
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import claims, queries, rules
+from app.channels import claims, history, queries, rules
 from app.kernel.errors import Refused
 from app.runtime import live_events
 from app.runtime.db import transaction
@@ -44,6 +44,30 @@ def force_release(number: str, *, reason: str, actor: Actor) -> str:
         audit.record(actor, "claim.force-release", number, before={"holder": holder}, why=reason)
         live_events.announce(rules.TOPIC, number)
         return holder
+
+
+def kicked_out(number: str, *, actor: Actor) -> list[str]:
+    """被踢下线: the third party put the holder out, somebody else is in there. The names of the accounts that are free."""
+    with transaction():
+        account = queries.account(number)
+        freed = claims.kicked_out(account.id, by=actor.username, operator_id=actor.operator_id)
+        if account.id not in freed:
+            raise Refused("您现在没有领取该渠道账号", advice="页面可能已过期，请刷新")
+        accounts = [queries.account_by_id(account_id) for account_id in freed]
+        for one in accounts:
+            audit.record(actor, "claim.kicked", one.number)
+            live_events.announce(rules.TOPIC, one.number)
+        return [one.name for one in accounts]
+
+
+def end_lapsed() -> None:
+    """Claims whose holders went away end by themselves, and every open page hears of it."""
+    for number in history.lapsed():
+        with transaction():
+            holder = claims.end_lapsed(queries.account(number).id)
+            if holder is not None:
+                audit.record("worker", "claim.expire", number, before={"holder": holder})
+                live_events.announce(rules.TOPIC, number)
 
 
 def session_started(_sender: object, *, operator_id: int, session_id: int) -> None:

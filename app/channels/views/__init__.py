@@ -1,7 +1,7 @@
 """The pages of the room. Each has a blueprint of its own."""
 
-from app.channels.views import accounts, administration, calls, settings
+from app.channels.views import accounts, administration, calls, claiming, platforms, settings
 
-BLUEPRINTS = (accounts.bp, calls.bp, calls.callbacks, administration.bp, settings.bp)
+BLUEPRINTS = (accounts.bp, calls.bp, calls.callbacks, claiming.bp, administration.bp, settings.bp, platforms.bp)
 
 __all__ = ["BLUEPRINTS"]

@@ -5,11 +5,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.auth.identity import me
-from app.auth.permissions import Permission, needs, passive
+from app.auth.permissions import Permission, needs
 from app.auth.rules import own_path
-from app.channels import pulse, queries, rules, service, versions
+from app.channels import platforms, pulse, queries, rules, service, versions
 from app.channels.adapters import ADAPTERS
-from app.channels.forms import FinishForm, NextForm, ReasonForm, RenewForm
+from app.channels.forms import FinishForm, NextForm, ReasonForm
 from app.runtime.page import page
 
 bp = Blueprint("channels", __name__, url_prefix="/channels")
@@ -51,6 +51,8 @@ def show(number: str) -> ResponseReturnValue:
         draft=versions.draft(account.id),
         lines=versions.lines(account, active) if active else {},
         may_edit=me().can(Permission.CHANNEL_EDIT),
+        place=platforms.of_account(account.id),
+        unsigned=queries.unsigned_handover(account.id),
         health=pulse.health([account])[account.id],
         calls=queries.calls(account.id, request.args, {}),
         rules=rules,
@@ -62,6 +64,10 @@ def show(number: str) -> ResponseReturnValue:
 def claim(number: str) -> ResponseReturnValue:
     service.claim(number, actor=me())
     flash(_("已领取，该渠道账号由您锁定"), "good")
+    waits = queries.unsigned_handover(queries.account(number).id)
+    if waits is not None:
+        flash(_("前一位留下了交接单，请看过并接收确认后再办理"), "wait")
+        return redirect(url_for("handovers.show", reference=waits.reference), 303)
     again = own_path(request.args.get("again", ""))
     # 307: the browser sends there what it has just sent here, so nothing that was typed is in an address.
     return redirect(again, 307) if again else _back(number)
@@ -97,17 +103,6 @@ def force_release(number: str) -> ResponseReturnValue:
     holder = service.force_release(number, reason=form.reason.data, actor=me())
     flash(_("已强制释放 %(holder)s 领取的渠道账号", holder=holder), "good")
     return _back(number)
-
-
-@bp.post("/<number>/renew")
-@needs(Permission.CLAIM_TAKE)
-@passive
-def renew(number: str) -> ResponseReturnValue:
-    """The holder's open page is alive. 410 when the claim is no longer theirs: the page then says so."""
-    form = RenewForm()
-    if not form.validate() or not service.renew(number, fence=int(form.fence.data), actor=me()):
-        return "", 410
-    return "", 204
 
 
 @bp.post("/<number>/refresh")

@@ -1,0 +1,50 @@
+"""Shape and syntax of what people enter about channels."""
+
+from app.channels.forms.accounts import (
+    ChangeChannelForm,
+    ChangeTermsForm,
+    ChannelForm,
+    NewChannelForm,
+    RateField,
+    TermsForm,
+    WhyForm,
+)
+from app.channels.forms.claiming import ClaimFilters, FinishForm, NextForm, ReasonForm, RenewForm
+from app.channels.forms.log import CallbackFilters, CallFilters
+from app.channels.forms.parameters import (
+    ActivateForm,
+    BaseForm,
+    DraftForm,
+    SecretArea,
+    SecretField,
+    SettingsForm,
+    settings_form,
+)
+from app.channels.forms.platforms import PlatformForm, PlatformPasswordForm, RevealForm
+
+__all__ = [
+    "ActivateForm",
+    "BaseForm",
+    "CallFilters",
+    "CallbackFilters",
+    "ChangeChannelForm",
+    "ChangeTermsForm",
+    "ChannelForm",
+    "ClaimFilters",
+    "DraftForm",
+    "FinishForm",
+    "NewChannelForm",
+    "NextForm",
+    "PlatformForm",
+    "PlatformPasswordForm",
+    "RateField",
+    "ReasonForm",
+    "RenewForm",
+    "RevealForm",
+    "SecretArea",
+    "SecretField",
+    "SettingsForm",
+    "TermsForm",
+    "WhyForm",
+    "settings_form",
+]

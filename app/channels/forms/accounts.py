@@ -1,0 +1,110 @@
+"""渠道与渠道账号: opened and changed."""
+
+import re
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from wtforms import (
+    BooleanField,
+    Field,
+    IntegerField,
+    SelectField,
+    StringField,
+)
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+
+from app.runtime.fields import MoneyField
+from app.runtime.forms import StrictForm
+
+
+class RateField(StringField):  # type: ignore[misc]
+    """Per cent as people write them, 0.38; `data` is parts per million, or None."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.typed = str(valuelist[0]).strip() if valuelist else ""
+        self.data = None
+        found = _PER_CENT.fullmatch(self.typed)
+        if found:
+            self.data = int(found[1]) * 10_000 + int((found[2] or "").ljust(4, "0"))
+        elif self.typed:
+            raise ValidationError(gettext("请写成 0.38 这样的百分数，最多四位小数"))
+
+    def _value(self) -> str:
+        typed: str = getattr(self, "typed", "")
+        whole, part = divmod(self.data or 0, 10_000)
+        return typed or f"{whole}.{part:04d}".rstrip("0").rstrip(".")
+
+
+_PER_CENT = re.compile(r"([0-9]{1,2})(?:\.([0-9]{1,4}))?", re.ASCII)
+_AMOUNT = {"inputmode": "decimal", "autocomplete": "off", "placeholder": "0.00"}
+_NEEDED = InputRequired(_("必填，没有填"))
+_EMPTY = {"autocomplete": "off", "spellcheck": "false"}
+
+
+def _stripped(text: str | None) -> str | None:
+    return text and text.strip()
+
+
+class ChannelForm(StrictForm):
+    name = StringField(_("名称"), [_NEEDED, Length(max=60)], filters=[_stripped], render_kw=_EMPTY)
+
+
+class NewChannelForm(ChannelForm):
+    code = StringField(
+        _("编码"),
+        [_NEEDED, Regexp(r"[a-z][a-z0-9-]{1,31}\Z", message=_("2 到 32 位小写字母、数字或 -，以字母开头"))],
+        filters=[_stripped],
+        description=_("写进权限、导出与地址，建好后不能改"),
+        render_kw=_EMPTY,
+    )
+    adapter = SelectField(_("渠道协议"), [_NEEDED], description=_("决定请求怎么写、怎么签名，建好后不能改"))
+
+
+class ChangeChannelForm(ChannelForm):
+    enabled = BooleanField(_("启用"), description=_("停用后，这个渠道的所有账号都不再接新业务；已在途的照常办完"))
+
+
+class TermsForm(StrictForm):
+    """An account of ours at a channel: everything but its parameters."""
+
+    name = StringField(_("账号名称"), [_NEEDED, Length(max=60)], filters=[_stripped], render_kw=_EMPTY)
+    merchant_no = StringField(
+        _("商户号"),
+        [_NEEDED, Regexp(r"[A-Za-z0-9._@-]{1,64}\Z", message=_("最多 64 位字母、数字或 . _ - @"))],
+        filters=[_stripped],
+        description=_("渠道给我们的编号；参数启用过以后不能再改"),
+        render_kw=_EMPTY,
+    )
+    single_limit = MoneyField(_("单笔限额"), [_NEEDED], render_kw=_AMOUNT)
+    fee_fixed = MoneyField(_("每笔手续费"), [_NEEDED], render_kw=_AMOUNT)
+    fee_rate_ppm = RateField(
+        _("费率（百分数）"), [Optional()], render_kw={"inputmode": "decimal", "autocomplete": "off"}
+    )
+    bind_per_s = IntegerField(
+        _("每秒最多绑卡"), [_NEEDED, NumberRange(1, 10_000)], default=20, render_kw={"inputmode": "numeric"}
+    )
+    send_per_s = IntegerField(
+        _("每秒最多发送提现"),
+        [InputRequired(_("必填，没有填")), NumberRange(0, 10_000)],
+        default=0,
+        description=_("0：不限"),
+        render_kw={"inputmode": "numeric"},
+    )
+
+    def validate_single_limit(self, field: Field) -> None:
+        if field.data is not None and field.data.minor <= 0:
+            raise ValidationError(gettext("要大于 0"))
+
+    def terms(self) -> dict[str, Any]:
+        """As the commands take them."""
+        names = ("name", "merchant_no", "single_limit", "fee_fixed", "bind_per_s", "send_per_s")
+        return {name: self[name].data for name in names} | {"fee_rate_ppm": self.fee_rate_ppm.data or 0}
+
+
+class ChangeTermsForm(TermsForm):
+    why = StringField(_("原因"), [InputRequired(_("请写明改了什么、为什么")), Length(min=2, max=200)])
+
+
+class WhyForm(StrictForm):
+    why = StringField(_("原因"), [InputRequired(_("请写明原因")), Length(min=2, max=200)], id="why_stopped")
