@@ -278,6 +278,10 @@ class Adapter(ABC):
         assert not missing, f"{self.code}: settings missing: {missing}"
         self.given = settings
 
+    def secrets(self) -> Sequence[str]:
+        """What of the settings nobody may see, in every form in which it travels."""
+        return [self.given[setting.name] for setting in type(self).settings if setting.secret]
+
     def read_word(self, word: str) -> Seen:
         """An unknown word is never a failure: a withdrawal that may have left is still out there."""
         return self.words.get(word, Seen.PENDING)

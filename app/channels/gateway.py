@@ -368,8 +368,8 @@ def _all_messages(told: Mapping[str, BindObservation]) -> str:
 
 def _private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
     """What must not be shown of this call, and what stands in its place."""
-    secrets = [adapter.given[setting.name] for setting in adapter.settings if setting.secret]
-    return {card_number: mask(card_number)} | rules.of_names(*names) | dict.fromkeys(secrets, rules.HIDDEN)
+    hidden = dict.fromkeys(adapter.secrets(), rules.HIDDEN)
+    return {card_number: mask(card_number)} | rules.of_names(*names) | hidden
 
 
 def _adapter(setting_id: int) -> Adapter:

@@ -36,7 +36,7 @@ def resolves(kind: str) -> bool:
 
 def test_every_adapter_file_is_registered_and_has_its_suite() -> None:
     files = {name for _, name, _ in pkgutil.iter_modules(adapters.__path__)}
-    assert files == set(adapters.ADAPTERS)
+    assert files == {*adapters.ADAPTERS, "templated"}, "and those that are described, not programmed"
     for code, adapter in adapters.ADAPTERS.items():
         suite = (TOP / "tests" / "channels" / f"test_{code}.py").read_text()
         assert "ChannelContract" in suite and adapter.__name__ in suite
