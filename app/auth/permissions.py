@@ -18,6 +18,7 @@ class Permission(StrEnum):
     DASHBOARD_READ = "dashboard:read"
     CHANNEL_READ = "channel:read"
     CHANNEL_EDIT = "channel:edit"
+    CHANNEL_TEMPLATE = "channel:template"
     CHANNEL_REFRESH = "channel:refresh"
     CLAIM_TAKE = "claim:take"
     CLAIM_FORCE_RELEASE = "claim:force-release"
@@ -82,7 +83,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
     Role.ADMINISTRATOR: frozenset(
-        {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ}
+        {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.CHANNEL_TEMPLATE, _P.SYSTEM_READ}
         | {_P.OPERATOR_READ, _P.OPERATOR_EDIT, _P.ROLE_READ, _P.ROLE_EDIT, _P.MENU_EDIT}
         | {_P.CACHE_READ, _P.CACHE_CLEAR, _P.AUDIT_READ, _P.AUDIT_EXPORT}
         | {_P.JOB_READ, _P.JOB_RETRY}
@@ -103,6 +104,7 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.CHANNEL_READ: gettext_noop("看渠道账号与调用"),
         _P.CHANNEL_REFRESH: gettext_noop("向渠道刷新数据"),
         _P.CHANNEL_EDIT: gettext_noop("改渠道与参数"),
+        _P.CHANNEL_TEMPLATE: gettext_noop("设计渠道模板"),
         _P.CLAIM_TAKE: gettext_noop("领取渠道账号"),
         _P.CLAIM_FORCE_RELEASE: gettext_noop("强制释放他人的领取"),
     },

@@ -15,8 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import ColumnElement, String, Update, bindparam, case, cast, exists, or_, select, update
 
-from app.channels import intake, queries, rules
-from app.channels.adapters import ADAPTERS
+from app.channels import intake, manners, queries, rules
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -278,7 +277,7 @@ def without_body(*which: ColumnElement[bool]) -> Update:
 
 def answer_word(account: queries.Account) -> str:
     """What this channel wants to read when a callback was taken."""
-    return ADAPTERS[account.adapter].callback_answer
+    return manners.adapter(account.adapter).callback_answer
 
 
 def _ask_about_order(
@@ -386,7 +385,7 @@ def _built(_database: str, setting_id: int) -> Adapter:
             setting.sealed, table="channel_setting", column="sealed", row=f"{account.number}/{setting.version}"
         )
     )
-    return ADAPTERS[account.adapter](given)
+    return manners.adapter(manners.pinned(account.adapter, setting.template_version))(given)
 
 
 def _seal_callback(number: str, body_hash: str, raw: RawCallback) -> str:

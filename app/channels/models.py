@@ -10,6 +10,7 @@ from app.kernel.money import ZERO, Money
 from app.runtime.db import Key, Model
 
 _OPEN = text("released_at IS NULL")
+_DRAFT, _ACTIVE = text("state = 'draft'"), text("state = 'active'")
 
 
 class Channel(Model):
@@ -87,6 +88,35 @@ class ChannelSetting(Model):
     """JSON for people: plain parameters as they are, secrets as fingerprints."""
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     created_by: Mapped[str] = mapped_column(String(60))
+    template_version: Mapped[int] = mapped_column(default=0)
+    """Of a channel that is described: the version of its template that these are for. 0: it is written in code."""
+
+
+class ChannelTemplate(Model):
+    """渠道模板: one version of how a channel is spoken to, as JSON. Only a draft is ever changed; what was used stays."""
+
+    __tablename__ = "channel_template"
+    __table_args__ = (
+        UniqueConstraint("code", "version"),
+        Index("uq_channel_template_draft", "code", unique=True, postgresql_where=_DRAFT, sqlite_where=_DRAFT),
+        Index("uq_channel_template_active", "code", unique=True, postgresql_where=_ACTIVE, sqlite_where=_ACTIVE),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    code: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(String(60))
+    version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(10))
+    edition: Mapped[int] = mapped_column(default=1)
+    """Grows with each change of the draft: who saw an older one overwrites nothing."""
+    description: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(String(200), default="")
+    made_by: Mapped[str] = mapped_column(String(60))
+    made_at: Mapped[datetime] = mapped_column(default=clock.now)
+    changed_by: Mapped[str] = mapped_column(String(60), default="")
+    changed_at: Mapped[datetime | None]
+    activated_by: Mapped[str] = mapped_column(String(60), default="")
+    activated_at: Mapped[datetime | None]
 
 
 class DailyFigures(Model):

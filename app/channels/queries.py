@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import identity
-from app.channels.adapters import ADAPTERS
+from app.channels import manners
 from app.channels.contract import Interface
 from app.channels.models import (
     CallbackInbox,
@@ -41,6 +41,7 @@ class Account:
     channel_code: str
     channel_name: str
     adapter: str
+    """A template's name carries the version that the account's parameters were given for; see `manners`."""
     single_limit: Money
     fee_fixed: Money
     fee_rate_ppm: int
@@ -153,7 +154,7 @@ def active_setting_id(account_id: int) -> int | None:
 
 def deduplicates(adapter: str) -> bool:
     """Does this channel pay one order number at most once, whatever we send?"""
-    return ADAPTERS[adapter].deduplicates
+    return manners.adapter(adapter).deduplicates
 
 
 def settings_of(account_id: int) -> Sequence[ChannelSetting]:
@@ -302,7 +303,11 @@ _ACCOUNTS = select(
     ChannelAccount.send_per_s,
     ChannelAccount.figures_failed_at,
     ChannelAccount.figures_failure,
+    ChannelSetting.template_version,
 ).join(Channel, Channel.id == ChannelAccount.channel_id)
+_ACCOUNTS = _ACCOUNTS.outerjoin(
+    ChannelSetting, (ChannelSetting.account_id == ChannelAccount.id) & ChannelSetting.active
+)
 # Built once: every step of every order asks these.
 _ITS_ID = ChannelAccount.id == bindparam("its_id")
 _ITS_NUMBER = ChannelAccount.number == bindparam("its_number")
@@ -319,4 +324,5 @@ def _accounts() -> Select[*tuple[Any, ...]]:
 
 
 def _account(row: Row[*tuple[Any, ...]]) -> Account:
-    return Account(**{**row._mapping, "figures_failure": reason(row.figures_failure)})
+    told = {**row._mapping, "figures_failure": reason(row.figures_failure)}
+    return Account(**told | {"adapter": manners.pinned(row.adapter, told.pop("template_version"))})

@@ -46,6 +46,7 @@ DEFAULTS = (
     Default("card_uploads.index", gettext_noop("批量绑卡"), "Bulk binding", "upload", "b"),
     Default("card_templates.index", gettext_noop("绑定模版"), "Binding templates", "file-spreadsheet", "t"),
     Default("channels.index", gettext_noop("渠道管理"), "Channels", "plug-connected", "p"),
+    Default("channel_templates.index", gettext_noop("渠道模板"), "Channel templates", "template"),
     Default("ledger.index", gettext_noop("资金账本"), "Ledger", "books", "l"),
     Default(
         *(None, gettext_noop("系统管理"), "Administration", "settings"),

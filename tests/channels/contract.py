@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.channels.adapters import abilities
+from app.channels.adapters import abilities_of
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -434,7 +434,7 @@ class ChannelContract:
     def test_every_ability_has_its_suite(self) -> None:
         for ability, suite in SUITES.items():
             assert issubclass(self.adapter, ability) == isinstance(self, suite), ability
-        can = abilities(self.adapter.code)
+        can = abilities_of(self.adapter)
         assert (can.binds, can.lists) == (issubclass(self.adapter, BindsCards), issubclass(self.adapter, ListsCards))
         assert (can.unbinds, can.settles) == (
             issubclass(self.adapter, UnbindsCards),

@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from app.channels.adapters.templated import adapter_of, dump, parse
-from app.channels.adapters.templated.parsing import read
 from app.channels.adapters.templated.examples import example
+from app.channels.adapters.templated.parsing import read
 from tests.channels.contract import ChannelContract, ListsCardsContract, SettlesContract, UnbindsCardsContract
 from tests.channels.test_dolphin import DolphinThem, TestDolphin
 from tests.channels.test_spruce import SpruceThem, TestSpruce

@@ -142,6 +142,36 @@ def test_what_may_be_accepted_is_a_warning(place: str, change: Change) -> None:
     assert place in [flaw.place for flaw in warnings(read(changed(change)))]
 
 
+def quiet(found: dict[str, Any]) -> None:
+    """Its document: answers are not signed. So nothing may be asked whose answer would have to be believed."""
+    found["signing"]["answer"] = {"text": "none", "why": "文档：同步应答不签名"}
+    for name in ("settle", "figures", "bind_card", "list_cards", "unbind_card"):
+        del found["interfaces"][name]
+    heard = [it | {"expects": "pending"} for it in found["samples"] if it["name"] in ("accepted", "paid")]
+    asked = [it for it in heard if it["interface"] in ("submit", "query")]
+    found["samples"] = [*asked, *(it for it in found["samples"] if it["interface"] == "callback")]
+
+
+def test_answers_that_are_not_signed_leave_the_word_to_a_signed_callback() -> None:
+    description = read(changed(quiet))
+    assert flaws(description) == []
+    assert [flaw.place for flaw in warnings(description)] == ["signing.answer"]
+
+    def silent(found: dict[str, Any]) -> None:
+        quiet(found)
+        del found["callback"], found["signing"]["callback"]
+        found["samples"] = [it for it in found["samples"] if it["interface"] != "callback"]
+
+    assert "callback" in [flaw.place for flaw in flaws(read(changed(silent)))]
+
+    def believing(found: dict[str, Any]) -> None:
+        figures = found["interfaces"]["figures"]
+        quiet(found)
+        found["interfaces"]["figures"] = figures
+
+    assert "interfaces.figures" in [flaw.place for flaw in flaws(read(changed(believing)))]
+
+
 def test_every_place_has_its_line() -> None:
     text, places = pretty(json.loads(example("dolphin")))
     lines = text.splitlines()

@@ -77,6 +77,7 @@ def test_only_move_writes_a_state() -> None:
         "app/cards/service/cards.py": 2,  # move; tell_run, for the row that waits for a card
         "app/cards/service/runs.py": 2,  # retry, of all refused rows and their cards
         "app/cards/service/templates.py": 1,  # activate retires the one before
+        "app/channels/service/templates.py": 1,  # likewise
         "app/exports/exporting.py": 1,
         "app/uploads/intake.py": 1,
         "app/withdrawals/service/movement.py": 1,

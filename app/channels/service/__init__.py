@@ -1,5 +1,6 @@
 """Everything that can be done to channels and their accounts. Each command is one transaction."""
 
+from app.channels.service import templates
 from app.channels.service.accounts import change_settings, open_account, open_channel, set_enabled
 from app.channels.service.claiming import claim, finish, force_release, release, renew, session_ended, session_started
 from app.channels.service.figures import pull_all, pull_figures, pull_missed, refresh
@@ -26,4 +27,5 @@ __all__ = [
     "session_started",
     "set_enabled",
     "take_callback",
+    "templates",
 ]

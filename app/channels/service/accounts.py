@@ -7,8 +7,7 @@ from sqlalchemy import func, select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import queries, rules
-from app.channels.adapters import ADAPTERS
+from app.channels import manners, queries, rules
 from app.channels.models import Channel, ChannelAccount, ChannelSetting
 from app.kernel.errors import Refused
 from app.kernel.money import Money
@@ -19,10 +18,10 @@ from app.runtime.db import db, transaction
 
 def open_channel(*, code: str, name: str, adapter: str, actor: Actor | str) -> None:
     """A third party we pay through from now on."""
-    kind = ADAPTERS.get(adapter)
-    if kind is None:
-        raise Refused("没有名为“%(adapter)s”的渠道适配器", adapter=adapter)
     with transaction():
+        kind = manners.find(adapter)
+        if kind is None:
+            raise Refused("没有名为“%(adapter)s”的渠道适配器", adapter=adapter)
         if db.session.scalar(select(Channel.id).where(Channel.code == code)):
             raise Refused("渠道编码“%(code)s”已存在", code=code)
         db.session.add(
@@ -94,13 +93,14 @@ def set_enabled(number: str, *, enabled: bool, actor: Actor | str) -> None:
 
 
 def _add_setting(account_id: int, number: str, adapter: str, settings: Mapping[str, str], actor: Actor | str) -> None:
-    given = {setting.name: settings[setting.name] for setting in ADAPTERS[adapter].settings}
+    kind = manners.adapter(adapter)
+    given = {setting.name: settings[setting.name] for setting in kind.settings}
     before = select(func.coalesce(func.max(ChannelSetting.version), 0)).where(ChannelSetting.account_id == account_id)
     version = (db.session.scalar(before) or 0) + 1
     db.session.execute(update(ChannelSetting).where(ChannelSetting.account_id == account_id).values(active=False))
     shown = {
         setting.name: vault.fingerprint(given[setting.name]) if setting.secret else given[setting.name]
-        for setting in ADAPTERS[adapter].settings
+        for setting in kind.settings
     }
     place = {"table": "channel_setting", "column": "sealed", "row": f"{number}/{version}"}
     db.session.add(
@@ -108,6 +108,7 @@ def _add_setting(account_id: int, number: str, adapter: str, settings: Mapping[s
             account_id=account_id,
             version=version,
             active=True,
+            template_version=manners.version_of(kind.code),
             sealed=vault.seal(json.dumps(given), **place),
             shown=json.dumps(shown),
             created_by=actor if isinstance(actor, str) else actor.username,

@@ -9,8 +9,7 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs, passive
 from app.auth.rules import own_path
-from app.channels import pulse, queries, rules, service
-from app.channels.adapters import ADAPTERS
+from app.channels import manners, pulse, queries, rules, service
 from app.channels.forms import FinishForm, NextForm, ReasonForm, RenewForm
 from app.runtime.page import page, say
 
@@ -40,7 +39,7 @@ def show(number: str) -> ResponseReturnValue:
     return page(
         "channels/show.html",
         account=account,
-        adapter=ADAPTERS[account.adapter],
+        adapter=manners.adapter(account.adapter),
         holder=queries.holder(account.id),
         figures=figures.get(account.id),
         trend=pulse.trend([account], figures)[account.id],
