@@ -62,6 +62,9 @@ def abilities(name: str) -> Abilities:
     return abilities_of(adapter(name))
 
 
+Version = ChannelTemplate
+
+
 def templates() -> Sequence[ChannelTemplate]:
     """Of each template the version that is used, or else its draft; by code."""
     found = db.session.scalars(_of_state("active", "draft")).all()

@@ -1,18 +1,20 @@
 """渠道模板: every change is made to a draft; using it is a deed of its own, and so is an account's following it."""
 
 import re
+from collections.abc import Mapping
 
 from sqlalchemy import func, select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import gateway, manners, queries
-from app.channels.adapters.templated import Broken, flaws, parse, pretty
+from app.channels import gateway, manners, queries, trial
+from app.channels.adapters.templated import Broken, Description, flaws, parse, pretty
 from app.channels.adapters.templated.strict import NotStrict, read_json
+from app.channels.contract import Reply
 from app.channels.models import ChannelTemplate
 from app.channels.service.accounts import _add_setting
 from app.kernel import clock
-from app.kernel.errors import Refused
+from app.kernel.errors import Malformed, Refused
 from app.runtime.db import changed, db, transaction
 
 _CODE = re.compile("[a-z][a-z0-9_]{1,19}")
@@ -108,6 +110,36 @@ def adopt(number: str, *, actor: Actor) -> int:
             after={"version": version},
         )
         return version
+
+
+def try_out(
+    code: str,
+    description: Description,
+    interface: str,
+    *,
+    about: Mapping[str, str],
+    settings: Mapping[str, str],
+    reply: Reply | None,
+    asks: bool,
+    actor: Actor,
+) -> trial.Trial:
+    """What would be sent, how a given answer reads, or (`asks`) what the channel itself says to a harmless question."""
+    try:
+        if asks:
+            if interface not in trial.ASKS:
+                raise Refused("试用只能向渠道提问：付款、绑卡、解绑不从这里发出")
+            with transaction():
+                audit.record(actor, "channel-template.try", code, after={"what": interface})
+            return trial.ask(description, interface, about, settings)
+        if reply is not None:
+            return trial.hear(description, interface, about, settings, reply)
+        if interface == "callback":
+            raise Refused("请贴上回调的报文")
+        return trial.fill(description, interface, about, settings)
+    except Malformed:
+        raise
+    except (ValueError, KeyError) as problem:  # a key in PEM that is none, a kind of account that nobody has
+        raise Refused("这些值不能用来组装请求，请检查密钥与取值") from problem
 
 
 def _readable(text: str) -> tuple[str, str]:

@@ -274,6 +274,12 @@ def example(interface: str, about: Mapping[str, str]) -> dict[str, Any]:
     return {name: given.get(name, _EXAMPLES[name]) for name in wanted}
 
 
+def example_texts(interface: str) -> dict[str, str]:
+    """The examples as people would type them; what each call makes for itself is not among them."""
+    given = {name: _EXAMPLES[name] for name in SOURCES[interface]}
+    return {name: f"{it:%Y-%m-%d %H:%M:%S}" if isinstance(it, datetime) else str(it) for name, it in given.items()}
+
+
 def _read(kind: Kind, text: str) -> Any:
     if kind is Kind.MONEY:
         return Money.parse(text)
