@@ -52,9 +52,7 @@ class TemplateForm(StrictForm):
     """The draft as text; a file takes its place."""
 
     edition = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
-    text = TextAreaField(
-        _("模板（JSON）"), render_kw={"rows": "32", "spellcheck": "false", "autocomplete": "off"}
-    )
+    text = TextAreaField(_("模板（JSON）"), render_kw={"rows": "32", "spellcheck": "false", "autocomplete": "off"})
     file = FileField(_("或导入 JSON 文件"), description=_("选了文件就以文件为准"))
 
 

@@ -83,7 +83,18 @@ def test_a_broken_draft_is_kept_and_not_used(app: Flask, admin: Actor) -> None:
     assert manners.find("template:wave") is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1, "a": 2}', '{"a": "\\u0000"}', '{"a": ' + "1" * 200_001 + "}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"a": 1, "a": 2}',
+        '{"a": "\\u0000"}',
+        '{"a": "\\ud800"}',
+        '{"a":' * 600 + "1" + "}" * 600,
+        '{"a": ' + "1" * 200_001 + "}",
+    ],
+)
 def test_what_is_no_json_object_is_not_even_a_draft(app: Flask, admin: Actor, text: str) -> None:
     with pytest.raises(Refused):
         templates.draft("wave", text, actor=admin)

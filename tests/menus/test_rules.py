@@ -127,6 +127,7 @@ LATER = (
     ("0006_rules_of_withdrawals", "sending.index"),
     ("0007_withdrawal_sheets", "withdrawals.index"),
     ("0008_views_and_exports", "sending.index"),
+    ("0010_channel_templates", "channels.index"),
 )
 """Migrations that brought entries, and after which page."""
 

@@ -31,7 +31,7 @@ def describe(world: World) -> Describe:
     return described
 
 
-@pytest.mark.parametrize("manner", ["dolphin", "spruce"])
+@pytest.mark.parametrize("manner", ["dolphin", "egret", "spruce"])
 def test_a_withdrawal_is_paid_through_a_described_channel(world: World, describe: Describe, manner: str) -> None:
     account = world.account(manner, adapter=describe(manner))
     assert queries.account(account).adapter == f"template:{manner}_by_hand@1"

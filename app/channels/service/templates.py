@@ -19,6 +19,8 @@ from app.runtime.db import changed, db, transaction
 
 _CODE = re.compile("[a-z][a-z0-9_]{1,19}")
 LONGEST = 200_000
+_TOO_DEEP = re.compile("^ {80}", re.M)
+"""Lines are set in by two: nothing in a description stands forty levels inside."""
 
 
 def draft(code: str, text: str, *, actor: Actor) -> None:
@@ -88,10 +90,9 @@ def adopt(number: str, *, actor: Actor) -> int:
 
     What was sent before is still read as it was signed: the version of the parameters before this one names the old one.
     """
-    account = queries.account(number)
-    given = gateway.settings(account.id)
     with transaction():
         account = queries.account(number)
+        given = gateway.settings(account.id)
         now = manners.pinned(account.adapter, None)
         code = manners.template_of(now)
         kind = manners.find(now) if code else None
@@ -138,7 +139,12 @@ def try_out(
         return trial.fill(description, interface, about, settings)
     except Malformed:
         raise
-    except (ValueError, KeyError) as problem:  # a key in PEM that is none, a kind of account that nobody has
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AssertionError,
+    ) as problem:  # a key in PEM that is none, a kind of account that nobody has
         raise Refused("这些值不能用来组装请求，请检查密钥与取值") from problem
 
 
@@ -153,8 +159,16 @@ def _readable(text: str) -> tuple[str, str]:
     if not isinstance(found, dict):
         raise Refused("模板应为一个 JSON 对象 {…}")
     title = found.get("title")
-    written = pretty(found)[0]
-    if "\0" in written or "\\u0000" in written:
+    try:
+        written = pretty(found)[0]
+        written.encode()
+    except RecursionError:
+        raise Refused("模板的层次太深") from None
+    except UnicodeEncodeError:  # half a character
+        raise Refused("模板里有不能保存的字符") from None
+    if _TOO_DEEP.search(written):
+        raise Refused("模板的层次太深")
+    if "\\u0000" in written:
         raise Refused("模板里有不能保存的字符")
     return (title if isinstance(title, str) else "")[:60], written
 

@@ -15,7 +15,7 @@ from app.auth.permissions import Permission, attached, needs
 from app.channels import manners, queries, rules, service, trial
 from app.channels.adapters.templated import Broken, Description, Flaw, flaws, line_of, parse, pretty, warnings
 from app.channels.adapters.templated.examples import NAMES, example
-from app.channels.adapters.templated.filling import SOURCES, example_texts
+from app.channels.adapters.templated.filling import CALL, FILTERS, SOURCES, example_texts
 from app.channels.adapters.templated.strict import read_json
 from app.channels.contract import Reply
 from app.channels.forms import (
@@ -256,7 +256,17 @@ def _show(code: str, *, activate_form: ActivateTemplateForm | None = None, statu
 def _edit(code: str, form: TemplateForm, status: int = 200) -> ResponseReturnValue:
     found = _draft(code)
     wrong = _flaws(found.description) if status == 200 else []
-    return page("channels/templates/edit.html", status, template=found, form=form, wrong=wrong)
+    return page(
+        "channels/templates/edit.html",
+        status,
+        template=found,
+        form=form,
+        wrong=wrong,
+        sources=SOURCES,
+        call=CALL,
+        filters=FILTERS,
+        interfaces=rules.INTERFACES,
+    )
 
 
 def _draft(code: str) -> manners.Version:

@@ -1,8 +1,8 @@
-"""Descriptions to begin with: two of the sandbox's channels, as their documents describe them."""
+"""Descriptions to begin with: those of the sandbox's channels, as their documents describe them."""
 
 from pathlib import Path
 
-NAMES = ("dolphin", "spruce")
+NAMES = ("dolphin", "egret", "spruce")
 
 
 def example(name: str) -> str:
