@@ -89,7 +89,7 @@ def test_a_flaw_is_shown_on_its_line_and_nothing_broken_is_used(world: World, ad
     line = draft().description.splitlines().index('    "SUCCESS": "paid",') + 1
     for path in ("/wave", "/wave/edit"):
         shown = admin.get(AT + path).text
-        assert f'<td class="num">{line}</td>' in shown and "words.SUCCESS" in shown and "同一个词有两种意思" in shown
+        assert f'data-label="行">{line}</td>' in shown and "words.SUCCESS" in shown and "同一个词有两种意思" in shown
     assert "启用这一版" not in admin.get(f"{AT}/wave").text
     assert press(admin, "/wave/activate", edition="2", note="硬来").status_code == 409
     assert "还不能试用" in admin.get(f"{AT}/wave/try").text
