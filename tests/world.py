@@ -88,9 +88,18 @@ class World:
         return auth.sign_in(username, PASSWORD, address="127.0.0.1", user_agent="test")[1]
 
     def account(
-        self, manner: str = "dolphin", *, balance: str = "10000.00", fee: str = "2.00", window_s: int = 0
+        self,
+        manner: str = "dolphin",
+        *,
+        balance: str = "10000.00",
+        fee: str = "2.00",
+        window_s: int = 0,
+        adapter: str = "",
     ) -> str:
-        """A channel account at the sandbox with money on it, its figures read and booked."""
+        """A channel account at the sandbox with money on it, its figures read and booked.
+
+        `adapter`: where it is not the one that was written for this manner; the channel is then another too.
+        """
         merchant_no = f"M{next(_numbers)}{uuid4().hex[:6]}"
         ours, theirs = _keys(manner, merchant_no)
         number = f"C{merchant_no}"
@@ -107,12 +116,13 @@ class World:
             },
         ).json()
         ours |= {name: told[name] for name in ("channel_public_key",) if name in told}
-        if channels.find(manner) is None:
-            channel_service.open_channel(code=manner, name=manner, adapter=manner, actor="test")
+        channel = adapter.replace(":", "-") or manner
+        if channels.find(channel) is None:
+            channel_service.open_channel(code=channel, name=channel, adapter=adapter or manner, actor="test")
             with transaction():
                 db.session.execute(update(Channel).values(resend_window_s=window_s))
         channel_service.open_account(
-            channel=manner,
+            channel=channel,
             name=merchant_no,
             settings={"base_url": f"{self.third.url}/{manner}", "merchant_no": merchant_no, **ours},
             single_limit=Money.parse("5000.00"),

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     CHANNEL_EDIT = "channel:edit"
     CHANNEL_CONFIGURE = "channel:configure"
     CHANNEL_ACTIVATE = "channel:activate"
+    CHANNEL_TEMPLATE = "channel:template"
     CHANNEL_REFRESH = "channel:refresh"
     CLAIM_TAKE = "claim:take"
     CLAIM_FORCE_RELEASE = "claim:force-release"
@@ -89,7 +90,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
     Role.ADMINISTRATOR: frozenset(
         {_P.DASHBOARD_READ, _P.CHANNEL_READ, _P.CHANNEL_EDIT, _P.SYSTEM_READ, _P.PLATFORM_READ}
-        | {_P.CHANNEL_CONFIGURE, _P.CHANNEL_ACTIVATE}
+        | {_P.CHANNEL_TEMPLATE, _P.CHANNEL_CONFIGURE, _P.CHANNEL_ACTIVATE}
         | {_P.OPERATOR_READ, _P.OPERATOR_EDIT, _P.ROLE_READ, _P.ROLE_EDIT, _P.MENU_EDIT}
         | {_P.CACHE_READ, _P.CACHE_CLEAR, _P.AUDIT_READ, _P.AUDIT_EXPORT}
         | {_P.JOB_READ, _P.JOB_RETRY}
@@ -113,6 +114,7 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.CHANNEL_EDIT: gettext_noop("管理渠道与渠道账号"),
         _P.CHANNEL_CONFIGURE: gettext_noop("起草并试用渠道参数"),
         _P.CHANNEL_ACTIVATE: gettext_noop("启用渠道参数"),
+        _P.CHANNEL_TEMPLATE: gettext_noop("设计渠道模板"),
         _P.CLAIM_TAKE: gettext_noop("领取渠道账号"),
         _P.CLAIM_FORCE_RELEASE: gettext_noop("强制释放他人的领取"),
         _P.PLATFORM_READ: gettext_noop("看第三方平台账号"),

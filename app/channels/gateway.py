@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from app.channels import intake, queries, rules, versions
+from app.channels import intake, manners, queries, rules, versions
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -355,8 +355,8 @@ def _all_messages(told: Mapping[str, BindObservation]) -> Told:
 
 def private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
     """What must not be shown of this call, and what stands in its place."""
-    secrets = [adapter.given[setting.name] for setting in adapter.settings if setting.secret]
-    return {card_number: mask(card_number)} | rules.of_names(*names) | dict.fromkeys(secrets, rules.HIDDEN)
+    hidden = dict.fromkeys(adapter.secrets(), rules.HIDDEN)
+    return {card_number: mask(card_number)} | rules.of_names(*names) | hidden
 
 
 def _adapter(setting_id: int) -> Adapter:
@@ -373,4 +373,6 @@ def build(setting_id: int) -> Adapter:
     """The adapter of a version as it is at this moment: of a draft there is a new one after every change."""
     setting = versions.by_id(setting_id)
     account = queries.account_by_id(setting.account_id)
-    return queries.adapter_class(account)(versions.given(account.number, setting))
+    return manners.adapter(manners.pinned(account.adapter, setting.template_version))(
+        versions.given(account.number, setting)
+    )

@@ -101,6 +101,35 @@ class ChannelSetting(Model):
     retired_at: Mapped[datetime | None]
     overlap_until: Mapped[datetime | None]
     """Until then the keys of a retired version still prove callbacks, and questions are still signed with them."""
+    template_version: Mapped[int] = mapped_column(default=0)
+    """Of a channel that is described: the version of its template that these are for. 0: it is written in code."""
+
+
+class ChannelTemplate(Model):
+    """渠道模板: one version of how a channel is spoken to, as JSON. Only a draft is ever changed; what was used stays."""
+
+    __tablename__ = "channel_template"
+    __table_args__ = (
+        UniqueConstraint("code", "version"),
+        Index("uq_channel_template_draft", "code", unique=True, postgresql_where=_DRAFT, sqlite_where=_DRAFT),
+        Index("uq_channel_template_active", "code", unique=True, postgresql_where=_ACTIVE, sqlite_where=_ACTIVE),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    code: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(String(60))
+    version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(10))
+    edition: Mapped[int] = mapped_column(default=1)
+    """Grows with each change of the draft: who saw an older one overwrites nothing."""
+    description: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(String(200), default="")
+    made_by: Mapped[str] = mapped_column(String(60))
+    made_at: Mapped[datetime] = mapped_column(default=clock.now)
+    changed_by: Mapped[str] = mapped_column(String(60), default="")
+    changed_at: Mapped[datetime | None]
+    activated_by: Mapped[str] = mapped_column(String(60), default="")
+    activated_at: Mapped[datetime | None]
 
 
 class DailyFigures(Model):

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.auth import identity
-from app.channels.adapters import ADAPTERS, abilities
+from app.channels import manners
 from app.channels.contract import Abilities, Adapter, Interface
 from app.channels.models import (
     CallbackInbox,
@@ -43,6 +43,7 @@ class Account:
     channel_code: str
     channel_name: str
     adapter: str
+    """A template's name carries the version that the account's parameters were given for; see `manners`."""
     single_limit: Money
     fee_fixed: Money
     fee_rate_ppm: int
@@ -66,12 +67,12 @@ class Account:
     @property
     def can(self) -> Abilities:
         """What one may ask of its channel."""
-        return abilities(self.adapter)
+        return manners.abilities(self.adapter)
 
     @property
     def verified(self) -> bool:
         """Was its adapter proved against the channel itself?"""
-        return ADAPTERS[self.adapter].verified
+        return manners.adapter(self.adapter).verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +173,12 @@ def active_setting_id(account_id: int) -> int | None:
 
 def deduplicates(adapter: str) -> bool:
     """Does this channel pay one order number at most once, whatever we send?"""
-    return ADAPTERS[adapter].deduplicates
+    return manners.adapter(adapter).deduplicates
 
 
 def adapter_class(account: Account) -> type[Adapter]:
     """How this account's channel speaks: the one place that knows."""
-    return ADAPTERS[account.adapter]
+    return manners.adapter(account.adapter)
 
 
 def settings_of(account_id: int) -> Sequence[ChannelSetting]:
@@ -351,7 +352,11 @@ _ACCOUNTS = select(
     ChannelAccount.send_per_s,
     ChannelAccount.figures_failed_at,
     ChannelAccount.figures_failure,
+    ChannelSetting.template_version,
 ).join(Channel, Channel.id == ChannelAccount.channel_id)
+_ACCOUNTS = _ACCOUNTS.outerjoin(
+    ChannelSetting, (ChannelSetting.account_id == ChannelAccount.id) & (ChannelSetting.state == "active")
+)
 # Built once: every step of every order asks these.
 _ITS_ID = ChannelAccount.id == bindparam("its_id")
 _ITS_NUMBER = ChannelAccount.number == bindparam("its_number")
@@ -368,4 +373,5 @@ def _accounts() -> Select[*tuple[Any, ...]]:
 
 
 def _account(row: Row[*tuple[Any, ...]]) -> Account:
-    return Account(**{**row._mapping, "figures_failure": reason(row.figures_failure)})
+    told = {**row._mapping, "figures_failure": reason(row.figures_failure)}
+    return Account(**told | {"adapter": manners.pinned(row.adapter, told.pop("template_version"))})

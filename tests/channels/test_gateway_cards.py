@@ -13,7 +13,6 @@ from sqlalchemy import inspect, select
 
 from app.channels import gateway, queries, rules
 from app.channels import service as channels
-from app.channels.adapters import abilities
 from app.channels.contract import (
     Abilities,
     BindObservation,
@@ -26,6 +25,7 @@ from app.channels.contract import (
     UnbindObservation,
     UnbindSeen,
 )
+from app.channels.manners import abilities
 from app.channels.models import ChannelCall
 from app.kernel import numbers, signing
 from app.kernel.money import Money

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.channels.adapters import abilities
+from app.channels.adapters import ADAPTERS, abilities_of
 from app.channels.adapters.dolphin import Dolphin
 from app.channels.adapters.egret import Egret
 from app.channels.adapters.spruce import Spruce
@@ -76,7 +76,7 @@ def test_every_interface_is_documented_can_be_spoilt_and_belongs_to_an_ability(m
         assert rule in DOCUMENT, rule
         assert name in INTERFACES
         assert name in DOCUMENT
-    can, offers = abilities(manner.code), set(manner.interfaces.values())
+    can, offers = abilities_of(ADAPTERS[manner.code]), set(manner.interfaces.values())
     assert (can.lists, can.unbinds, can.settles, can.cards_at_once > 1) == tuple(
         name in offers for name in ("list_cards", "unbind_card", "settle", "bind_cards")
     )

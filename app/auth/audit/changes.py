@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.auth.audit.words import FIELDS, VALUES, result
+from app.auth.audit.fields import FIELDS
+from app.auth.audit.words import VALUES, result
 from app.kernel.errors import Text
 
 

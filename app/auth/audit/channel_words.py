@@ -5,6 +5,7 @@ from app.kernel.errors import Text, gettext_noop
 DEEDS: dict[Text, dict[str, Text]] = {
     gettext_noop("渠道"): {
         "channel.open": gettext_noop("新建渠道"),
+        "channel.adopt-template": gettext_noop("账号改用新版渠道模板"),
         "channel.change": gettext_noop("修改渠道"),
         "channel.open-account": gettext_noop("新建渠道账号"),
         "channel.change-account": gettext_noop("修改渠道账号"),

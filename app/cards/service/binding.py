@@ -21,8 +21,8 @@ from app.cards.service.cards import BIND, RUNS, TOPIC, Put, Wanted, as_channel_s
 from app.cards.states import OUTCOME_OF, RUN, RowState, RunState, State
 from app.channels import gateway
 from app.channels import queries as channels
-from app.channels.adapters import abilities
 from app.channels.contract import BindObservation, BindSeen, CardToBind, Interface
+from app.channels.manners import abilities
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop

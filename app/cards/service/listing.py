@@ -10,8 +10,8 @@ from app.cards.service.cards import TOPIC, move
 from app.cards.states import State
 from app.channels import claims, gateway
 from app.channels import queries as channels
-from app.channels.adapters import abilities
 from app.channels.contract import CardToUnbind, Interface, UnbindSeen
+from app.channels.manners import abilities
 from app.kernel import clock
 from app.kernel.errors import Refused
 from app.runtime import jobs, live_events

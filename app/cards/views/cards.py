@@ -23,7 +23,7 @@ from app.cards.forms import (
 from app.cards.states import LABELS
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
-from app.channels.adapters import abilities
+from app.channels.manners import abilities
 from app.kernel import bins
 from app.kernel.bank_card import BankCard, normalise
 from app.kernel.errors import Refused

@@ -11,7 +11,7 @@ from app.cards.forms import RunForm
 from app.cards.queries import runs
 from app.cards.states import ROW_LABELS, RUN_LABELS, RunState
 from app.channels import queries as channels
-from app.channels.adapters import abilities
+from app.channels.manners import abilities
 from app.kernel.errors import Refused
 from app.runtime.forms import StrictForm
 from app.runtime.page import page

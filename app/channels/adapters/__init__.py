@@ -23,9 +23,8 @@ ADAPTERS: dict[str, type[Adapter]] = {
 }
 
 
-def abilities(adapter_code: str) -> Abilities:
-    """What this channel can do, seen from its class alone. A service asks before it asks the gateway."""
-    adapter = ADAPTERS[adapter_code]
+def abilities_of(adapter: type[Adapter]) -> Abilities:
+    """What a channel with this adapter can do."""
     at_once = adapter.cards_at_once if issubclass(adapter, BindsManyCards) else 1
     return Abilities(
         binds=issubclass(adapter, BindsCards),

@@ -21,9 +21,19 @@ from app.channels.forms.parameters import (
     settings_form,
 )
 from app.channels.forms.platforms import PlatformForm, PlatformPasswordForm, RevealForm
+from app.channels.forms.templates import (
+    ActivateTemplateForm,
+    AdoptTemplateForm,
+    NewTemplateForm,
+    TemplateForm,
+    TrialForm,
+    trial_form,
+)
 
 __all__ = [
     "ActivateForm",
+    "ActivateTemplateForm",
+    "AdoptTemplateForm",
     "BaseForm",
     "CallFilters",
     "CallbackFilters",
@@ -34,6 +44,7 @@ __all__ = [
     "DraftForm",
     "FinishForm",
     "NewChannelForm",
+    "NewTemplateForm",
     "NextForm",
     "PlatformForm",
     "PlatformPasswordForm",
@@ -44,7 +55,10 @@ __all__ = [
     "SecretArea",
     "SecretField",
     "SettingsForm",
+    "TemplateForm",
     "TermsForm",
+    "TrialForm",
     "WhyForm",
     "settings_form",
+    "trial_form",
 ]

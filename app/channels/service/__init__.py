@@ -1,6 +1,6 @@
 """Everything that can be done to channels and their accounts. Each command is one transaction."""
 
-from app.channels.service import platforms, settings
+from app.channels.service import platforms, settings, templates
 from app.channels.service.accounts import change_account, change_channel, open_account, open_channel, set_enabled
 from app.channels.service.claiming import (
     claim,
@@ -44,4 +44,5 @@ __all__ = [
     "set_enabled",
     "settings",
     "take_callback",
+    "templates",
 ]

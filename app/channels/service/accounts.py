@@ -6,8 +6,7 @@ from sqlalchemy import select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import parameters, queries, rules, versions
-from app.channels.adapters import ADAPTERS
+from app.channels import manners, parameters, queries, rules, versions
 from app.channels.models import Channel, ChannelAccount
 from app.channels.service import drafting
 from app.kernel.errors import Refused
@@ -19,10 +18,10 @@ from app.runtime.db import changed, db, insert, transaction
 
 def open_channel(*, code: str, name: str, adapter: str, actor: Actor | str) -> None:
     """A third party we pay through from now on."""
-    kind = ADAPTERS.get(adapter)
-    if kind is None:
-        raise Refused("没有名为“%(adapter)s”的渠道适配器", adapter=adapter)
     with transaction():
+        kind = manners.find(adapter)
+        if kind is None:
+            raise Refused("没有名为“%(adapter)s”的渠道适配器", adapter=adapter)
         if db.session.scalar(select(Channel.id).where(Channel.code == code)):
             raise Refused("渠道编码“%(code)s”已存在", code=code)
         db.session.add(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from app.auth.identity import Actor
-from app.channels import parameters, queries, versions
+from app.channels import manners, parameters, queries, versions
 from app.channels.models import ChannelSetting
 from app.channels.queries import Account
 from app.channels.states import SETTING, State
@@ -60,7 +60,8 @@ def activate(account: Account, found: ChannelSetting, *, overlap_s: int, why: st
     now, before = clock.now(), versions.active(account.id)
     if before is not None:
         _retire(before, now, overlap_s)
-    move(found, "activate", activated_at=now, activated_by=_name(actor), why=why)
+    speaks = manners.version_of(queries.adapter_class(account).code)  # the account may have followed its template since
+    move(found, "activate", activated_at=now, activated_by=_name(actor), why=why, template_version=speaks)
 
 
 def move(found: ChannelSetting, verb: str, **values: object) -> None:
@@ -91,12 +92,12 @@ def _insert(
     return versions.version(account.id, version)
 
 
-def _kept(account: Account, version: int, given: Mapping[str, str]) -> dict[str, str]:
-    settings = queries.adapter_class(account).settings
-    row = f"{account.number}/{version}"
+def _kept(account: Account, version: int, given: Mapping[str, str]) -> dict[str, object]:
+    kind, row = queries.adapter_class(account), f"{account.number}/{version}"
     return {
+        "template_version": manners.version_of(kind.code),
         "sealed": vault.seal(json.dumps(given), table="channel_setting", column="sealed", row=row),
-        "shown": json.dumps(parameters.shown(settings, given, vault.fingerprint)),
+        "shown": json.dumps(parameters.shown(kind.settings, given, vault.fingerprint)),
     }
 
 

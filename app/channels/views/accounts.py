@@ -7,8 +7,7 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.auth.rules import own_path
-from app.channels import platforms, pulse, queries, rules, service, versions
-from app.channels.adapters import ADAPTERS
+from app.channels import manners, platforms, pulse, queries, rules, service, versions
 from app.channels.forms import FinishForm, NextForm, ReasonForm
 from app.runtime.page import page
 
@@ -27,7 +26,7 @@ def index() -> ResponseReturnValue:
         health=pulse.health(accounts),
         figures=queries.latest_figures(ids),
         channels=queries.channels() if me().can(Permission.CHANNEL_EDIT) else [],
-        adapters=ADAPTERS,
+        adapters=manners.offered(),
         may_edit=me().can(Permission.CHANNEL_EDIT),
         sees_all=me().channels is None,
     )

@@ -7,8 +7,7 @@ from wtforms.fields.choices import SelectChoice
 
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
-from app.channels import queries, service, versions
-from app.channels.adapters import ADAPTERS
+from app.channels import manners, queries, service, versions
 from app.channels.forms import ChangeChannelForm, ChangeTermsForm, NewChannelForm, TermsForm, WhyForm
 from app.kernel.errors import Refused
 from app.runtime.forms import StrictForm
@@ -127,7 +126,9 @@ def _filled(account: queries.Account) -> ChangeTermsForm:
 
 
 def _offered(form: NewChannelForm) -> NewChannelForm:
-    form.adapter.choices = [SelectChoice(code, f"{say(kind.title)} ({code})") for code, kind in ADAPTERS.items()]
+    form.adapter.choices = [
+        SelectChoice(code, f"{say(kind.title)} ({code})") for code, kind in manners.offered().items()
+    ]
     return form
 
 

@@ -11,8 +11,8 @@ from app.cards import queries as cards
 from app.channels import gateway, pace, versions
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
-from app.channels.adapters import abilities
 from app.channels.contract import Interface, Observation, Order, Seen
+from app.channels.manners import abilities
 from app.kernel import clock, signing
 from app.kernel.errors import Refused, gettext_noop
 from app.runtime import jobs, journal, live_events
