@@ -13,7 +13,6 @@ _OPEN = text("released_at IS NULL")
 _NUMBERED = text("channel_number <> ''")
 _WENT_WRONG = text("outcome NOT IN ('open', 'ok')")
 _NOT_TAKEN = text("outcome <> 'taken'")
-_TRIAL = text("interface = 'try'")
 _ACTIVE, _DRAFT = text("state = 'active'"), text("state = 'draft'")
 _KEPT = text("removed_at IS NULL")
 
@@ -193,7 +192,6 @@ class ChannelCall(Model):
             sqlite_where=_NUMBERED,
         ),
         Index("ix_channel_call_wrong", "outcome", "id", postgresql_where=_WENT_WRONG, sqlite_where=_WENT_WRONG),
-        Index("ix_channel_call_trial", "setting_id", "id", postgresql_where=_TRIAL, sqlite_where=_TRIAL),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -42,10 +42,6 @@ def upgrade() -> None:
         f"ALTER TABLE callback_inbox ADD COLUMN setting_id {kind} "
         "CONSTRAINT fk_callback_inbox_setting_id REFERENCES channel_setting (id)"
     )
-    where = sa.text("interface = 'try'")
-    op.create_index(
-        "ix_channel_call_trial", "channel_call", ["setting_id", "id"], postgresql_where=where, sqlite_where=where
-    )
     steps.grant(GRANTS)
 
 

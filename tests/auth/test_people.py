@@ -24,6 +24,10 @@ MATRIX = {
     P.CHANNEL_EDIT: {AD},
     P.CHANNEL_CONFIGURE: {AD},
     P.CHANNEL_ACTIVATE: {AD},
+    P.CHANNEL_TEMPLATE: {AD},
+    P.PLATFORM_READ: {OP, SU, AD},
+    P.PLATFORM_MANAGE: {SU},
+    P.PLATFORM_REVEAL: {OP, SU},
     P.CHANNEL_REFRESH: {OP, SU, FI},
     P.CLAIM_TAKE: {OP, SU},
     P.CLAIM_FORCE_RELEASE: {SU},
@@ -66,6 +70,7 @@ def test_who_may_do_what() -> None:
 def test_an_administrator_touches_no_money() -> None:
     rooms = ("withdrawal", "claim", "card", "ledger", "collection", "work", "sending")
     money = {p for p in Permission if p.value.split(":")[0] in rooms}
+    money |= {P.PLATFORM_MANAGE, P.PLATFORM_REVEAL}
     assert GRANTS[Role.ADMINISTRATOR] & money == set()
     assert money >= MONEY and not MONEY & PEOPLE
 

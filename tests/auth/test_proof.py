@@ -176,6 +176,7 @@ def test_what_is_a_file_leads_back_to_the_page_of_its_link(app: Flask) -> None:
     files = {name: view.page_of_file for name, view in app.view_functions.items() if hasattr(view, "page_of_file")}
     assert files == {
         "exports.download": "exports.index",
+        "channel_templates.file": ".version",
         "withdrawal_sheets.result": "withdrawal_sheets.show",
         "binding_runs.result": "binding_runs.show",
         "binding_runs.whole_result": "binding_runs.show",

@@ -5,7 +5,14 @@ from typing import ClassVar
 from app.channels.adapters.templated import adapter_of, dump, parse
 from app.channels.adapters.templated.examples import NAMES, example
 from app.channels.adapters.templated.parsing import read
-from tests.channels.contract import ChannelContract, ListsCardsContract, SettlesContract, UnbindsCardsContract
+from tests.channels.contract import (
+    BindsCardsContract,
+    ChannelContract,
+    ListsCardsContract,
+    ReadsFiguresContract,
+    SettlesContract,
+    UnbindsCardsContract,
+)
 from tests.channels.test_dolphin import DolphinThem, TestDolphin
 from tests.channels.test_egret import EgretThem, TestEgret
 from tests.channels.test_spruce import SpruceThem, TestSpruce
@@ -14,7 +21,9 @@ DOLPHIN, EGRET, SPRUCE = (parse(example(name)) for name in NAMES)
 EGRET_SAMPLES = TestEgret.samples
 
 
-class TestDescribedDolphin(ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract):
+class TestDescribedDolphin(
+    ReadsFiguresContract, BindsCardsContract, ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract
+):
     adapter = adapter_of("dolphin", DOLPHIN)
     them = DolphinThem()
     sample_settings: ClassVar = TestDolphin.sample_settings
@@ -25,7 +34,9 @@ class TestDescribedDolphin(ListsCardsContract, UnbindsCardsContract, SettlesCont
         return "0000"
 
 
-class TestDescribedEgret(ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract):
+class TestDescribedEgret(
+    ReadsFiguresContract, BindsCardsContract, ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract
+):
     """All but cards in batches, which no description can say: they go one by one."""
 
     adapter = adapter_of("egret", EGRET)
@@ -43,7 +54,7 @@ class TestDescribedEgret(ListsCardsContract, UnbindsCardsContract, SettlesContra
         assert set(self.samples) < set(EGRET_SAMPLES)
 
 
-class TestDescribedSpruce(ChannelContract):
+class TestDescribedSpruce(ReadsFiguresContract, BindsCardsContract, ChannelContract):
     adapter = adapter_of("spruce", SPRUCE)
     them = SpruceThem()
     volatile_headers = TestSpruce.volatile_headers

@@ -67,7 +67,7 @@ def test_a_channel_speaks_by_an_active_template(app: Flask, admin: Actor) -> Non
     assert account.adapter == "template:wave@1"
     assert manners.abilities(account.adapter) == manners.abilities("dolphin")
     assert queries.deduplicates(account.adapter)
-    assert gateway.answer_word(account) == "success"
+    assert queries.adapter_class(account).callback_answer == "success"
     assert queries.channel("wave").query_waits_s == "2,3,5,10,30,60"
     shown = json.loads(queries.settings_of(account.id)[0].shown)
     assert DolphinThem.settings["key"] not in str(shown), "a described secret is a secret"
@@ -142,12 +142,12 @@ def test_accounts_follow_a_new_version_one_by_one(app: Flask, admin: Actor) -> N
     renamed["interfaces"]["submit"]["ask"]["path"] = [{"constant": "/v2/payout"}]
     assert activated(admin, json.dumps(renamed)) == 2
     assert queries.account(number).adapter == "template:wave@1", "nothing changes under an account's feet"
-    assert gateway.answer_word(queries.account(number)) == "success"
+    assert queries.adapter_class(queries.account(number)).callback_answer == "success"
 
     assert templates.adopt(number, actor=admin) == 2
     account = queries.account(number)
     assert account.adapter == "template:wave@2"
-    assert gateway.answer_word(account) == "OK"
+    assert queries.adapter_class(account).callback_answer == "OK"
     new_setting = queries.active_setting_id(account.id)
     assert new_setting is not None
     paths = [gateway._adapter(setting).write_submit(ORDER).path for setting in (old_setting, new_setting)]

@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.auth.audit.words import DEEDS, FIELDS
+from app.auth.audit.fields import FIELDS
+from app.auth.audit.words import DEEDS
 from app.cards.states import CARD
 from app.kernel.errors import Text
 from app.withdrawals.states import ORDERS
