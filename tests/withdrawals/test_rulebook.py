@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.auth.audit.words import FIELDS
+from app.auth.audit.fields import FIELDS
 from app.kernel.errors import Text
 from app.kernel.money import LARGEST_MINOR, ZERO, Money
 from app.withdrawals.rules import rulebook, trial

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import insert, select, update
 
 from app.auth import service as auth
-from app.auth.audit.words import changes
+from app.auth.audit.changes import changes
 from app.auth.identity import Actor
 from app.auth.models import AuditRecord, Operator, OperatorChannel
 from app.auth.permissions import Role
