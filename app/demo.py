@@ -247,8 +247,7 @@ def _rotations(password: str) -> None:
     for why in ROTATIONS[len(versions.ever_used(account.id)) - 1 :]:
         given = {**gateway.settings(account.id), **_new_keys(channel)}
         _draft(account, given, keeper)
-        keys = _their_keys(channel, given)
-        _register({"manner": channel, "merchant_no": merchant_no, "keys": keys})
+        _introduce(channel, account, given)
         draft = versions.draft(account.id)
         assert draft is not None
         overlap_s = parameters.OVERLAP_S
@@ -276,17 +275,22 @@ def _introduce_again() -> None:
             continue
         base_url = f"{config().sandbox_url}/{channel}"
         known = gateway.settings(account.id)
-        _register(
-            {
-                "manner": channel,
-                "merchant_no": merchant_no,
-                "name": account.name,
-                "keys": _their_keys(channel, known),
-                "callback_url": _callback_url(account.number),
-            }
-        )
+        _introduce(channel, account, known)
         if known["base_url"] != base_url:
             channel_service.change_settings(account.number, {**known, "base_url": base_url}, actor=ACTOR, overlap_s=0)
+
+
+def _introduce(channel: str, account: channels.Account, known: Mapping[str, str]) -> None:
+    """The sandbox knows the account by these keys, and where to call."""
+    _register(
+        {
+            "manner": channel,
+            "merchant_no": account.merchant_no,
+            "name": account.name,
+            "keys": _their_keys(channel, known),
+            "callback_url": _callback_url(account.number),
+        }
+    )
 
 
 def _register(what: dict[str, object]) -> dict[str, str]:
