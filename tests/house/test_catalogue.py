@@ -30,6 +30,7 @@ from app.cards.rules import DEFAULT
 from app.channels import gateway
 from app.channels import queries as channels
 from app.channels import service as channel_service
+from app.channels.adapters.templated.examples import example
 from app.channels.models import CallbackInbox, ChannelCall
 from app.channels.rules import told
 from app.kernel.bank_card import BankCard
@@ -192,7 +193,7 @@ NO_PAGES = {
     "withdrawal_sheets.result",
     *("live.stream", "live.healthz", "live.readyz"),
     *("card_templates.xlsx", "card_templates.csv", "binding_runs.result", "binding_runs.whole_result"),
-    "withdrawal_outcomes.evidence",
+    *("withdrawal_outcomes.evidence", "channel_templates.file"),
 }
 
 
@@ -222,6 +223,17 @@ class Story:
         card_service.templates.draft("dolphin", actor=world.checker)
         self._rules()
         self.fresh = self._settings()
+        keeper = self.actors[Role.ADMINISTRATOR]
+        channel_service.templates.draft("wave", example("dolphin"), actor=keeper)
+        self.place = channel_service.platforms.add(
+            channel="spruce",
+            login_name="treasury",
+            address="https://spruce.example",
+            password="quiet herons",
+            accounts=[self.free],
+            note="",
+            actor=world.checker,
+        )
 
     def speaks(self, language: str) -> None:
         """From now on everybody reads this language."""
@@ -387,6 +399,7 @@ class Story:
         kinds = {(call.interface, call.outcome): call.id for call in db.session.scalars(select(ChannelCall))}
         numbers = list(self.withdrawals.values())
         audited = select(func.max(AuditRecord.seq)).group_by(AuditRecord.action)
+        heard = select(func.max(CallbackInbox.id)).group_by(CallbackInbox.outcome)
         about: dict[str, list[dict[str, Any]]] = {
             "auth.activate": [{"token": "nothing"}],
             "channels.show": [{"number": number} for number in (self.account, self.other, self.free, self.fresh)],
@@ -398,6 +411,17 @@ class Story:
             "channel_admin.channel": [{"code": "dolphin"}],
             "channel_admin.new_account": [{"code": "dolphin"}],
             "channel_admin.edit": [{"number": number} for number in (self.free, self.fresh)],
+            "channel_callbacks.show_callback": [{"inbox_id": row} for row in db.session.scalars(heard)],
+            "claims.lease": [{"number": number} for number in (self.account, self.free)],
+            "claims.past": [{"number": number} for number in (self.account, self.free)],
+            "platforms.show": [{"reference": self.place}],
+            "platforms.edit": [{"reference": self.place}],
+            "platforms.new_password": [{"reference": self.place}],
+            "channel_templates.show": [{"code": "wave"}],
+            "channel_templates.version": [{"code": "wave", "version": 1}],
+            "channel_templates.edit": [{"code": "wave"}],
+            "channel_templates.try_out": [{"code": "wave"}],
+            "handovers.show": [{"reference": "nothing"}],  # its people's alone: tests/tasks
             "cards.show": [{"reference": reference} for reference in self.cards.values()],
             "card_uploads.show": [{"reference": reference} for reference in self.uploads],
             "binding_runs.show": [{"reference": self.run}],

@@ -67,8 +67,8 @@ class Console(World):
 
     def start(self) -> None:
         config = self.app.extensions["paydesk.config"]
-        # With the Redis that comes with it: of the world's own it knows nothing.
-        environment = self.environment() | {"PAYDESK_REDIS_URL": "", "PAYDESK_PORT": str(self.port)}
+        environment = self.environment() | {"PAYDESK_PORT": str(self.port)}
+        del environment["PAYDESK_REDIS_URL"]  # with the Redis that comes with it: of the world's own it knows nothing
         argv = [sys.executable, "-m", "tests.console", str(self.began), str(RATE)]
         with (config.data_dir / "console.log").open("ab") as log:
             self.process = subprocess.Popen(argv, cwd=TOP, env=environment, stdout=log, stderr=log)

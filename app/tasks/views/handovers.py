@@ -112,5 +112,5 @@ def _form(
 
 def _offer(form: HandoverForm, number: str) -> None:
     found = queries.successors(channels.account(number), but=me().operator_id)
-    choices = [SelectChoice(str(one.id), f"{one.display_name}（{one.username}）") for one in found]
+    choices = [SelectChoice(str(one.id), f"{one.display_name} ({one.username})") for one in found]
     form.successor.choices = [SelectChoice("", _("不指定")), *choices]
