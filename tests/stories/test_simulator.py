@@ -14,8 +14,14 @@ from tests.simulator.mutations import MUTATIONS, TOP, Mutation, seen_after
 from tests.simulator.stage import Stage
 from tests.simulator.story import Story
 
-SEEDS, AT_ONCE = 100, 25
-PARTS = [kept_seeds(), *(list(range(first, first + AT_ONCE)) for first in range(1, SEEDS + 1, AT_ONCE))]
+SEEDS, IN_CI, AT_ONCE = 100, 50, 25
+PARTS = [
+    kept_seeds(),
+    *(
+        pytest.param(list(range(first, first + AT_ONCE)), marks=[pytest.mark.soak] if first > IN_CI else [])
+        for first in range(1, SEEDS + 1, AT_ONCE)
+    ),
+]
 
 
 @pytest.fixture(scope="module")
