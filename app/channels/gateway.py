@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from app.channels import intake, manners, queries, rules, versions
+from app.channels import breaker, intake, manners, queries, rules, versions
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -44,6 +44,7 @@ from app.channels.contract import (
 )
 from app.channels.models import CallbackInbox
 from app.channels.rules import Cover
+from app.channels.rules.health import HARMLESS, Sense, sense
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.errors import gettext_noop
@@ -59,7 +60,9 @@ class Call:
     """An announced call: its row is committed before the first byte leaves."""
 
     id: int
+    account_id: int
     setting_id: int
+    interface: Interface
     at: datetime
 
 
@@ -83,7 +86,7 @@ def announce(interface: Interface, *, account_id: int, setting_id: int, subject:
     row = intake.announce(
         account_id=account_id, setting_id=setting_id, interface=str(interface), subject=subject, at=at
     )
-    return Call(id=row, setting_id=setting_id, at=at)
+    return Call(id=row, account_id=account_id, setting_id=setting_id, interface=interface, at=at)
 
 
 def submit(call: Call, order: Order) -> Observation:
@@ -342,6 +345,12 @@ def exchange(
         }
         with transaction():
             intake.complete(call.id, record)
+            if call.interface not in HARMLESS and _sense(call, record) != Sense.ANSWERED:
+                breaker.weigh(call.account_id)
+
+
+def _sense(call: Call, record: Mapping[str, object]) -> Sense:
+    return sense(call.interface, str(record["outcome"]), str(record.get("seen", "")))
 
 
 def _text(body: bytes) -> str:

@@ -3,6 +3,7 @@
 from datetime import date
 
 from app.channels import service
+from app.runtime.jobs import Again
 
 
 def pull_all() -> None:
@@ -20,6 +21,14 @@ def pull_missed() -> None:
 def pull_missed_day(subject: str) -> None:
     number, day = subject.split("/")
     service.pull_figures(number, date.fromisoformat(day))
+
+
+def count_calls() -> None:
+    service.counting.count()
+
+
+def ask_paused(number: str) -> Again | None:
+    return service.pausing.ask(number)
 
 
 def end_lapsed() -> None:

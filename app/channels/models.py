@@ -15,6 +15,7 @@ _WENT_WRONG = text("outcome NOT IN ('open', 'ok')")
 _NOT_TAKEN = text("outcome <> 'taken'")
 _ACTIVE, _DRAFT = text("state = 'active'"), text("state = 'draft'")
 _KEPT = text("removed_at IS NULL")
+_STANDS = text("closed_at IS NULL")
 
 
 class Channel(Model):
@@ -33,6 +34,8 @@ class Channel(Model):
     """When a paid withdrawal is asked about again, in seconds after it was paid: banks send money back days later."""
     return_refunds_fee: Mapped[bool] = mapped_column(default=False)
     """Does the channel give its fee back with a returned payment (退票)?"""
+    pause_after: Mapped[int] = mapped_column(default=5)
+    """After so many calls in a row without sense nothing new is sent (自动停发); 0: never."""
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -45,6 +48,7 @@ class ChannelAccount(Model):
         CheckConstraint("single_limit_minor > 0", name="single_limit_positive"),
         CheckConstraint("bind_per_s > 0", name="bind_rate_positive"),
         CheckConstraint("send_per_s >= 0", name="send_rate_not_negative"),
+        CheckConstraint("0 <= opens AND opens < closes AND closes <= 1440", name="hours_in_order"),
         UniqueConstraint("channel_id", "merchant_no"),
     )
 
@@ -63,6 +67,11 @@ class ChannelAccount(Model):
     send_per_s: Mapped[int] = mapped_column(default=0)
     """How many withdrawals a second this account may send; 0: as many as there are."""
     next_send_at: Mapped[datetime | None]
+    opens: Mapped[int] = mapped_column(default=0)
+    """From then on the channel takes withdrawals, in minutes after midnight of Shanghai."""
+    closes: Mapped[int] = mapped_column(default=1440)
+    open_days: Mapped[str] = mapped_column(String(7), default="1234567")
+    """Of the week; Monday is 1."""
     figures_failed_at: Mapped[datetime | None]
     figures_failure: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -211,6 +220,92 @@ class ChannelCall(Model):
     request: Mapped[str] = mapped_column(Text, default="")
     signed_text: Mapped[str] = mapped_column(Text, default="")
     reply: Mapped[str] = mapped_column(Text, default="")
+
+
+class CallTally(Model):
+    """What became of the calls of five minutes, counted from their rows: health is read from these."""
+
+    __tablename__ = "call_tally"
+
+    slot: Mapped[datetime] = mapped_column(primary_key=True)
+    """When the five minutes began."""
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"), primary_key=True)
+    interface: Mapped[str] = mapped_column(String(20), primary_key=True)
+    answered: Mapped[int]
+    """With sense, and proved."""
+    refused: Mapped[int]
+    """Of these, how many times the channel said that it does not pay."""
+    unsent: Mapped[int]
+    unknown: Mapped[int]
+    """Whatever else: after such an answer nobody knows."""
+    took: Mapped[str] = mapped_column(String(600))
+    """How long they took, as `rules.health.Took` writes it; of callbacks, how long after the order was handed over."""
+
+
+class ChannelPause(Model):
+    """自动停发: nothing new is sent to a channel that does not answer with sense, until it does again. Questions go on."""
+
+    __tablename__ = "channel_pause"
+    __table_args__ = (
+        Index("uq_channel_pause_open", "account_id", unique=True, postgresql_where=_STANDS, sqlite_where=_STANDS),
+        Index("ix_channel_pause_account", "account_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
+    state: Mapped[str] = mapped_column(String(10))
+    why: Mapped[str] = mapped_column(String(300))
+    opened_at: Mapped[datetime]
+    asked: Mapped[int] = mapped_column(default=0)
+    """How many times the channel was asked something harmless since."""
+    ask_at: Mapped[datetime]
+    """When it is asked next."""
+    probe: Mapped[str] = mapped_column(String(64), default="")
+    """The one withdrawal that is sent to see whether it works again."""
+    probe_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str] = mapped_column(String(60), default="")
+    """Nobody: it recovered by itself."""
+    closing: Mapped[str] = mapped_column(String(200), default="")
+
+
+class Maintenance(Model):
+    """维护时段: announced by the channel; nothing new is sent to it then, and nothing is thought of its silence."""
+
+    __tablename__ = "maintenance"
+    __table_args__ = (
+        CheckConstraint("begins_at < ends_at", name="in_order"),
+        Index("ix_maintenance_channel", "channel_id", "ends_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
+    begins_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(String(200))
+    made_by: Mapped[str] = mapped_column(String(60))
+    made_at: Mapped[datetime] = mapped_column(default=clock.now)
+    called_off_at: Mapped[datetime | None]
+
+
+class HealthRule(Model):
+    """告警规则: when people must be told how a channel does."""
+
+    __tablename__ = "health_rule"
+    __table_args__ = (
+        CheckConstraint("at_least > 0 AND minutes > 0", name="window_positive"),
+        UniqueConstraint("measure", "severity"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    measure: Mapped[str] = mapped_column(String(20))
+    severity: Mapped[str] = mapped_column(String(10))
+    bound: Mapped[int]
+    """Per cent, or milliseconds, as its measure has it."""
+    minutes: Mapped[int]
+    at_least: Mapped[int]
+    """Fewer calls than that say nothing."""
+    enabled: Mapped[bool] = mapped_column(default=True)
 
 
 class CallbackInbox(Model):

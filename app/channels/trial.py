@@ -52,8 +52,11 @@ _UNKNOWN = gettext_noop("我们问了一笔不存在的订单，渠道答复没�
 _SAID = gettext_noop("我们问了一笔不存在的订单，渠道的状态词是“%(word)s”")
 
 
-def ask(call: gateway.Call) -> None:
-    """Balance and totals; of a channel that does not tell them, an order that was never made. The call's row says the rest."""
+def ask(call: gateway.Call) -> bool:
+    """Balance and totals; of a channel that does not tell them, an order that was never made. The call's row says the rest.
+
+    Was it answered with sense? "Too busy" is none.
+    """
     let_go()
     adapter = gateway.build(call.setting_id)
     cover = rules.Cover(gateway.private(adapter))
@@ -62,9 +65,11 @@ def ask(call: gateway.Call) -> None:
         if isinstance(adapter, ReadsFigures):
             request = adapter.write_figures(day)
             gateway.exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, _told)
-        else:
-            request = adapter.write_query(order)
-            gateway.exchange(call, adapter, request, lambda reply: adapter.read_query(order, reply), cover, _heard)
+            return True
+        request = adapter.write_query(order)
+        heard = gateway.exchange(call, adapter, request, lambda reply: adapter.read_query(order, reply), cover, _heard)
+        return not heard.vague
+    return False
 
 
 def latest(setting_id: int, *, since: datetime | None = None) -> Sequence[ChannelCall]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, and_, bindparam, case, or_, select
 
 from app.channels import parameters, queries
-from app.channels.models import ChannelSetting
+from app.channels.models import ChannelCall, ChannelSetting
 from app.channels.parameters import Line
+from app.channels.rules.health import Sense, sense
 from app.channels.states import State
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
@@ -67,13 +68,27 @@ def ever_used(account_id: int) -> Sequence[int]:
     return db.session.scalars(its_own.order_by(ChannelSetting.version.desc())).all()
 
 
-def to_ask_with(account_id: int, own: int | None) -> int | None:
+def to_ask_with(account_id: int, own: int | None, subject: str) -> int | None:
     """The version to sign a question with about something that was signed with `own`: the same while its keys count, for
-    the channel answers with the pair of what it was asked with; the active one when they do not, or nothing was signed.
+    the channel answers with the pair of what it was asked with; the active one when they do not, when nothing was signed,
+    and when the last question with it was in vain: its keys may never have been right.
     """
     if own is None:
         return queries.active_setting_id(account_id)
-    return db.session.scalar(_TO_ASK_WITH, {"its_id": account_id, "its_now": clock.now(), "own": own})
+    found = db.session.execute(_TO_ASK_WITH, {"its_id": account_id, "its_now": clock.now(), "own": own}).one_or_none()
+    if found is None:
+        return None
+    in_vain = found.state != State.ACTIVE and _was_in_vain(found.id, subject)
+    return (queries.active_setting_id(account_id) if in_vain else None) or int(found.id)
+
+
+def _was_in_vain(setting_id: int, subject: str) -> bool:
+    """Was the last call about this, signed with this version, answered without sense? Silence says nothing about keys."""
+    answered = ChannelCall.outcome.in_(("ok", "bad_signature", "unreadable"))
+    mine = (ChannelCall.subject == subject, ChannelCall.setting_id == setting_id, answered)
+    asked = select(ChannelCall.interface, ChannelCall.outcome, ChannelCall.seen).where(*mine)
+    row = db.session.execute(asked.order_by(ChannelCall.id.desc()).limit(1)).one_or_none()
+    return row is not None and sense(*row) != Sense.ANSWERED
 
 
 def given(number: str, found: ChannelSetting) -> dict[str, str]:
@@ -107,4 +122,4 @@ _COUNTS: ColumnElement[bool] = or_(
 _ITS_OWN = select(ChannelSetting.id).where(ChannelSetting.account_id == bindparam("its_id"), _COUNTS)
 _COUNTING = _ITS_OWN.order_by(ChannelSetting.state, ChannelSetting.version.desc())
 _IS_OWN = case((ChannelSetting.id == bindparam("own"), 0), (ChannelSetting.state == "active", 1), else_=2)
-_TO_ASK_WITH = _ITS_OWN.order_by(_IS_OWN).limit(1)
+_TO_ASK_WITH = _ITS_OWN.add_columns(ChannelSetting.state).order_by(_IS_OWN).limit(1)

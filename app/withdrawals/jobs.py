@@ -17,6 +17,10 @@ def watch(number: str) -> Again | None:
     return service.watch(number)
 
 
+def let_go(account: str) -> None:
+    service.stops.let_go(account)
+
+
 def enter(number: str) -> Again | None:
     return service.restoring.enter(number)
 

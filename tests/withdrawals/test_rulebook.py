@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from app.auth.audit.fields import FIELDS
 from app.kernel.errors import Text
+from app.kernel.hours import WHOLE_DAY
 from app.kernel.money import LARGEST_MINOR, ZERO, Money
 from app.withdrawals.rules import rulebook, trial
 from app.withdrawals.rules.admission import Facts, Rule, Standing, Twin, Used, broken, refusals
 from app.withdrawals.rules.payees import Listed, plain
-from app.withdrawals.rules.rulebook import BUILT_IN, WHOLE_DAY, Limit, Outside, Rulebook, Scope
+from app.withdrawals.rules.rulebook import BUILT_IN, Limit, Outside, Rulebook, Scope
 from app.withdrawals.rules.trial import Outcome, Past, Replay, Trial
 
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)  # a Friday, 12:00 in Shanghai

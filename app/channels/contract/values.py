@@ -33,6 +33,8 @@ class Interface(StrEnum):
     CALLBACK = "callback"
     TRY = "try"
     """A harmless question of people who try parameters out: it moves nothing, and says nothing about the account's health."""
+    PROBE = "probe"
+    """The same, asked by the house itself of a channel to which it has stopped sending."""
 
 
 class Unreadable(Exception):

@@ -81,13 +81,14 @@ INTERFACES = {
     "settle": gettext_noop("提交结算"),
     "callback": gettext_noop("回调"),
     "try": gettext_noop("试一下"),
+    "probe": gettext_noop("试探"),
 }
 
 
 def told(outcome: str, message: str, interface: str = "") -> str:
     """The message of a call or callback: the channel's own words, or why there are none, which is a sentence of ours; so is
     what was read when parameters were tried out."""
-    if outcome == "ok" and interface == "try":
+    if outcome == "ok" and interface in ("try", "probe"):
         return Text.told(message)
     return message if outcome in ("ok", "taken") else reason(message)
 

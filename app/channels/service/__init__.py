@@ -1,6 +1,6 @@
 """Everything that can be done to channels and their accounts. Each command is one transaction."""
 
-from app.channels.service import platforms, settings, templates
+from app.channels.service import counting, pausing, platforms, settings, templates
 from app.channels.service.accounts import change_account, change_channel, open_account, open_channel, set_enabled
 from app.channels.service.claiming import (
     claim,
@@ -23,6 +23,7 @@ __all__ = [
     "change_channel",
     "change_settings",
     "claim",
+    "counting",
     "drop_old_callbacks",
     "drop_old_calls",
     "drop_old_sessions",
@@ -32,6 +33,7 @@ __all__ = [
     "kicked_out",
     "open_account",
     "open_channel",
+    "pausing",
     "platforms",
     "pull_all",
     "pull_figures",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import gateway, parameters, queries, rules, trial, versions
+from app.channels import breaker, gateway, parameters, queries, rules, trial, versions
 from app.channels.contract import Interface, Setting, Shape
 from app.channels.parameters import Flawed
 from app.channels.queries import Account
@@ -94,6 +94,7 @@ def activate(number: str, *, edition: int, overlap_s: int, why: str, actor: Acto
             after={"version": found.version, "overlap_s": overlap_s} | new,
             why=why,
         )
+        breaker.hurry(account.id, number)
         jobs.promise("app.channels.jobs.pull_figures", number)  # the first who notices should be we
         live_events.announce(rules.TOPIC, number)
         return found.version

@@ -1,6 +1,5 @@
 """Shape and syntax of the rulebook and of the lists of payees."""
 
-import re
 from datetime import date
 from typing import Any, Self
 
@@ -20,33 +19,16 @@ from wtforms.validators import InputRequired, Length, Optional, Regexp, Validati
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Malformed
+from app.kernel.hours import WEEKDAYS
 from app.kernel.money import ZERO
-from app.runtime.fields import MoneyField
+from app.runtime.fields import HourField, MoneyField
 from app.runtime.forms import StrictForm
 from app.runtime.page import say
 from app.withdrawals.rules import NAMELESS, PayeeList
-from app.withdrawals.rules.rulebook import OUTSIDE, WEEKDAYS, Limit, Outside, Rulebook, Scope, flaws, hour
+from app.withdrawals.rules.rulebook import OUTSIDE, Limit, Outside, Rulebook, Scope, flaws
 
 _AMOUNT = {"inputmode": "decimal", "autocomplete": "off"}
 _COUNT = {"inputmode": "numeric", "autocomplete": "off"}
-_HOUR = re.compile(r"([01]?[0-9]|2[0-4])[:：]([0-5][0-9])", re.ASCII)
-
-
-class HourField(StringField):  # type: ignore[misc]
-    """An hour of the day as people write it, 9:30; `data` is minutes since midnight, or None."""
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        self.typed = str(valuelist[0]).strip() if valuelist else ""
-        self.data = None
-        found = _HOUR.fullmatch(self.typed)
-        if found:
-            self.data = int(found[1]) * 60 + int(found[2])
-        elif self.typed:
-            raise ValidationError(_("请写成 09:30 这样的时间"))
-
-    def _value(self) -> str:
-        typed: str = getattr(self, "typed", "")
-        return typed or (hour(self.data) if self.data is not None else "")
 
 
 class DraftForm(StrictForm):

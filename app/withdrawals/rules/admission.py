@@ -8,8 +8,9 @@ from enum import StrEnum
 from app.kernel import clock
 from app.kernel.bins import LENDS
 from app.kernel.errors import Text, gettext_noop
+from app.kernel.hours import WEEKDAYS, hour
 from app.kernel.money import ZERO, Money
-from app.withdrawals.rules.rulebook import WEEKDAYS, Limit, Outside, Rulebook, Scope, hour
+from app.withdrawals.rules.rulebook import Limit, Outside, Rulebook, Scope
 
 
 class Rule(StrEnum):
@@ -155,7 +156,7 @@ _RULES: dict[Rule, tuple[Callable[[Rulebook], bool], Check]] = {
     Rule.SOURCE: (lambda book: bool(book.card_funded), _is_no_source),
     Rule.WHITE: (lambda book: book.white_from is not None, _is_not_white),
     Rule.ORDER: (lambda book: book.order_most is not None, _is_too_much),
-    Rule.HOURS: (lambda book: book.outside is Outside.REFUSE and not book.is_always_open, _is_closed),
+    Rule.HOURS: (lambda book: book.outside is Outside.REFUSE and not book.hours.always, _is_closed),
     Rule.DUPLICATE: (lambda book: book.duplicate_minutes > 0, _is_duplicate),
     Rule.ACCOUNT_DAY: _passes(lambda book: book.account_day, Scope.ACCOUNT),
     Rule.CARD_DAY: _passes(lambda book: book.card_day, Scope.CARD),

@@ -7,12 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from app.kernel import clock
 from app.kernel.errors import Text, gettext_noop
+from app.kernel.hours import EVERY_DAY, WEEKDAYS, WHOLE_DAY, Hours, hour
 from app.kernel.money import ZERO, Money
 
-WHOLE_DAY = 24 * 60
-"""Minutes: an hour of the day is kept as minutes since midnight in business time."""
 DUPLICATE_LONGEST = WHOLE_DAY
 COUNT_LARGEST = 1_000_000
 TWO_FROM = Money(5_000_000)
@@ -59,6 +57,7 @@ class Rulebook:
     days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
     """ISO weekdays on which withdrawals may be made."""
     opens: int = 0
+    """In minutes since midnight of Shanghai."""
     closes: int = WHOLE_DAY
     outside: Outside = Outside.REFUSE
     credit_refused: bool = True
@@ -72,15 +71,12 @@ class Rulebook:
         return {Scope.HOUSE: self.house_day, Scope.ACCOUNT: self.account_day, Scope.CARD: self.card_day}[scope]
 
     @property
-    def is_always_open(self) -> bool:
-        return len(self.days) == len(WEEKDAYS) and self.opens == 0 and self.closes == WHOLE_DAY
+    def hours(self) -> Hours:
+        return Hours(days=frozenset(self.days), opens=self.opens, closes=self.closes)
 
     def is_open(self, at: datetime) -> bool:
         """Is this a working hour?"""
-        if self.is_always_open:
-            return True
-        local = at.astimezone(clock.BUSINESS_ZONE)
-        return local.isoweekday() in self.days and self.opens <= local.hour * 60 + local.minute < self.closes
+        return self.hours.has(at)
 
     def checkers(self, amount: Money, *, made_at: datetime | None = None) -> int:
         """How many other people must check this amount: 0, 1 or 2. Two for what was made outside working hours."""
@@ -174,24 +170,10 @@ def flaws(book: Rulebook) -> dict[str, Text]:
     return found
 
 
-WEEKDAYS = {
-    1: gettext_noop("周一"),
-    2: gettext_noop("周二"),
-    3: gettext_noop("周三"),
-    4: gettext_noop("周四"),
-    5: gettext_noop("周五"),
-    6: gettext_noop("周六"),
-    7: gettext_noop("周日"),
-}
 OUTSIDE = {
     Outside.REFUSE: gettext_noop("不能创建"),
     Outside.TWO: gettext_noop("可以创建，要两人审批"),
 }
-
-
-def hour(minutes: int) -> str:
-    """09:30; the end of a day is 24:00."""
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def fields(book: Rulebook) -> dict[str, object]:
@@ -231,7 +213,7 @@ class Line:
 def lines(book: Rulebook, titles: Mapping[str, str]) -> dict[Text, list[Line]]:
     """The whole rulebook in words, in groups. `titles`: what accounts are called, by their numbers."""
     anything = Text("不限")
-    all_days = set(book.days) == set(WEEKDAYS)
+    all_days = set(book.days) == EVERY_DAY
     all_hours = (book.opens, book.closes) == (0, WHOLE_DAY)
     days = (Text("每天"),) if all_days else tuple(WEEKDAYS[day] for day in sorted(book.days))
     hours = Text("全天") if all_hours else f"{hour(book.opens)}–{hour(book.closes)}"
@@ -249,7 +231,7 @@ def lines(book: Rulebook, titles: Mapping[str, str]) -> dict[Text, list[Line]]:
         gettext_noop("时间"): [
             Line(gettext_noop("可以创建的日子"), days),
             Line(gettext_noop("可以创建的时间"), (hours,)),
-            Line(gettext_noop("时间以外"), (Text("—") if book.is_always_open else OUTSIDE[book.outside],)),
+            Line(gettext_noop("时间以外"), (Text("—") if book.hours.always else OUTSIDE[book.outside],)),
         ],
         gettext_noop("收款人"): [
             Line(gettext_noop("信用卡、准贷记卡"), (Text("不能收款") if book.credit_refused else Text("不检查"),)),

@@ -8,7 +8,7 @@ from sqlalchemy import literal, select, update
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries as cards
-from app.channels import gateway, pace, versions
+from app.channels import breaker, gateway, opening, pace, versions
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.contract import Interface, Observation, Order, Seen
@@ -39,6 +39,9 @@ def submit(number: str) -> jobs.Again | None:
             return None
         if queries.stop_of(withdrawal.account_id) is not None:
             return jobs.Again(STOPPED_S)
+        stands = opening.now(withdrawal.account_id)
+        if stands.wait_s:
+            return jobs.Again(stands.wait_s)
         if not signing.same(withdrawal.approval, queries.digest(withdrawal)):
             movement.hold(withdrawal, "approval_broken", "")
             return None
@@ -53,6 +56,8 @@ def submit(number: str) -> jobs.Again | None:
             return None
         if wait := pace.wait_s(withdrawal.account_id):
             return jobs.Again(wait)
+        if stands.is_trying and not breaker.take(withdrawal.account_id, number):
+            return jobs.Again(opening.LONGEST_WAIT_S)
         account = channels.account_by_id(withdrawal.account_id)
         setting_id = channels.active_setting_id(withdrawal.account_id)
         assert setting_id is not None, f"{number}: its account has no settings"
@@ -84,6 +89,9 @@ def submit(number: str) -> jobs.Again | None:
     if (clock.now() - sent_at).total_seconds() > rules.SEND_WITHIN_S:
         return None  # this process slept too long after its last look: the job that asks will find out and decide
     observe(number, gateway.submit(call, order), source="submit", call=call)
+    if stands.is_trying:
+        with transaction():
+            breaker.judge(call.account_id, account.number, call.id)
     return None
 
 
@@ -122,7 +130,7 @@ def watch(number: str) -> jobs.Again | None:
 def _question(withdrawal: Withdrawal, **counted: object) -> tuple[gateway.Call, Order]:
     """Announce the query. Joins the caller's transaction."""
     # What was never sent has none of its own; a channel that speaks of it all the same is asked with those of today.
-    setting_id = versions.to_ask_with(withdrawal.account_id, withdrawal.setting_id)
+    setting_id = versions.to_ask_with(withdrawal.account_id, withdrawal.setting_id, withdrawal.number)
     assert setting_id is not None, f"{withdrawal.number}: its account has no settings"
     call = gateway.announce(
         Interface.QUERY,

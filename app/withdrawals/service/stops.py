@@ -4,6 +4,7 @@ from sqlalchemy import select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
+from app.channels import opening
 from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.errors import Refused
@@ -14,6 +15,8 @@ from app.withdrawals.models import SendingStop, Withdrawal
 from app.withdrawals.service import movement
 from app.withdrawals.states import SUBMIT, State
 
+TRIED_AT_ONCE = 20
+"""One of them is sent; some may turn out not to be fit for it."""
 ALL, PAUSED, RESTORED, BROKEN = queries.ALL, "paused", "restored", "broken"
 
 
@@ -33,6 +36,17 @@ def resume(*, account: str = "", actor: Actor) -> None:
         if not close_stop(scope, PAUSED, by=actor.display_name):
             raise Refused("没有由人停发，不需要恢复", advice="由系统停发的，问题解决后自动恢复")
         audit.record(actor, "sending.resume", scope)
+
+
+def let_go(account: str) -> None:
+    """The channel takes withdrawals again: what waited for that is due. Only a few, where one of them is to try it first."""
+    with transaction():
+        found = channels.account(account)
+        waiting = select(Withdrawal.number).where(Withdrawal.state == State.QUEUED, Withdrawal.account_id == found.id)
+        if opening.now(found.id).is_trying:
+            waiting = waiting.order_by(Withdrawal.id).limit(TRIED_AT_ONCE)
+        jobs.hasten(SUBMIT, waiting)
+        live_events.announce(movement.TOPIC, "")
 
 
 def _scope(account: str, actor: Actor) -> str:

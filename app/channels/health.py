@@ -1,0 +1,118 @@
+"""How the accounts do: what became of their calls in the last hour, in the last days, and what stops them. Nothing here writes.
+
+Read from `call_tally`, small rows which a job counts every few seconds; nothing is decided by them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from app.channels.contract import Interface
+from app.channels.models import CallTally, ChannelPause, Maintenance
+from app.channels.queries import Account
+from app.channels.rules.health import SENDS, SLOT_S, Grade, Tally, Took, grade, summed
+from app.kernel import clock
+from app.runtime.db import db
+
+HOUR_S = 3600
+ByInterface = Mapping[str, Tally]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """One account. `by_interface`: callbacks are under their own name, and no calls of ours."""
+
+    by_interface: ByInterface
+    pause: ChannelPause | None = None
+
+    @property
+    def calls(self) -> Tally:
+        return summed(it for name, it in self.by_interface.items() if name != Interface.CALLBACK)
+
+    @property
+    def sends(self) -> Tally:
+        return summed(it for name, it in self.by_interface.items() if name in SENDS)
+
+    @property
+    def callbacks(self) -> Tally:
+        return self.by_interface.get(Interface.CALLBACK, Tally())
+
+    @property
+    def grade(self) -> Grade:
+        return Grade.PAUSED if self.pause else grade(self.calls)
+
+
+def of(accounts: Sequence[Account], *, seconds: int = HOUR_S) -> dict[int, Health]:
+    """By the account's id: the last hour, to within five minutes."""
+    ids = [account.id for account in accounts]
+    tallied, paused = tallies(ids, since=clock.later(-seconds)), pauses(ids)
+    return {its: Health(by_interface=tallied.get(its, {}), pause=paused.get(its)) for its in ids}
+
+
+def tallies(account_ids: Sequence[int], *, since: datetime) -> dict[int, dict[str, Tally]]:
+    """By account and interface, from the five minutes on in which `since` lies."""
+    found: dict[int, dict[str, Tally]] = {}
+    for row in _rows(account_ids, since):
+        found.setdefault(row.account_id, {}).setdefault(row.interface, Tally()).plus(_tally(row))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One bar of a chart."""
+
+    begins_at: datetime
+    calls: Tally
+    callbacks: Tally
+
+
+def history(account_id: int, *, seconds: int, step_s: int) -> list[Span]:
+    """The past in steps, oldest first; the last one is not over yet."""
+    assert seconds % step_s == 0
+    assert step_s % SLOT_S == 0
+    end = slot_of(clock.now(), step_s) + timedelta(seconds=step_s)
+    first = end - timedelta(seconds=seconds)
+    spans = [Span(first + timedelta(seconds=at), Tally(), Tally()) for at in range(0, seconds, step_s)]
+    for row in _rows([account_id], first):
+        span = spans[int((row.slot - first).total_seconds()) // step_s]
+        (span.callbacks if row.interface == Interface.CALLBACK else span.calls).plus(_tally(row))
+    return spans
+
+
+def slot_of(at: datetime, step_s: int = SLOT_S) -> datetime:
+    """When the step began in which this moment lies; days begin at midnight of Shanghai."""
+    midnight, _end = clock.day_bounds(clock.business_day(at))
+    into = int((at - midnight).total_seconds()) // step_s * step_s
+    return midnight + timedelta(seconds=into)
+
+
+def pauses(account_ids: Sequence[int]) -> dict[int, ChannelPause]:
+    """What stands now, by account."""
+    found = select(ChannelPause).where(ChannelPause.account_id.in_(account_ids), ChannelPause.closed_at.is_(None))
+    return {row.account_id: row for row in db.session.scalars(found)}
+
+
+def past_pauses(account_id: int, limit: int = 20) -> Sequence[ChannelPause]:
+    """Those that are over, the latest first."""
+    mine = select(ChannelPause).where(ChannelPause.account_id == account_id, ChannelPause.closed_at.is_not(None))
+    return db.session.scalars(mine.order_by(ChannelPause.id.desc()).limit(limit)).all()
+
+
+def maintenance(channel_ids: Sequence[int]) -> Sequence[Maintenance]:
+    """What is announced and not over, the next first."""
+    mine = (Maintenance.channel_id.in_(channel_ids), Maintenance.called_off_at.is_(None))
+    found = select(Maintenance).where(*mine, Maintenance.ends_at > clock.now())
+    return db.session.scalars(found.order_by(Maintenance.begins_at, Maintenance.id)).all()
+
+
+def _rows(account_ids: Sequence[int], since: datetime) -> Sequence[CallTally]:
+    found = select(CallTally).where(CallTally.slot >= slot_of(since), CallTally.account_id.in_(account_ids))
+    return db.session.scalars(found).all()
+
+
+def _tally(row: CallTally) -> Tally:
+    return Tally(
+        answered=row.answered, refused=row.refused, unsent=row.unsent, unknown=row.unknown, took=Took.told(row.took)
+    )
