@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from app.channels.contract import Interface
-from app.channels.models import CallTally, ChannelPause, Maintenance
+from app.channels.models import CallTally, ChannelPause, HealthRule, Maintenance
 from app.channels.queries import Account
-from app.channels.rules.health import SENDS, SLOT_S, Grade, Tally, Took, grade, summed
+from app.channels.rules.health import SENDS, SLOT_S, Grade, Measure, Tally, Took, grade, summed
 from app.kernel import clock
+from app.kernel.errors import NotThere
 from app.runtime.db import db
 
 HOUR_S = 3600
@@ -105,6 +106,23 @@ def maintenance(channel_ids: Sequence[int]) -> Sequence[Maintenance]:
     mine = (Maintenance.channel_id.in_(channel_ids), Maintenance.called_off_at.is_(None))
     found = select(Maintenance).where(*mine, Maintenance.ends_at > clock.now())
     return db.session.scalars(found.order_by(Maintenance.begins_at, Maintenance.id)).all()
+
+
+def rules() -> Sequence[HealthRule]:
+    """Of the alerts, by what they look at."""
+    found = select(HealthRule).order_by(HealthRule.measure, HealthRule.severity)
+    return sorted(db.session.scalars(found), key=lambda it: list(Measure).index(Measure(it.measure)))
+
+
+def rule(measure: str, severity: str) -> HealthRule:
+    """NotThere where there is none of these."""
+    mine = (HealthRule.measure == measure, HealthRule.severity == severity)
+    found = (
+        db.session.scalars(select(HealthRule).where(*mine)).one_or_none() if "\0" not in measure + severity else None
+    )
+    if found is None:
+        raise NotThere(f"{measure}/{severity}")
+    return found
 
 
 def _rows(account_ids: Sequence[int], since: datetime) -> Sequence[CallTally]:

@@ -5,8 +5,9 @@ writes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from app.channels.models import ChannelAccount, ChannelPause, Maintenance
 from app.channels.rules.health import Pause
@@ -63,14 +64,18 @@ PAUSES = {
 def now(account_id: int) -> Opening:
     """One statement: everything that is sent asks this first."""
     at = clock.now()
-    row = db.session.execute(_OPENING, {"its_id": account_id, "its_now": at}).one()
-    days = frozenset(map(int, row.open_days))
-    return Opening(
-        hours=Hours(days=days, opens=row.opens, closes=row.closes),
-        at=at,
-        maintained_until=row.maintained_until,
-        pause=row.pause,
-    )
+    return _opening(db.session.execute(_ITS_OPENING, {"its_id": account_id, "its_now": at}).one(), at)
+
+
+def of(account_ids: Sequence[int]) -> dict[int, Opening]:
+    """By account."""
+    at, some = clock.now(), _OPENING.where(ChannelAccount.id.in_(account_ids))
+    return {row.id: _opening(row, at) for row in db.session.execute(some, {"its_now": at})}
+
+
+def _opening(row: Row[*tuple[Any, ...]], at: datetime) -> Opening:
+    hours = Hours(days=frozenset(map(int, row.open_days)), opens=row.opens, closes=row.closes)
+    return Opening(hours=hours, at=at, maintained_until=row.maintained_until, pause=row.pause)
 
 
 def days(hours: Hours) -> Sequence[Text]:
@@ -92,6 +97,7 @@ _MAINTAINED_UNTIL = (
 )
 _OPENING = (
     select(
+        ChannelAccount.id,
         ChannelAccount.opens,
         ChannelAccount.closes,
         ChannelAccount.open_days,
@@ -100,5 +106,5 @@ _OPENING = (
     )
     .select_from(ChannelAccount)
     .outerjoin(ChannelPause, (ChannelPause.account_id == ChannelAccount.id) & ChannelPause.closed_at.is_(None))
-    .where(ChannelAccount.id == bindparam("its_id"))
 )
+_ITS_OPENING = _OPENING.where(ChannelAccount.id == bindparam("its_id"))

@@ -1,82 +1,19 @@
-"""How the accounts are doing: their calls of the last hour, their turnover day by day. Cached: it may be a little old.
+"""What came in through the accounts, day by day. Cached: it may be a little old.
 
 Nothing is decided by it. Who books or pays reads `queries`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from app.channels.contract import Interface
-from app.channels.models import ChannelCall, DailyFigures
+from app.channels.models import DailyFigures
 from app.channels.queries import Account
 from app.kernel import clock
 from app.kernel.errors import gettext_noop
 from app.runtime import cache
 from app.runtime.db import db
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """How the calls of one account went in the last hour."""
-
-    calls: int
-    answered: int
-    slowest_ms: int | None
-
-    @property
-    def share(self) -> float | None:
-        return self.answered / self.calls if self.calls else None
-
-
-HEALTH = cache.declare(
-    cache.Cached(
-        room="channels",
-        name="health",
-        key="{number}",
-        age_s=20,
-        title=gettext_noop("近一小时的渠道调用"),
-        owner=gettext_noop("渠道对接"),
-        pack=lambda health: [health.calls, health.answered, health.slowest_ms],
-        unpack=lambda told: _health_told(*told),
-    )
-)
-
-
-def health(accounts: Sequence[Account]) -> dict[int, Health]:
-    """How the calls of each account went in the last hour, by the account's id; up to twenty seconds old."""
-    ids = {account.number: account.id for account in accounts}
-
-    def read(numbers: Sequence[str]) -> dict[str, Health]:
-        found = _health([ids[number] for number in numbers], clock.later(-3600))
-        none = Health(calls=0, answered=0, slowest_ms=None)
-        return {number: found.get(ids[number], none) for number in numbers}
-
-    return {ids[number]: found for number, found in HEALTH.get_many(list(ids), read).items()}
-
-
-def _health(account_ids: Sequence[int], since: datetime) -> dict[int, Health]:
-    found = db.session.execute(
-        select(
-            ChannelCall.account_id,
-            func.count().label("calls"),
-            func.count().filter(ChannelCall.outcome == "ok").label("answered"),
-            func.max(ChannelCall.duration_ms).label("slowest_ms"),
-        )
-        .where(ChannelCall.account_id.in_(account_ids), ChannelCall.at >= since, ChannelCall.outcome != "open")
-        .where(ChannelCall.interface != str(Interface.TRY))
-        .group_by(ChannelCall.account_id)
-    )
-    return {row.account_id: Health(calls=row.calls, answered=row.answered, slowest_ms=row.slowest_ms) for row in found}
-
-
-def _health_told(calls: Any, answered: Any, slowest_ms: Any) -> Health:
-    slowest = None if slowest_ms is None else cache.whole(slowest_ms)
-    return Health(calls=cache.whole(calls), answered=cache.whole(answered), slowest_ms=slowest)
-
 
 TREND_DAYS = 30
 Past = list[tuple[date, int]]

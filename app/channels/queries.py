@@ -53,6 +53,9 @@ class Account:
     return_refunds_fee: bool
     bind_per_s: int
     send_per_s: int
+    opens: int
+    closes: int
+    open_days: str
     figures_failed_at: datetime | None
     figures_failure: str
 
@@ -350,6 +353,9 @@ _ACCOUNTS = select(
     Channel.return_refunds_fee,
     ChannelAccount.bind_per_s,
     ChannelAccount.send_per_s,
+    ChannelAccount.opens,
+    ChannelAccount.closes,
+    ChannelAccount.open_days,
     ChannelAccount.figures_failed_at,
     ChannelAccount.figures_failure,
     ChannelSetting.template_version,

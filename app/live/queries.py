@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.auth import identity
-from app.channels import pulse
+from app.channels import health, pulse
 from app.channels import queries as channels
 from app.channels.models import DailyFigures
 from app.channels.rules import STALE_AFTER_S
@@ -42,7 +42,7 @@ class Row:
     account: channels.Account
     figures: DailyFigures | None
     holder: channels.Held | None
-    health: pulse.Health | None
+    health: health.Health
     available: Money
     in_transit: tuple[int, Money]
     stale: bool
@@ -69,7 +69,7 @@ def dashboard(name: str = "") -> Dashboard:
     ids = [account.id for account in accounts]
     now = clock.now()
     figures, holders = channels.latest_figures(ids), channels.holders(ids)
-    health, trend = pulse.health(accounts), pulse.trend(accounts, figures, days=SPARK_DAYS)
+    trend, doing = pulse.trend(accounts, figures, days=SPARK_DAYS), health.of(accounts)
     transit = withdrawals.in_transit(ids)
     balances = ledger.balances_of([account.number for account in accounts])
     rows = []
@@ -82,7 +82,7 @@ def dashboard(name: str = "") -> Dashboard:
                 account=account,
                 figures=told,
                 holder=holders.get(account.id),
-                health=health.get(account.id),
+                health=doing[account.id],
                 available=available,
                 in_transit=transit.get(account.id, (0, ZERO)),
                 stale=stale,

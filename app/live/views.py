@@ -16,6 +16,7 @@ from app.auth.permissions import Permission, needs, passive, public, signed_in
 from app.auth.rules import own_path
 from app.channels import queries as channels
 from app.channels import rules
+from app.channels.rules.health import GRADES
 from app.kernel.money import Money
 from app.live import queries, service
 from app.live.forms import ClearForm, ClearKeyForm, JobFilters
@@ -34,7 +35,7 @@ jobs = Blueprint("jobs", __name__, url_prefix="/jobs")
 @needs(Permission.DASHBOARD_READ)
 def dashboard() -> ResponseReturnValue:
     name = request.args.get("channel", "")
-    return page("live/dashboard.html", board=queries.dashboard(name), channel=name, rules=rules)
+    return page("live/dashboard.html", board=queries.dashboard(name), channel=name, rules=rules, grades=GRADES)
 
 
 @bp.get("/meter")

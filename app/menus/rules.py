@@ -47,6 +47,7 @@ DEFAULTS = (
     Default("card_uploads.index", gettext_noop("批量绑卡"), "Bulk binding", "upload", "b"),
     Default("card_templates.index", gettext_noop("绑定模版"), "Binding templates", "file-spreadsheet", "t"),
     Default("channels.index", gettext_noop("渠道管理"), "Channels", "plug-connected", "p"),
+    Default("channel_health.index", gettext_noop("渠道健康"), "Channel health", "heartbeat", "h"),
     Default("channel_templates.index", gettext_noop("渠道模板"), "Channel templates", "template"),
     Default("platforms.index", gettext_noop("第三方平台账号"), "Platform accounts", "key", "f"),
     Default("channel_calls.index", gettext_noop("渠道日志"), "Channel log", "webhook", "q"),

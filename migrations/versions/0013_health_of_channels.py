@@ -10,7 +10,7 @@ down_revision = "0012"
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 AT = sa.DateTime(timezone=True)
-HEALTH = (("channel_health.index", "渠道健康", "Channel health", "activity-heartbeat", "e"),)
+MENU = (("channel_health.index", "渠道健康", "Channel health", "heartbeat", "h"),)
 RULES = (
     ("answered", 80, 15, 10, "severe"),
     ("answered", 95, 15, 20, "warning"),
@@ -100,4 +100,4 @@ def upgrade() -> None:
     )
     names = ("measure", "bound", "minutes", "at_least", "severity")
     op.bulk_insert(rule, [{**dict(zip(names, it, strict=True)), "enabled": True} for it in RULES])
-    steps.extend_menu(HEALTH, after="channels.index")
+    steps.extend_menu(MENU, after="channels.index")

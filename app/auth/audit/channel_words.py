@@ -13,6 +13,11 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "channel.enable": gettext_noop("启用渠道账号"),
         "channel.disable": gettext_noop("停用渠道账号"),
         "channel.refresh": gettext_noop("刷新渠道数据"),
+        "pause.ask": gettext_noop("试探已自动停发的渠道"),
+        "pause.lift": gettext_noop("人工恢复自动停发"),
+        "maintenance.announce": gettext_noop("登记维护时段"),
+        "maintenance.call-off": gettext_noop("取消维护时段"),
+        "health-rule.change": gettext_noop("修改告警规则"),
     },
     gettext_noop("渠道参数"): {
         "setting.draft": gettext_noop("建立参数草稿"),
@@ -24,12 +29,19 @@ DEEDS: dict[Text, dict[str, Text]] = {
 }
 FIELDS = {
     "base_url": gettext_noop("接口地址"),
+    "at_least": gettext_noop("至少几次调用"),
+    "begins_at": gettext_noop("开始"),
     "bind_per_s": gettext_noop("每秒最多绑卡"),
+    "bound": gettext_noop("界线"),
     "enabled": gettext_noop("启用"),
+    "ends_at": gettext_noop("结束"),
     "fee_fixed": gettext_noop("每笔手续费"),
     "fee_rate_ppm": gettext_noop("费率（百万分之）"),
     "merchant_no": gettext_noop("商户号"),
+    "minutes": gettext_noop("看最近几分钟"),
+    "open_days": gettext_noop("渠道受理代付的日子"),
     "overlap_s": gettext_noop("旧密钥继续有效（秒）"),
+    "pause_after": gettext_noop("连续几次没有有效应答就自动停发"),
     "send_per_s": gettext_noop("每秒最多发送提现"),
     "single_limit": gettext_noop("单笔限额"),
 }

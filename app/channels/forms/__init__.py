@@ -10,6 +10,7 @@ from app.channels.forms.accounts import (
     WhyForm,
 )
 from app.channels.forms.claiming import ClaimFilters, FinishForm, NextForm, ReasonForm, RenewForm
+from app.channels.forms.health import HealthRuleForm, LiftForm, MaintenanceForm
 from app.channels.forms.log import CallbackFilters, CallFilters
 from app.channels.forms.parameters import (
     ActivateForm,
@@ -43,6 +44,9 @@ __all__ = [
     "ClaimFilters",
     "DraftForm",
     "FinishForm",
+    "HealthRuleForm",
+    "LiftForm",
+    "MaintenanceForm",
     "NewChannelForm",
     "NewTemplateForm",
     "NextForm",

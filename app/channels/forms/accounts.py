@@ -10,11 +10,14 @@ from wtforms import (
     Field,
     IntegerField,
     SelectField,
+    SelectMultipleField,
     StringField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
-from app.runtime.fields import MoneyField
+from app.kernel.hours import WEEKDAYS, WHOLE_DAY
+from app.runtime.fields import HourField, MoneyField
 from app.runtime.forms import StrictForm
 
 
@@ -62,6 +65,12 @@ class NewChannelForm(ChannelForm):
 
 
 class ChangeChannelForm(ChannelForm):
+    pause_after = IntegerField(
+        _("连续几次没有有效应答就自动停发"),
+        [InputRequired(_("必填，没有填")), NumberRange(0, 100)],
+        description=_("0：从不自动停发；停发只管新的发送，查询照常"),
+        render_kw={"inputmode": "numeric"},
+    )
     enabled = BooleanField(_("启用"), description=_("停用后，这个渠道的所有账号都不再接新业务；已在途的照常办完"))
 
 
@@ -92,14 +101,33 @@ class TermsForm(StrictForm):
         render_kw={"inputmode": "numeric"},
     )
 
+    open_days = SelectMultipleField(
+        _("渠道受理代付的日子"),
+        [InputRequired(_("至少选一天"))],
+        choices=[SelectChoice(str(day), _(label)) for day, label in WEEKDAYS.items()],
+        default=[str(day) for day in WEEKDAYS],
+    )
+    opens = HourField(_("开始受理"), [InputRequired(_("请填写时间"))], default=0)
+    closes = HourField(
+        _("停止受理"),
+        [InputRequired(_("请填写时间"))],
+        default=WHOLE_DAY,
+        description=_("这段时间以外不发送，到时自动发送；全天是 00:00 到 24:00"),
+    )
+
+    def validate_closes(self, field: Field) -> None:
+        if None not in (self.opens.data, field.data) and not self.opens.data < field.data <= WHOLE_DAY:
+            raise ValidationError(gettext("停止要晚于开始，最晚 24:00"))
+
     def validate_single_limit(self, field: Field) -> None:
         if field.data is not None and field.data.minor <= 0:
             raise ValidationError(gettext("要大于 0"))
 
     def terms(self) -> dict[str, Any]:
         """As the commands take them."""
-        names = ("name", "merchant_no", "single_limit", "fee_fixed", "bind_per_s", "send_per_s")
-        return {name: self[name].data for name in names} | {"fee_rate_ppm": self.fee_rate_ppm.data or 0}
+        names = ("name", "merchant_no", "single_limit", "fee_fixed", "bind_per_s", "send_per_s", "opens", "closes")
+        found = {name: self[name].data for name in names} | {"fee_rate_ppm": self.fee_rate_ppm.data or 0}
+        return found | {"open_days": "".join(sorted(self.open_days.data))}
 
 
 class ChangeTermsForm(TermsForm):

@@ -1,6 +1,6 @@
 """Everything that can be done to channels and their accounts. Each command is one transaction."""
 
-from app.channels.service import counting, pausing, platforms, settings, templates
+from app.channels.service import alerting, counting, maintaining, pausing, platforms, settings, templates
 from app.channels.service.accounts import change_account, change_channel, open_account, open_channel, set_enabled
 from app.channels.service.claiming import (
     claim,
@@ -19,6 +19,7 @@ from app.channels.service.retention import drop_old_callbacks, drop_old_calls, d
 from app.channels.service.settings import change_settings
 
 __all__ = [
+    "alerting",
     "change_account",
     "change_channel",
     "change_settings",
@@ -31,6 +32,7 @@ __all__ = [
     "finish",
     "force_release",
     "kicked_out",
+    "maintaining",
     "open_account",
     "open_channel",
     "pausing",

@@ -6,10 +6,11 @@ from sqlalchemy import select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import manners, parameters, queries, rules, versions
+from app.channels import breaker, manners, parameters, queries, rules, versions
 from app.channels.models import Channel, ChannelAccount
 from app.channels.service import drafting
 from app.kernel.errors import Refused
+from app.kernel.hours import WHOLE_DAY
 from app.kernel.money import Money
 from app.kernel.numbers import new_number
 from app.runtime import jobs, live_events
@@ -38,13 +39,14 @@ def open_channel(*, code: str, name: str, adapter: str, actor: Actor | str) -> N
         audit.record(actor, "channel.open", code, after={"name": name, "adapter": adapter})
 
 
-def change_channel(code: str, *, name: str, enabled: bool, actor: Actor) -> None:
-    """What a channel is called, and whether anything new goes through it."""
+def change_channel(code: str, *, name: str, pause_after: int, enabled: bool, actor: Actor) -> None:
+    """What a channel is called, when it is paused by itself, and whether anything new goes through it."""
+    given = {"name": name, "pause_after": pause_after, "enabled": enabled}
     with transaction():
         found = queries.channel(code)
-        before = {"name": found.name, "enabled": found.enabled}
-        db.session.execute(update(Channel).where(Channel.id == found.id).values(name=name, enabled=enabled))
-        audit.record(actor, "channel.change", code, before=before, after={"name": name, "enabled": enabled})
+        before = {known: getattr(found, known) for known in given}
+        db.session.execute(update(Channel).where(Channel.id == found.id).values(**given))
+        audit.record(actor, "channel.change", code, before=before, after=given)
         live_events.announce(rules.TOPIC)
 
 
@@ -61,6 +63,9 @@ def open_account(
     number: str = "",
     bind_per_s: int = 20,
     send_per_s: int = 0,
+    opens: int = 0,
+    closes: int = WHOLE_DAY,
+    open_days: str = "1234567",
 ) -> str:
     """An account of ours at a channel. Returns its number.
 
@@ -83,6 +88,9 @@ def open_account(
             fee_rate_ppm=fee_rate_ppm,
             bind_per_s=bind_per_s,
             send_per_s=send_per_s,
+            opens=opens,
+            closes=closes,
+            open_days=open_days,
         )
         if not changed(row.on_conflict_do_nothing(index_elements=["channel_id", "merchant_no"])):
             raise _taken(merchant_no)
@@ -113,11 +121,14 @@ def change_account(
     fee_rate_ppm: int,
     bind_per_s: int,
     send_per_s: int,
+    opens: int,
+    closes: int,
+    open_days: str,
     why: str,
     actor: Actor,
 ) -> None:
-    """Name, limits, fees and rates: they count from the next withdrawal on. The number that the channel knows us by changes
-    only as long as no version was ever in use: afterwards another number is another account."""
+    """Name, limits, fees, rates and hours: they count from the next withdrawal on. The number that the channel knows us by
+    changes only as long as no version was ever in use: afterwards another number is another account."""
     given: dict[str, object] = {
         "name": name,
         "merchant_no": merchant_no,
@@ -126,6 +137,9 @@ def change_account(
         "fee_rate_ppm": fee_rate_ppm,
         "bind_per_s": bind_per_s,
         "send_per_s": send_per_s,
+        "opens": opens,
+        "closes": closes,
+        "open_days": open_days,
     }
     with transaction():
         account = queries.account(number)
@@ -141,6 +155,8 @@ def change_account(
         old = {name: getattr(account, name) for name in given}
         db.session.execute(update(ChannelAccount).where(ChannelAccount.id == account.id).values(**given))
         differing = [name for name in given if given[name] != old[name]]
+        if not {"opens", "closes", "open_days"}.isdisjoint(differing):
+            jobs.promise(breaker.LET_GO, number)
         audit.record(
             actor,
             "channel.change-account",

@@ -7,8 +7,9 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.auth.rules import own_path
-from app.channels import manners, platforms, pulse, queries, rules, service, versions
+from app.channels import health, manners, opening, platforms, pulse, queries, rules, service, versions
 from app.channels.forms import FinishForm, NextForm, ReasonForm
+from app.channels.rules.health import GRADES
 from app.runtime.page import page
 
 bp = Blueprint("channels", __name__, url_prefix="/channels")
@@ -23,7 +24,8 @@ def index() -> ResponseReturnValue:
         "channels/index.html",
         accounts=accounts,
         holders=queries.holders(ids),
-        health=pulse.health(accounts),
+        health=health.of(accounts),
+        grades=GRADES,
         figures=queries.latest_figures(ids),
         channels=queries.channels() if me().can(Permission.CHANNEL_EDIT) else [],
         adapters=manners.offered(),
@@ -52,7 +54,9 @@ def show(number: str) -> ResponseReturnValue:
         may_edit=me().can(Permission.CHANNEL_EDIT),
         place=platforms.of_account(account.id),
         unsigned=queries.unsigned_handover(account.id),
-        health=pulse.health([account])[account.id],
+        health=health.of([account])[account.id],
+        grades=GRADES,
+        stands=opening.now(account.id),
         calls=queries.calls(account.id, request.args, {}),
         rules=rules,
     )

@@ -41,7 +41,7 @@ def open_channel() -> ResponseReturnValue:
 @needs(Permission.CHANNEL_EDIT)
 def channel(code: str) -> ResponseReturnValue:
     found = queries.channel(code)
-    return _channel(code, ChangeChannelForm(formdata=None, name=found.name, enabled=found.enabled))
+    return _channel(code, ChangeChannelForm(formdata=None, obj=found))
 
 
 @bp.post("/code/<code>")
@@ -50,7 +50,8 @@ def change_channel(code: str) -> ResponseReturnValue:
     form = ChangeChannelForm()
     if not form.validate():
         return _channel(code, form, 422)
-    service.change_channel(code, name=form.name.data, enabled=form.enabled.data, actor=me())
+    given = {name: form[name].data for name in ("name", "pause_after", "enabled")}
+    service.change_channel(code, **given, actor=me())
     flash(_("渠道已修改"), "good")
     return redirect(url_for("channels.index"), 303)
 
@@ -118,11 +119,13 @@ def disable(number: str) -> ResponseReturnValue:
     return redirect(url_for("channels.show", number=number), 303)
 
 
-_TERMS = ("name", "merchant_no", "single_limit", "fee_fixed", "fee_rate_ppm", "bind_per_s", "send_per_s")
+_RATES = ("fee_fixed", "fee_rate_ppm", "bind_per_s", "send_per_s")
+_TERMS = ("name", "merchant_no", "single_limit", *_RATES, "opens", "closes")
 
 
 def _filled(account: queries.Account) -> ChangeTermsForm:
-    return ChangeTermsForm(formdata=None, **{name: getattr(account, name) for name in _TERMS})
+    terms = {name: getattr(account, name) for name in _TERMS}
+    return ChangeTermsForm(formdata=None, open_days=list(account.open_days), **terms)
 
 
 def _offered(form: NewChannelForm) -> NewChannelForm:

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from app.auth.identity import channels as my_channels
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
+from app.channels import opening
 from app.channels import queries as channels
 from app.runtime.page import page
 from app.withdrawals import queries, rules, service
@@ -50,6 +51,7 @@ def _index(form: StopForm | None = None, status: int = 200) -> ResponseReturnVal
     return page(
         "withdrawals/sending.html",
         status,
+        stands=opening.of([account.id for account in channels.accounts()]),
         house=[stop for stop in stops if stop.account_id is None],
         stops={stop.account_id: stop for stop in stops if stop.account_id is not None},
         past=past,

@@ -11,6 +11,7 @@ from app.auth import queries as auth
 from app.auth.identity import Actor, me
 from app.auth.permissions import Permission
 from app.cards import queries as cards
+from app.channels import opening
 from app.channels import queries as channels
 from app.kernel.money import Money
 from app.runtime.forms import StrictForm
@@ -82,6 +83,7 @@ def show_page(
         may_send_back=state == State.QUEUED and _is_unsent(withdrawal) and person.can(Permission.WITHDRAWAL_APPROVE),
         stop=queries.stop_of(withdrawal.account_id) if state == State.QUEUED else None,
         stop_words=rules.STOPS,
+        halt=opening.now(withdrawal.account_id).said if state == State.QUEUED else None,
         own=in_review and mine,
         may_ask=state in queries.OUT,
         moving=state in (State.REVIEW, State.QUEUED, *queries.OUT),

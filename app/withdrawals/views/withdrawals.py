@@ -10,6 +10,7 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.cards import queries as cards
+from app.channels import opening
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel.errors import NotThere, Refused
@@ -206,4 +207,5 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
         typed=_typed(),
         bound=bound,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
+        halt=opening.now(account.id).said if account else None,
     )
