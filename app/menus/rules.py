@@ -39,6 +39,7 @@ DEFAULTS = (
     Default("withdrawals.index", gettext_noop("提现"), "Withdrawals", "send", "w"),
     Default("withdrawal_sheets.index", gettext_noop("批量提现"), "Bulk withdrawals", "report-money", "s"),
     Default("work.index", gettext_noop("人工待办"), "Work items", "checklist", "o"),
+    Default("alerts.index", gettext_noop("告警"), "Alerts", "bell", "h"),
     Default("sending.index", gettext_noop("发送控制"), "Sending", "player-pause", "n"),
     Default("jobs.index", gettext_noop("代付任务"), "Payout jobs", "list-check", "j"),
     Default("exports.index", gettext_noop("下载中心"), "Downloads", "download", "e"),
