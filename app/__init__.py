@@ -17,6 +17,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
+from app.alerts import views as alerts
 from app.auth import audit, scope
 from app.auth import jobs as auth_jobs
 from app.auth import views as auth
@@ -77,7 +78,10 @@ def create_app(config: Config) -> Flask:
     auth.init(app)
     for room in ROOMS:
         app.register_blueprint(room.bp)
-    of_rooms = (*channels.BLUEPRINTS, *cards.BLUEPRINTS, *withdrawals.BLUEPRINTS, *tasks.BLUEPRINTS)
+    of_rooms = (
+        *(*alerts.BLUEPRINTS, *channels.BLUEPRINTS, *cards.BLUEPRINTS),
+        *(*withdrawals.BLUEPRINTS, *tasks.BLUEPRINTS),
+    )
     for blueprint in (live.cache, live.jobs, *of_rooms):
         app.register_blueprint(blueprint)
     session_started.connect(channel_service.session_started)

@@ -8,6 +8,7 @@ EVERY = (
     Every("app.channels.jobs.pull_all", every_s=30),
     Every("app.channels.jobs.pull_missed", every_s=600),
     Every("app.channels.jobs.count_calls", every_s=15),
+    Every("app.channels.jobs.judge_health", every_s=30),
     Every("app.channels.jobs.end_lapsed", every_s=15),
     Every("app.withdrawals.jobs.look_at_journal", every_s=60),
     Every(EXAMINE, every_s=6 * 3600, line=Line.SHEETS),

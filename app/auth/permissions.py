@@ -41,6 +41,9 @@ class Permission(StrEnum):
     SENDING_STOP = "sending:stop"
     WITHDRAWAL_RULES = "withdrawal:rules"
     WITHDRAWAL_EXPORT = "withdrawal:export"
+    ALERT_READ = "alert:read"
+    ALERT_ACKNOWLEDGE = "alert:acknowledge"
+    ALERT_CLOSE = "alert:close"
     LEDGER_READ = "ledger:read"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
@@ -73,19 +76,21 @@ _WORKS = (
     | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL, _P.WORK_TAKE}
     | {_P.PLATFORM_READ, _P.PLATFORM_REVEAL}
 )
+_SEES_TO_IT = {_P.ALERT_READ, _P.ALERT_ACKNOWLEDGE, _P.ALERT_CLOSE}
 _DECIDES = {_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP, _P.WITHDRAWAL_RULES}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     # What a new house begins with; from then on the database knows (a migration writes it there).
-    Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_EXPORT, _P.JOB_READ}),
+    Role.OPERATOR: frozenset(_WORKS | {_P.LEDGER_READ, _P.WITHDRAWAL_EXPORT, _P.JOB_READ, _P.ALERT_READ}),
     Role.SUPERVISOR: frozenset(
         _WORKS
         | _DECIDES
+        | _SEES_TO_IT
         | {_P.LEDGER_READ, _P.CLAIM_FORCE_RELEASE, _P.CARD_REVEAL, _P.CARD_TEMPLATE, _P.PLATFORM_MANAGE}
         | {_P.WITHDRAWAL_EXPORT, _P.JOB_READ, _P.JOB_RETRY}
     ),
     Role.FINANCE: frozenset(
-        _LOOKS | _DECIDES | {_P.LEDGER_READ, _P.WORK_TAKE, _P.CHANNEL_REFRESH, _P.WITHDRAWAL_EXPORT}
+        _LOOKS | _DECIDES | _SEES_TO_IT | {_P.LEDGER_READ, _P.WORK_TAKE, _P.CHANNEL_REFRESH, _P.WITHDRAWAL_EXPORT}
     ),
     # People, roles, menus, channels' settings; no money: neither making nor approving it.
     Role.ADMINISTRATOR: frozenset(
@@ -94,6 +99,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         | {_P.OPERATOR_READ, _P.OPERATOR_EDIT, _P.ROLE_READ, _P.ROLE_EDIT, _P.MENU_EDIT}
         | {_P.CACHE_READ, _P.CACHE_CLEAR, _P.AUDIT_READ, _P.AUDIT_EXPORT}
         | {_P.JOB_READ, _P.JOB_RETRY}
+        | _SEES_TO_IT
     ),
 }
 
@@ -138,6 +144,11 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.SENDING_STOP: gettext_noop("停发与恢复发送"),
         _P.WITHDRAWAL_RULES: gettext_noop("改提现规则与名单"),
         _P.WITHDRAWAL_EXPORT: gettext_noop("导出提现"),
+    },
+    gettext_noop("告警"): {
+        _P.ALERT_READ: gettext_noop("看告警"),
+        _P.ALERT_ACKNOWLEDGE: gettext_noop("确认已知悉告警"),
+        _P.ALERT_CLOSE: gettext_noop("结束告警"),
     },
     gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
     gettext_noop("人员与系统"): {

@@ -12,9 +12,11 @@ all workers see the same one, it survives them, and people can read why. A call 
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, literal, select, update
+from sqlalchemy import Row, bindparam, literal, select, update
 
+from app.alerts import bell
 from app.channels.contract import Interface
 from app.channels.models import Channel, ChannelAccount, ChannelCall, ChannelPause, Maintenance
 from app.channels.rules import TOPIC
@@ -53,7 +55,7 @@ def weigh(account_id: int) -> None:
     if why is None and latest and latest[0].interface in SENDS:
         why = half_nonsense(_latest(account_id, SENDS_LOOKED_AT, *SENDS))
     if why is not None:
-        _stop(account_id, known.number, why)
+        _stop(account_id, known, why)
 
 
 def standing(account_id: int) -> ChannelPause | None:
@@ -120,7 +122,8 @@ def lift(account_id: int, number: str, *, by: str, why: str) -> bool:
     return True
 
 
-def _stop(account_id: int, number: str, why: Text) -> None:
+def _stop(account_id: int, known: Row[*tuple[Any, ...]], why: Text) -> None:
+    number, title = known.number, f"{known.channel_name} · {known.account_name}"
     now, ask_at = clock.now(), clock.later(cool_s(0))
     row = insert(_P).values(
         account_id=account_id,
@@ -135,7 +138,16 @@ def _stop(account_id: int, number: str, why: Text) -> None:
     )
     if changed(row.on_conflict_do_nothing()):
         _ask_at(number, ask_at)
+        said = Text("%(title)s 没有正常应答，已自动停发：新的提现等它恢复后再发送", title=title)
+        bell.ring(
+            "pause", number, severity=bell.Severity.SEVERE, said=said, path=page_of(number), channel=known.channel_code
+        )
         live_events.announce(TOPIC, number)
+
+
+def page_of(number: str) -> str:
+    """Where people see how this account does."""
+    return f"/channels/{number}/health"
 
 
 def _ask_at(number: str, at: datetime) -> None:
@@ -145,6 +157,7 @@ def _ask_at(number: str, at: datetime) -> None:
 def _end(pause: ChannelPause, number: str, *, by: str, why: str) -> None:
     _change(pause, closed_at=clock.now(), closed_by=by[:60], closing=why[:200])
     jobs.promise(LET_GO, number)
+    bell.hush("pause", number, said=gettext_noop("由人恢复发送") if by else gettext_noop("渠道恢复应答，已恢复发送"))
     live_events.announce(TOPIC, number)
 
 
@@ -170,7 +183,15 @@ _MAINTAINED = (
     .exists()
 )
 _KNOWN = (
-    select(Channel.pause_after, ChannelAccount.number, _P.id.label("pause_id"), _MAINTAINED.label("maintained"))
+    select(
+        Channel.pause_after,
+        Channel.code.label("channel_code"),
+        Channel.name.label("channel_name"),
+        ChannelAccount.name.label("account_name"),
+        ChannelAccount.number,
+        _P.id.label("pause_id"),
+        _MAINTAINED.label("maintained"),
+    )
     .select_from(ChannelAccount)
     .join(Channel, Channel.id == ChannelAccount.channel_id)
     .outerjoin(_P, (_P.account_id == ChannelAccount.id) & _P.closed_at.is_(None))

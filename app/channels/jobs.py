@@ -27,6 +27,10 @@ def count_calls() -> None:
     service.counting.count()
 
 
+def judge_health() -> None:
+    service.alerting.judge()
+
+
 def ask_paused(number: str) -> Again | None:
     return service.pausing.ask(number)
 

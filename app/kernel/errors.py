@@ -5,6 +5,7 @@ translates it into the reader's language, so a rule can refuse in words without 
 """
 
 import json
+from typing import Any
 
 
 class Text(str):
@@ -23,15 +24,24 @@ class Text(str):
 
         Longer than `longest` characters it is kept as the plain sentence, cut there: in Chinese rather than not at all.
         """
-        words = json.dumps([self.template, {name: str(it) for name, it in self.values.items()}], ensure_ascii=False)
+        words = json.dumps(self._packed(), ensure_ascii=False)
         return words if longest is None or len(words) <= longest else str(self)[:longest]
 
     @classmethod
     def told(cls, kept: str) -> "Text":
         if not kept.startswith('["'):
             return cls(kept)
-        template, values = json.loads(kept)
-        return cls(template, **values)
+        return cls._unpacked(json.loads(kept))
+
+    def _packed(self) -> list[object]:
+        """A sentence among the values stays one: it is said in the reader's language too."""
+        values = {name: it._packed() if isinstance(it, Text) else str(it) for name, it in self.values.items()}
+        return [self.template, values]
+
+    @classmethod
+    def _unpacked(cls, packed: list[Any]) -> "Text":
+        template, values = packed
+        return cls(template, **{name: cls._unpacked(it) if isinstance(it, list) else it for name, it in values.items()})
 
 
 class Refused(Exception):

@@ -30,6 +30,7 @@ JOBS: dict[str, Text] = {
     "app.exports.jobs.erase_old": gettext_noop("清除到期的导出"),
     "app.withdrawals.jobs.let_go": gettext_noop("放行等待发送的提现"),
     "app.channels.jobs.count_calls": gettext_noop("统计渠道调用"),
+    "app.channels.jobs.judge_health": gettext_noop("按规则告警渠道健康"),
     "app.channels.jobs.ask_paused": gettext_noop("试探已自动停发的渠道"),
     "app.channels.jobs.pull_all": gettext_noop("安排读取渠道数据"),
     "app.channels.jobs.pull_figures": gettext_noop("读取渠道账号的数据"),

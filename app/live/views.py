@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from redis.exceptions import RedisError
 from wtforms.fields.choices import SelectChoice
 
+from app.alerts import queries as alerts
 from app.auth import queries as auth_queries
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs, passive, public, signed_in
@@ -42,10 +43,11 @@ def dashboard() -> ResponseReturnValue:
 @signed_in
 @passive
 def meter() -> ResponseReturnValue:
-    """What waits for people, and how much money has a fate that nobody knows: in the header of every page."""
+    """What is wrong, what waits for people, and how much money has a fate that nobody knows: in the header of every page."""
     unknown = withdrawals.unknown()
     return page(
         "live/meter.html",
+        ringing=alerts.ringing() if me().can(Permission.ALERT_READ) else None,
         unknown=unknown,
         rows=_unknown_by_account() if unknown.count else (),
         work=withdrawals.work_waiting() if me().can(Permission.WORK_TAKE) else None,

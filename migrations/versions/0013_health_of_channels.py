@@ -10,7 +10,7 @@ down_revision = "0012"
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 AT = sa.DateTime(timezone=True)
-MENU = (("channel_health.index", "渠道健康", "Channel health", "heartbeat", "h"),)
+MENU = (("channel_health.index", "渠道健康", "Channel health", "heartbeat", "v"),)
 RULES = (
     ("answered", 80, 15, 10, "severe"),
     ("answered", 95, 15, 20, "warning"),

@@ -132,6 +132,7 @@ LATER = (
     ("0011_platform_accounts_and_handovers", "channels.index", "PLATFORMS"),
     ("0012_channel_templates", "channels.index"),
     ("0013_health_of_channels", "channels.index"),
+    ("0014_alerts", "work.index"),
 )
 """Migrations that brought entries, and after which page; by what name, where one brought them to two places."""
 

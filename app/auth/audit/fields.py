@@ -31,6 +31,7 @@ FIELDS = {
     "hash": gettext_noop("校验值"),
     "holder": gettext_noop("领取人"),
     "icon": gettext_noop("图标"),
+    "severity": gettext_noop("级别"),
     "least": gettext_noop("金额从"),
     "left_out": gettext_noop("没有提交的行数"),
     "like": gettext_noop("照抄自"),

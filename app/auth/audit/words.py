@@ -148,6 +148,10 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "export.take": gettext_noop("下载导出的文件"),
         "export.erase": gettext_noop("清除导出的文件"),
     },
+    gettext_noop("告警"): {
+        "alert.acknowledge": gettext_noop("知悉告警"),
+        "alert.close": gettext_noop("结束告警"),
+    },
     gettext_noop("代付任务"): {"job.retry": gettext_noop("立即重试代付任务")},
     gettext_noop("批量提现"): {
         "sheet.confirm": gettext_noop("确认批量提现"),
@@ -204,6 +208,11 @@ VALUES: dict[str, Mapping[str, Text]] = {
     "given": _PERMISSIONS,
     "taken": _PERMISSIONS,
     "what": _ACTIONS,
+    "severity": {
+        "notice": gettext_noop("提醒"),
+        "warning": gettext_noop("警告"),
+        "severe": gettext_noop("严重"),
+    },
     "outside": {"refuse": gettext_noop("不能创建"), "two": gettext_noop("可以创建，要两人审批")},
     "days": {
         "1": gettext_noop("周一"),

@@ -197,13 +197,6 @@ def grade(tally: Tally) -> Grade:
     return Grade.GOOD if share >= 0.95 else Grade.SHAKY if share >= 0.8 else Grade.BAD
 
 
-SEVERITIES = {
-    "severe": (gettext_noop("严重"), "bad"),
-    "warning": (gettext_noop("警告"), "wait"),
-    "notice": (gettext_noop("提示"), "info"),
-}
-
-
 class Pause(StrEnum):
     """Where a pause stands: nothing leaves; or the channel answers again, and one withdrawal is sent to see."""
 

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
+from app.alerts.rules import SEVERITIES
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.channels import health, opening, queries, rules, service
@@ -110,6 +111,7 @@ def _index(form: MaintenanceForm | None = None, status: int = 200) -> ResponseRe
         names={it.id: it.name for it in channels},
         rules=health.rules() if me().channels is None else [],
         words=words,
+        severities=SEVERITIES,
         may_stop=me().can(Permission.SENDING_STOP),
         may_edit=me().can(Permission.CHANNEL_EDIT) and me().channels is None,
         form=form or _maintenance_form(MaintenanceForm(formdata=None)),
@@ -153,7 +155,7 @@ def _rule(measure: str, severity: str, form: HealthRuleForm, status: int = 200) 
         status,
         measure=words.MEASURES[words.Measure(measure)],
         severity=severity,
-        words=words,
+        severities=SEVERITIES,
         form=form,
         action=url_for(".change_rule", measure=measure, severity=severity),
     )
