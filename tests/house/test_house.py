@@ -77,6 +77,7 @@ def test_only_move_writes_a_state() -> None:
         "app/cards/service/cards.py": 2,  # move; tell_run, for the row that waits for a card
         "app/cards/service/runs.py": 2,  # retry, of all refused rows and their cards
         "app/cards/service/templates.py": 1,  # activate retires the one before
+        "app/channels/breaker.py": 2,  # hear and judge, of the pause that they hold
         "app/channels/service/drafting.py": 1,  # move
         "app/channels/service/templates.py": 1,  # likewise
         "app/exports/exporting.py": 1,
