@@ -223,11 +223,15 @@ class ChannelContract:
         def written(later: timedelta) -> tuple[object, ...]:
             with clock.replaced(lambda: datetime(2026, 11, 21, 2, tzinfo=UTC) + later):
                 request: Request = getattr(channel, write)(ORDER)
-            assert set(request.headers) >= self.volatile_headers
+            assert set(request.headers) >= self.volatile_headers, (
+                "headers that change with the time, and are not written"
+            )
             kept = {name: text for name, text in request.headers.items() if name not in self.volatile_headers}
             return request.method, self.lasting(request), request.content_type, kept
 
-        assert written(timedelta()) == written(timedelta(days=3))
+        assert written(timedelta()) == written(timedelta(days=3)), (
+            "what must change belongs to volatile_headers, or `lasting`"
+        )
 
     @given(amount=Amounts)
     @quick
