@@ -5,7 +5,7 @@ proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signa
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -63,6 +63,24 @@ class Call:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of a call about an order, and what its row is completed with."""
+
+    call: Call
+    seen: Observation
+    record: Mapping[str, object]
+
+
+class About(NamedTuple):
+    """What a call is about to be made about."""
+
+    interface: Interface
+    account_id: int
+    setting_id: int
+    subject: str
+
+
 class Told(NamedTuple):
     """What an answer is written down as."""
 
@@ -78,27 +96,39 @@ class NoAnswer(Exception):
 
 def announce(interface: Interface, *, account_id: int, setting_id: int, subject: str) -> Call:
     """Write down that this call is about to be made. Joins the caller's transaction: intention and deed stay together."""
+    return announce_all([About(interface, account_id, setting_id, subject)])[0]
+
+
+def announce_all(calls: Sequence[About]) -> list[Call]:
+    """The same for many, in their order."""
     assert in_transaction()
     at = clock.now()
-    row = intake.announce(
-        account_id=account_id, setting_id=setting_id, interface=str(interface), subject=subject, at=at
-    )
-    return Call(id=row, setting_id=setting_id, at=at)
+    rows = intake.announce([it._asdict() | {"interface": str(it.interface)} for it in calls], at=at)
+    return [Call(id=row, setting_id=it.setting_id, at=at) for row, it in zip(rows, calls, strict=True)]
 
 
-def submit(call: Call, order: Order) -> Observation:
-    """Hand the order to its channel. NOT_SENT only when not a byte left us."""
+def submit(call: Call, order: Order) -> Heard:
+    """Hand the order to its channel. NOT_SENT only when not a byte left us. Whoever writes down what follows from it
+    completes the call in the same transaction.
+    """
     adapter = _adapter(call.setting_id)
     is_settlement = order.kind == "settlement"
     write = adapter.write_settle if is_settlement and isinstance(adapter, Settles) else adapter.write_submit
-    return _ask_about_order(call, order, write, adapter.read_submit)
+    return _hear(call, order, write, adapter.read_submit)
+
+
+def complete(heard: Iterable[Heard]) -> None:
+    """What became of these calls. Joins the caller's transaction."""
+    intake.complete({it.call.id: it.record for it in heard})
 
 
 def query(call: Call, order: Order) -> Observation:
     """Ask what became of the order. An unsent question is PENDING: it says nothing about the money."""
     adapter = _adapter(call.setting_id)
-    seen = _ask_about_order(call, order, adapter.write_query, adapter.read_query)
-    return replace(seen, seen=Seen.PENDING) if seen.seen is Seen.NOT_SENT else seen
+    heard = _hear(call, order, adapter.write_query, adapter.read_query)
+    with transaction():
+        complete([heard])
+    return replace(heard.seen, seen=Seen.PENDING) if heard.seen.seen is Seen.NOT_SENT else heard.seen
 
 
 def bind_card(call: Call, card: CardToBind) -> BindObservation:
@@ -265,24 +295,38 @@ def settings(account_id: int) -> Mapping[str, str]:
     return _adapter(setting_id).given
 
 
+def _hear(
+    call: Call, order: Order, write: Callable[[Order], Request], read: Callable[[Order, Reply], Observation]
+) -> Heard:
+    record: dict[str, object] = {}
+    try:
+        return Heard(call, _ask_about_order(call, order, write, read, record), record)
+    except Exception:  # a fault of ours: nobody else will complete its row
+        if record:
+            with transaction():
+                intake.complete({call.id: record})
+        raise
+
+
 def _ask_about_order(
     call: Call,
     order: Order,
     write: Callable[[Order], Request],
     read: Callable[[Order, Reply], Observation],
+    record: dict[str, object],
 ) -> Observation:
     adapter = _adapter(call.setting_id)
     assert order.payee in adapter.pays_to, f"{adapter.code} does not pay to {order.payee}"
     request = write(order)
     cover = Cover(private(adapter) | rules.of_payee(order) | dict.fromkeys(request.hidden, rules.HIDDEN))
     try:
-        seen = exchange(
-            call,
+        seen = _speak(
             adapter,
             request,
             lambda reply: read(order, reply),
             cover,
             lambda seen: Told("" if seen.vague else seen.seen, seen.word, seen.message, seen.channel_number),
+            record,
         )
         return replace(seen, word=cover.over(seen.word), message=cover.over(seen.message))
     except http.NotSent:
@@ -302,9 +346,28 @@ def exchange(
     keeps_unread: bool = True,
 ) -> T:
     """Send, read, and complete the call's row whatever happens. Raises what http and the adapter raise."""
+    record: dict[str, object] = {}
+    try:
+        return _speak(adapter, request, read, cover, told, record, keeps_unread=keeps_unread)
+    finally:
+        with transaction():
+            intake.complete({call.id: record})
+
+
+def _speak(
+    adapter: Adapter,
+    request: Request,
+    read: Callable[[Reply], T],
+    cover: Cover,
+    told: Callable[[T], Told],
+    record: dict[str, object],
+    *,
+    keeps_unread: bool = True,
+) -> T:
+    """Send and read. Whatever happens, what its row is completed with is in `record` then."""
     let_go()
     started = time.monotonic()
-    record: dict[str, object] = {"outcome": "unreadable"}
+    record["outcome"] = "unreadable"
     reply: Reply | None = None
     try:
         answer = http.send(
@@ -340,8 +403,6 @@ def exchange(
             "signed_text": cover.over(request.signed_text),
             "reply": cover.over(_text(kept.body)) if kept else "",
         }
-        with transaction():
-            intake.complete(call.id, record)
 
 
 def _text(body: bytes) -> str:
