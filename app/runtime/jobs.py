@@ -2,6 +2,7 @@
 conditional UPDATE and a growing fence. Duplicated, lost and late nudges are harmless (RELIABILITY I-2).
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,6 +45,8 @@ ROWS_A_DRAIN = 200
 LONGEST_DRAIN_S = 240
 """After so long a drain takes no more rows, well within RQ's time-out of ten minutes; another nudge goes on."""
 BEAT_EVERY_S = 5.0
+SWITCH_S = 0.0005
+"""So long one thread computes while others want to: an answer of a channel must not wait Python's 5 ms at each turn."""
 LOOK_AGAIN_S = 0.25
 GATHER_S = 0.02
 """So long who came back first waits for others, to be written down with them."""
@@ -201,6 +204,7 @@ def drain(line: str) -> int:
     queue.nudge_taken(line)
     beat(f"worker:{line}")
     begun = time.monotonic()
+    sys.setswitchinterval(SWITCH_S)
     # One hand writes, many carry. Not this thread: RQ's time-out is an exception out of nowhere, and answers are on their way.
     with ThreadPoolExecutor(config().worker_threads, line) as pool, ThreadPoolExecutor(1, f"{line}-hand") as hand:
         done = hand.submit(inside(_work_off), line, pool, begun + LONGEST_DRAIN_S).result()
