@@ -25,7 +25,7 @@ from werkzeug.routing import Rule
 
 from app import create_app
 from app.auth.service import passwords
-from app.channels import gateway
+from app.channels import speaking
 from app.config import Config
 from app.runtime import embedded, migrations
 from app.runtime.db import db
@@ -165,7 +165,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{tmp_path / 'paydesk.db'}"
         return
     lent: server.Lent = request.getfixturevalue("lent_postgres")
-    gateway._built.cache_clear()  # its settings are kept by the address of their database, which is lent again
+    speaking._built.cache_clear()  # its settings are kept by the address of their database, which is lent again
     yield lent.take()
     lent.give_back()
 

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import worker
 from app.channels import gateway
 from app.kernel import clock
-from app.runtime import http, jobs
+from app.runtime import http, jobs, work
 from app.runtime.queue import Line
 from tests.processes import before
 
@@ -61,7 +61,11 @@ def stop_to_be_traced() -> None:
 def at_row(name: str) -> None:
     """At the beginning of a row of this kind, once a process."""
     first = iter([stop_to_be_traced])
-    before(jobs, "run", lambda: next(first, lambda: None)(), lambda job: job.kind.endswith(f".{name}"))
+
+    def is_of_it(rows: Sequence[jobs.Claimed]) -> bool:
+        return any(job.kind.endswith(f".{name}") for job in rows)
+
+    before(work, "begin", lambda: next(first, lambda: None)(), is_of_it)
 
 
 STANDS: dict[str, Callable[[], None]] = {

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,20 +82,20 @@ def at_call(module: Any, name: str, count: int) -> None:
     before(module, name, die, lambda *_a, **_k: next(calls, None) is None)
 
 
-def is_submit(interface: object, **_more: object) -> bool:
-    return interface == gateway.Interface.SUBMIT
+def is_submit(calls: Sequence[gateway.About]) -> bool:
+    return calls[0].interface == gateway.Interface.SUBMIT
 
 
-def is_outcome(_withdrawal: object, _verb: str, actor: str, _why: str) -> bool:
-    return actor == "submit"
+def is_outcome(steps: Sequence[movement.Step]) -> bool:
+    return steps[0].actor == "submit"
 
 
 POINTS: dict[str, Callable[[], None]] = {
     "-": lambda: None,
-    "before the intent": lambda: before(gateway, "announce", die, is_submit),
+    "before the intent": lambda: before(gateway, "announce_all", die, is_submit),
     "after the intent": lambda: before(gateway, "submit", die),
     "after the send": after_send,
-    "before the final commit": lambda: before(movement, "_write_event", die, is_outcome),
+    "before the final commit": lambda: before(movement, "_write_events", die, is_outcome),
     "an orphan sends": lambda: before(gateway, "submit", orphan),
 }
 

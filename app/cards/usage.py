@@ -1,5 +1,8 @@
 """在用: the rooms above say which cards their unfinished work names. Joins the caller's transaction."""
 
+from collections import Counter
+from collections.abc import Mapping
+
 from sqlalchemy import bindparam, update
 
 from app.cards import queries
@@ -12,16 +15,18 @@ from app.runtime.db import db, in_transaction, table_of
 
 def begin(card_id: int) -> None:
     """Work with this card is under way: it cannot be let go before `end`."""
-    _count(card_id, 1)
+    _count({card_id: 1})
 
 
-def end(card_id: int) -> None:
-    _count(card_id, -1)
+def end(*card_ids: int) -> None:
+    """So much work with these cards is over; a card may be named several times."""
+    _count({card_id: -count for card_id, count in Counter(card_ids).items()})
 
 
-def _count(card_id: int, more: int) -> None:
+def _count(more: Mapping[int, int]) -> None:
     assert in_transaction()
-    db.session.connection().execute(_COUNT, {"its_id": card_id, "more": more})
+    if more:  # locked in one order by everybody
+        db.session.connection().execute(_COUNT, [{"its_id": it, "more": more[it]} for it in sorted(more)])
 
 
 def known_again(

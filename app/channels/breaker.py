@@ -1,20 +1,22 @@
 """自动停发: nothing new is sent to a channel that gives no sense any more, until it does again. Every verb joins its caller's
 transaction.
 
-    weigh    after a call without sense: is it time to stop?            (nothing)  → stopped
+    learn    calls are over: is it time to stop, or did the one that tried succeed?
+                                                                        (nothing)  → stopped
+                                                                        trying     → over, or stopped again
     hear     the channel answered something harmless, or did not        stopped    → trying, or is asked again later
     take     one withdrawal is sent to see whether it works             of many that would, one gets the place
-    judge    that withdrawal's call is over                             trying     → over, or stopped again
     lift     a person knows better                                      any        → over
 
 Questions about what has left go on all the while, and so do callbacks. It is a row and no counter in Redis or in a process:
 all workers see the same one, it survives them, and people can read why. A call with sense costs it nothing.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, literal, select, update
+from sqlalchemy import Row, Select, bindparam, literal, select, update
 
 from app.alerts import bell
 from app.channels.contract import Interface
@@ -44,9 +46,29 @@ _C, _P = ChannelCall, ChannelPause
 _AGAIN = gettext_noop("试发的一笔没有得到有效应答")
 
 
-def weigh(account_id: int) -> None:
-    """A call of this account just ended without sense. Announced maintenance explains it."""
+class Learnt(NamedTuple):
+    """A call that is over, and of which account it was."""
+
+    account_id: int
+    ended: Ended
+
+
+def learn(calls: Iterable[Learnt]) -> None:
+    """These calls are over, and their rows say so."""
     assert in_transaction()
+    told = [it for it in calls if it.ended.interface not in HARMLESS]
+    for account_id in sorted({it.account_id for it in told if it.ended.sense != Sense.ANSWERED}):
+        weigh(account_id)
+    sends = {(it.account_id, it.ended.subject): it.ended for it in told if it.ended.interface in SENDS}
+    if sends:
+        tried = _tries(sorted({account_id for account_id, _subject in sends}))
+        for pause, number in db.session.execute(tried).all():
+            if (pause.account_id, pause.probe) in sends:
+                _judge(pause, number, sends[pause.account_id, pause.probe])
+
+
+def weigh(account_id: int) -> None:
+    """The last call of this account ended without sense. Announced maintenance explains it."""
     known = db.session.execute(_KNOWN, {"its_id": account_id, "its_now": clock.now()}).one()
     if not known.pause_after or known.pause_id is not None or known.maintained:
         return
@@ -88,21 +110,6 @@ def take(account_id: int, subject: str) -> bool:
     return bool(changed(update(_P).where(*mine, free).values(probe=subject, probe_at=clock.now())))
 
 
-def judge(account_id: int, number: str, call_id: int) -> None:
-    """The call of the one that was sent to see is over: all may leave, or nothing again. `number`: the account's."""
-    pause = standing(account_id)
-    ended = db.session.execute(_ENDED.where(_C.id == call_id)).one()
-    if pause is None or pause.state != Pause.TRYING or pause.probe != ended.subject:
-        return
-    if Ended(*ended).sense == Sense.ANSWERED:
-        _end(pause, number, by="", why="")
-        return
-    ask_at = clock.later(cool_s(pause.asked))
-    _change(pause, state=Pause.STOPPED, ask_at=ask_at, probe="", probe_at=None, why=_AGAIN.kept())
-    _ask_at(number, ask_at)
-    live_events.announce(TOPIC, number)
-
-
 def hurry(account_id: int, number: str) -> bool:
     """Ask the channel now: something was repaired. False: nothing is paused."""
     pause = standing(account_id)
@@ -120,6 +127,17 @@ def lift(account_id: int, number: str, *, by: str, why: str) -> bool:
         return False
     _end(pause, number, by=by, why=why)
     return True
+
+
+def _judge(pause: ChannelPause, number: str, ended: Ended) -> None:
+    """The call of the one that was sent to see is over: all may leave, or nothing again. `number`: the account's."""
+    if ended.sense == Sense.ANSWERED:
+        _end(pause, number, by="", why="")
+        return
+    ask_at = clock.later(cool_s(pause.asked))
+    _change(pause, state=Pause.STOPPED, ask_at=ask_at, probe="", probe_at=None, why=_AGAIN.kept())
+    _ask_at(number, ask_at)
+    live_events.announce(TOPIC, number)
 
 
 def _stop(account_id: int, known: Row[*tuple[Any, ...]], why: Text) -> None:
@@ -171,6 +189,13 @@ def _latest(account_id: int, most: int, *interfaces: Interface) -> list[Ended]:
     found = _ENDED.where(_C.account_id == account_id, _C.outcome != "open", _C.at >= clock.later(-RECENT_S))
     which = _C.interface.in_(list(interfaces)) if interfaces else _C.interface.not_in(list(HARMLESS))
     return [Ended(*row) for row in db.session.execute(found.where(which).order_by(_C.id.desc()).limit(most))]
+
+
+def _tries(account_ids: Sequence[int]) -> Select[ChannelPause, str]:
+    """Those of these accounts that are tried just now, with their numbers, locked."""
+    trying = (_P.account_id.in_(account_ids), _P.closed_at.is_(None), _P.state == Pause.TRYING)
+    found = select(_P, ChannelAccount.number).join(ChannelAccount, ChannelAccount.id == _P.account_id)
+    return found.where(*trying).with_for_update(of=_P).execution_options(populate_existing=True)
 
 
 _ENDED = select(_C.interface, _C.subject, _C.outcome, _C.seen)

@@ -4,20 +4,16 @@ Each call is a row before it leaves and is completed after. What comes back is a
 proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signatures, unlisted words.
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import date
 from hashlib import sha256
-from typing import NamedTuple, TypeVar
 
 import structlog
 
-from app.channels import breaker, intake, manners, queries, rules, versions
+from app.channels import intake, queries, rules, versions
 from app.channels.contract import (
-    Adapter,
     BadSignature,
     BindObservation,
     BindsCards,
@@ -27,7 +23,6 @@ from app.channels.contract import (
     CardToBind,
     CardToUnbind,
     Figures,
-    Interface,
     ListsCards,
     Observation,
     Order,
@@ -44,69 +39,77 @@ from app.channels.contract import (
 )
 from app.channels.models import CallbackInbox
 from app.channels.rules import Cover
-from app.channels.rules.health import HARMLESS, Sense, sense
+from app.channels.speaking import About, Call, Told, announce, announce_all, exchange, private, speak
+from app.channels.speaking import adapter as adapter_of
+from app.channels.speaking import complete as complete_all
 from app.kernel import clock
-from app.kernel.bank_card import mask, mask_runs
+from app.kernel.bank_card import mask_runs
 from app.kernel.errors import gettext_noop
 from app.runtime import http
-from app.runtime.db import db, in_transaction, let_go, transaction
+from app.runtime.db import db, in_transaction, transaction
 
-T = TypeVar("T")
+__all__ = [
+    "About",
+    "Call",
+    "Heard",
+    "NoAnswer",
+    "announce",
+    "announce_all",
+    "bind_card",
+    "bind_cards",
+    "complete",
+    "figures",
+    "list_cards",
+    "query",
+    "read_callback",
+    "settings",
+    "submit",
+    "take_callback",
+    "unbind_card",
+]
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """An announced call: its row is committed before the first byte leaves."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of a call about an order, and what its row is completed with."""
 
-    id: int
-    account_id: int
-    setting_id: int
-    interface: Interface
-    at: datetime
-
-
-class Told(NamedTuple):
-    """What an answer is written down as."""
-
-    seen: str = ""
-    word: str = ""
-    message: str = ""
-    channel_number: str = ""
+    call: Call
+    seen: Observation
+    record: Mapping[str, object]
 
 
 class NoAnswer(Exception):
     """A question about figures or cards was not answered. The reason is for people."""
 
 
-def announce(interface: Interface, *, account_id: int, setting_id: int, subject: str) -> Call:
-    """Write down that this call is about to be made. Joins the caller's transaction: intention and deed stay together."""
-    assert in_transaction()
-    at = clock.now()
-    row = intake.announce(
-        account_id=account_id, setting_id=setting_id, interface=str(interface), subject=subject, at=at
-    )
-    return Call(id=row, account_id=account_id, setting_id=setting_id, interface=interface, at=at)
-
-
-def submit(call: Call, order: Order) -> Observation:
-    """Hand the order to its channel. NOT_SENT only when not a byte left us."""
-    adapter = _adapter(call.setting_id)
+def submit(call: Call, order: Order) -> Heard:
+    """Hand the order to its channel. NOT_SENT only when not a byte left us. Whoever writes down what follows from it
+    completes the call in the same transaction.
+    """
+    adapter = adapter_of(call.setting_id)
     is_settlement = order.kind == "settlement"
     write = adapter.write_settle if is_settlement and isinstance(adapter, Settles) else adapter.write_submit
-    return _ask_about_order(call, order, write, adapter.read_submit)
+    return _hear(call, order, write, adapter.read_submit)
+
+
+def complete(heard: Iterable[Heard]) -> None:
+    """What became of these calls. Joins the caller's transaction."""
+    complete_all([(it.call, it.record) for it in heard])
 
 
 def query(call: Call, order: Order) -> Observation:
     """Ask what became of the order. An unsent question is PENDING: it says nothing about the money."""
-    adapter = _adapter(call.setting_id)
-    seen = _ask_about_order(call, order, adapter.write_query, adapter.read_query)
-    return replace(seen, seen=Seen.PENDING) if seen.seen is Seen.NOT_SENT else seen
+    adapter = adapter_of(call.setting_id)
+    heard = _hear(call, order, adapter.write_query, adapter.read_query)
+    with transaction():
+        complete([heard])
+    return replace(heard.seen, seen=Seen.PENDING) if heard.seen.seen is Seen.NOT_SENT else heard.seen
 
 
 def bind_card(call: Call, card: CardToBind) -> BindObservation:
     """Ask the channel to bind a card. PENDING when it is not known whether it did; binding again is harmless."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     if not isinstance(adapter, BindsCards):
         return BindObservation(seen=BindSeen.BOUND)  # a channel without a binding interface
     cover = Cover(private(adapter) | rules.of_card(card))
@@ -127,7 +130,7 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
 
 def bind_cards(call: Call, batch: str, cards: Sequence[CardToBind]) -> Mapping[str, BindObservation]:
     """Ask the channel to bind many cards at once. Each reference has its answer: PENDING, not signed, if nothing is proved."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     assert isinstance(adapter, BindsManyCards), "ask `abilities` first"
     assert 0 < len({card.reference for card in cards}) == len(cards) <= adapter.cards_at_once
     cover = Cover(private(adapter) | {key: it for card in cards for key, it in rules.of_card(card).items()})
@@ -145,7 +148,7 @@ def bind_cards(call: Call, batch: str, cards: Sequence[CardToBind]) -> Mapping[s
 
 def list_cards(call: Call, after: str) -> CardPage:
     """One page of the cards that the channel says are bound, or NoAnswer. `after`: "" or the `next` of the page before."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     if not isinstance(adapter, ListsCards):
         raise NoAnswer(gettext_noop("该渠道没有查询已绑卡的接口"))
     request, hidden = adapter.write_list(after), private(adapter)
@@ -168,7 +171,7 @@ def list_cards(call: Call, after: str) -> CardPage:
 
 def unbind_card(call: Call, card: CardToUnbind) -> UnbindObservation:
     """Ask the channel to let a card go. PENDING when it is not known whether it did; asking again is harmless."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     assert isinstance(adapter, UnbindsCards), "ask `abilities` first"
     cover = Cover(private(adapter, card.card_number, card.holder))
     request = adapter.write_unbind(card)
@@ -188,7 +191,7 @@ def unbind_card(call: Call, card: CardToUnbind) -> UnbindObservation:
 
 def figures(call: Call, day: date) -> Figures:
     """The channel's own totals and balance for this business day, or NoAnswer."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     if not isinstance(adapter, ReadsFigures):
         raise NoAnswer(gettext_noop("该渠道没有余额与汇总接口"))
     request, cover = adapter.write_figures(day), Cover(private(adapter))
@@ -211,7 +214,7 @@ def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool
     reason, outcome = "", "unreadable"
     for setting_id in versions.counting(account.id):
         try:
-            seen = _adapter(setting_id).read_callback(raw)
+            seen = adapter_of(setting_id).read_callback(raw)
             outcome, proved_by = "taken", setting_id
             break
         except BadSignature as problem:
@@ -240,7 +243,7 @@ def _keys_that_are_over(account: queries.Account, raw: RawCallback) -> str:
     """Why it is refused, where it is signed with keys of ours that count no more; "" where it is not."""
     for setting in versions.over(account.id, most=2):
         with suppress(Unreadable):
-            _adapter(setting.id).read_callback(raw)
+            adapter_of(setting.id).read_callback(raw)
             log.warning("callback_signed_with_retired_keys", account=account.number, version=setting.version)
             return BadSignature("签名用的是已失效的密钥", f"v{setting.version}").reason
     return ""
@@ -254,7 +257,7 @@ def read_callback(inbox_id: int) -> Observation:
     # It was proved when it came, and stays so whatever became of that version since. Older rows do not say which it was.
     for setting_id in [row.setting_id] if row.setting_id else versions.ever_used(account.id):
         try:
-            seen = _adapter(setting_id).read_callback(raw)
+            seen = adapter_of(setting_id).read_callback(raw)
         except Unreadable:
             continue
         return replace(seen, word=mask_runs(seen.word), message=mask_runs(seen.message))
@@ -265,7 +268,20 @@ def settings(account_id: int) -> Mapping[str, str]:
     """The active parameters, open: for the house's own set-up, never for a page."""
     setting_id = queries.active_setting_id(account_id)
     assert setting_id is not None, "an account is opened with its settings"
-    return _adapter(setting_id).given
+    return adapter_of(setting_id).given
+
+
+def _hear(
+    call: Call, order: Order, write: Callable[[Order], Request], read: Callable[[Order, Reply], Observation]
+) -> Heard:
+    record: dict[str, object] = {}
+    try:
+        return Heard(call, _ask_about_order(call, order, write, read, record), record)
+    except Exception:  # a fault of ours: nobody else will complete its row
+        if record:
+            with transaction():
+                complete_all([(call, record)])
+        raise
 
 
 def _ask_about_order(
@@ -273,19 +289,20 @@ def _ask_about_order(
     order: Order,
     write: Callable[[Order], Request],
     read: Callable[[Order, Reply], Observation],
+    record: dict[str, object],
 ) -> Observation:
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     assert order.payee in adapter.pays_to, f"{adapter.code} does not pay to {order.payee}"
     request = write(order)
     cover = Cover(private(adapter) | rules.of_payee(order) | dict.fromkeys(request.hidden, rules.HIDDEN))
     try:
-        seen = exchange(
-            call,
+        seen = speak(
             adapter,
             request,
             lambda reply: read(order, reply),
             cover,
             lambda seen: Told("" if seen.vague else seen.seen, seen.word, seen.message, seen.channel_number),
+            record,
         )
         return replace(seen, word=cover.over(seen.word), message=cover.over(seen.message))
     except http.NotSent:
@@ -294,94 +311,6 @@ def _ask_about_order(
         return Observation(seen=Seen.PENDING)
 
 
-def exchange(
-    call: Call,
-    adapter: Adapter,
-    request: Request,
-    read: Callable[[Reply], T],
-    cover: Cover,
-    told: Callable[[T], Told],
-    *,
-    keeps_unread: bool = True,
-) -> T:
-    """Send, read, and complete the call's row whatever happens. Raises what http and the adapter raise."""
-    let_go()
-    started = time.monotonic()
-    record: dict[str, object] = {"outcome": "unreadable"}
-    reply: Reply | None = None
-    try:
-        answer = http.send(
-            request.method,
-            adapter.given["base_url"].rstrip("/") + request.path,
-            body=request.body,
-            headers={"Content-Type": request.content_type, **request.headers},
-        )
-        reply = Reply(status=answer.status, body=answer.body, headers=answer.headers)
-        record["http_status"] = answer.status
-        result = read(reply)
-        record["outcome"] = "ok"
-        said = Told(*map(cover.over, told(result)))
-        record |= {"seen": said.seen[:20], "word": said.word[:60], "message": said.message[:300]}
-        record["channel_number"] = said.channel_number[:64]
-        return result
-    except http.NotSent as problem:
-        record |= {"outcome": "not_sent", "message": str(problem)[:300]}
-        raise
-    except http.Unanswered as problem:
-        record |= {"outcome": "unanswered", "message": str(problem)[:300]}
-        raise
-    except Unreadable as problem:
-        outcome = "bad_signature" if isinstance(problem, BadSignature) else "unreadable"
-        record |= {"outcome": outcome, "message": cover.over(problem.reason)[:300]}
-        raise
-    finally:
-        kept = reply if keeps_unread or record["outcome"] == "ok" else None
-        head = (f"{request.method} {request.path}", *(f"{name}: {it}" for name, it in request.headers.items()))
-        record["duration_ms"] = int((time.monotonic() - started) * 1000)
-        record |= {
-            "request": cover.over("\n".join((*head, "", _text(request.body)))),
-            "signed_text": cover.over(request.signed_text),
-            "reply": cover.over(_text(kept.body)) if kept else "",
-        }
-        with transaction():
-            intake.complete(call.id, record)
-            if call.interface not in HARMLESS and _sense(call, record) != Sense.ANSWERED:
-                breaker.weigh(call.account_id)
-
-
-def _sense(call: Call, record: Mapping[str, object]) -> Sense:
-    return sense(call.interface, str(record["outcome"]), str(record.get("seen", "")))
-
-
-def _text(body: bytes) -> str:
-    return body.decode(errors="backslashreplace")
-
-
 def _all_messages(told: Mapping[str, BindObservation]) -> Told:
     """What the channel said about a batch, each sentence once."""
     return Told(message="；".join(dict.fromkeys(it.message for it in told.values() if it.message)))
-
-
-def private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, str]:
-    """What must not be shown of this call, and what stands in its place."""
-    hidden = dict.fromkeys(adapter.secrets(), rules.HIDDEN)
-    return {card_number: mask(card_number)} | rules.of_names(*names) | hidden
-
-
-def _adapter(setting_id: int) -> Adapter:
-    # A version that is or was in use never changes, so its adapter (with its parsed keys) is kept.
-    return _built(db.engine.url.render_as_string(), setting_id)
-
-
-@lru_cache(maxsize=512)
-def _built(_database: str, setting_id: int) -> Adapter:
-    return build(setting_id)
-
-
-def build(setting_id: int) -> Adapter:
-    """The adapter of a version as it is at this moment: of a draft there is a new one after every change."""
-    setting = versions.by_id(setting_id)
-    account = queries.account_by_id(setting.account_id)
-    return manners.adapter(manners.pinned(account.adapter, setting.template_version))(
-        versions.given(account.number, setting)
-    )

@@ -2,9 +2,10 @@
 once: hardly anything is done more often."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -15,24 +16,34 @@ from app.runtime import vault
 from app.runtime.db import db, in_transaction, insert, table_of
 
 _CALLS = table_of(ChannelCall)
+_ANNOUNCE = _CALLS.insert().returning(_CALLS.c.id, sort_by_parameter_order=True)
+_UNHEARD = dict.fromkeys(("seen", "word", "message", "channel_number", "request", "signed_text", "reply"), "")
+_UNHEARD["outcome"] = "open"
 _COMPLETE = update(_CALLS).where(_CALLS.c.id == bindparam("its_id"))
 """What is set is what is given."""
 READ_CALLBACK = "app.withdrawals.jobs.read_callback"
 _TOLD = ("setting_id", "sealed", "outcome", "number", "seen", "word", "message", "channel_number")
 
 
-def announce(*, account_id: int, setting_id: int, interface: str, subject: str, at: datetime) -> int:
-    """The id of the call's row. Joins the caller's transaction."""
+def announce(calls: Sequence[Mapping[str, object]], *, at: datetime) -> list[int]:
+    """The ids of the calls' rows, in their order. Each with account_id, setting_id, interface and subject. Joins the caller's
+    transaction.
+    """
     assert in_transaction()
-    given = {"account_id": account_id, "setting_id": setting_id, "interface": interface, "subject": subject, "at": at}
-    announced = db.session.connection().execute(_announced(db.engine.dialect.name), given)
-    return int(announced.scalar_one())
+    announced = db.session.connection().execute(_ANNOUNCE, [{**call, **_UNHEARD, "at": at} for call in calls])
+    return list(announced.scalars())
 
 
-def complete(call_id: int, told: Mapping[str, object]) -> None:
-    """What became of a call. Joins the caller's transaction."""
+def complete(told: Mapping[int, Mapping[str, object]]) -> None:
+    """What became of calls, by their rows' ids. Joins the caller's transaction."""
     assert in_transaction()
-    db.session.connection().execute(_COMPLETE, {"its_id": call_id, **told})
+    # One order for everybody; together goes what is told in the same columns.
+    for _, same in groupby(sorted(told.items(), key=_columns_and_id), key=lambda it: sorted(it[1])):
+        db.session.connection().execute(_COMPLETE, [{"its_id": call_id, **it} for call_id, it in same])
+
+
+def _columns_and_id(told: tuple[int, Mapping[str, object]]) -> tuple[list[str], int]:
+    return sorted(told[1]), told[0]
 
 
 def put(*, account_id: int, body_hash: str, at: datetime, told: Mapping[str, object], is_good: bool) -> int:
@@ -57,15 +68,6 @@ def unseal(number: str, body_hash: str, sealed: str) -> RawCallback:
     plain = vault.unseal(sealed, table="callback_inbox", column="sealed", row=f"{number}/{body_hash}")
     found = json.loads(plain)
     return RawCallback(body=bytes.fromhex(found["body"]), content_type=found["content_type"], headers=found["headers"])
-
-
-@cache
-def _announced(_dialect: str) -> Any:
-    told: dict[str, Any] = {
-        name: bindparam(name) for name in ("account_id", "setting_id", "interface", "subject", "at")
-    }
-    told |= dict.fromkeys(("seen", "word", "message", "channel_number", "request", "signed_text", "reply"), "")
-    return insert(ChannelCall).values(told | {"outcome": "open"}).returning(ChannelCall.id)
 
 
 @cache

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import literal_column, select
 
-from app.channels import gateway, rules
+from app.channels import rules, speaking
 from app.channels.contract import (
     Figures,
     Interface,
@@ -52,22 +52,22 @@ _UNKNOWN = gettext_noop("我们问了一笔不存在的订单，渠道答复没�
 _SAID = gettext_noop("我们问了一笔不存在的订单，渠道的状态词是“%(word)s”")
 
 
-def ask(call: gateway.Call) -> bool:
+def ask(call: speaking.Call) -> bool:
     """Balance and totals; of a channel that does not tell them, an order that was never made. The call's row says the rest.
 
     Was it answered with sense? "Too busy" is none.
     """
     let_go()
-    adapter = gateway.build(call.setting_id)
-    cover = rules.Cover(gateway.private(adapter))
+    adapter = speaking.build(call.setting_id)
+    cover = rules.Cover(speaking.private(adapter))
     day, order = clock.business_day(), _nothing()
     with suppress(http.NotSent, http.Unanswered, Unreadable):
         if isinstance(adapter, ReadsFigures):
             request = adapter.write_figures(day)
-            gateway.exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, _told)
+            speaking.exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, _told)
             return True
         request = adapter.write_query(order)
-        heard = gateway.exchange(call, adapter, request, lambda reply: adapter.read_query(order, reply), cover, _heard)
+        heard = speaking.exchange(call, adapter, request, lambda reply: adapter.read_query(order, reply), cover, _heard)
         return not heard.vague
     return False
 
@@ -92,14 +92,14 @@ def _nothing() -> Order:
     return Order(number=number, amount=Money(1), card_number="", holder="", bank="", made_at=clock.now())
 
 
-def _told(figures: Figures) -> gateway.Told:
+def _told(figures: Figures) -> speaking.Told:
     names = ("settleable", "today", "yesterday", "total")
     return _kept(Text(_FIGURES, **{name: getattr(figures, name) for name in names}))
 
 
-def _heard(seen: Observation) -> gateway.Told:
+def _heard(seen: Observation) -> speaking.Told:
     return _kept(_UNKNOWN if seen.seen is Seen.NOT_FOUND else Text(_SAID, word=seen.word[:40]))
 
 
-def _kept(text: Text) -> gateway.Told:
-    return gateway.Told(message=text.kept(_LONGEST))
+def _kept(text: Text) -> speaking.Told:
+    return speaking.Told(message=text.kept(_LONGEST))

@@ -98,6 +98,8 @@ def _cards_in(text: str) -> list[tuple[int, int]]:
     """
     found: list[tuple[int, int]] = []
     for chain in _CHAIN.finditer(text):
+        if chain.end() - chain.start() < 12:  # most runs: a signature in Base64 has dozens
+            continue
         groups = list(_GROUP.finditer(text, chain.start(), chain.end()))
         for first, group in enumerate(groups):
             digits = ""

@@ -11,6 +11,9 @@ A refusal has changed nothing. On PostgreSQL the number of the hold is locked be
 indexes and CHECKs of the tables say the same things again.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 from sqlalchemy import bindparam, or_, update
 
 from app.kernel import clock
@@ -38,7 +41,7 @@ def collect(owner: str, amount: Money, *, number: str, note: str = "") -> bool:
     queries.lock_available(owner)
     before = queries.collected(number)
     if before is None:
-        _post(owner, number, (Kind.COLLECT, amount), note=note)
+        _post(_Posting(owner, number, [(Kind.COLLECT, amount)]), note=note)
         return True
     assert (before.owner, before.amount) == (owner, amount), f"{number} was collected before, and differently"
     return False
@@ -46,23 +49,38 @@ def collect(owner: str, amount: Money, *, number: str, note: str = "") -> bool:
 
 def reserve(owner: str, number: str, amount: Money, *, note: str = "") -> None:
     """Set amount + fee of a withdrawal aside. Refused with both figures when there is less; a number is held once."""
-    _post(owner, number, (Kind.HOLD, amount), note=note)
+    _post(_Posting(owner, number, [(Kind.HOLD, amount)]), note=note)
 
 
 def settle(number: str, amount: Money, fee: Money, *, note: str = "") -> None:
     """The channel paid: the hold leaves us, to the fen. Refused when it was settled or released before."""
-    hold = queries.held(number)
-    rules.require_open(number, queries.done(hold))
-    assert amount + fee == hold.amount, f"{number}: {amount} and a fee of {fee} are not the hold of {hold.amount}"
-    legs = [(Kind.SETTLE, amount)] + ([(Kind.FEE, fee)] if fee else [])
-    _post(hold.owner, number, *legs, hold_id=hold.id, note=note)
+    settle_all({number: (amount, fee)}, note=note)
 
 
-def release(number: str, *, note: str = "") -> None:
-    """The channel did not pay: the whole hold is available again. Refused when it was settled or released before."""
-    hold = queries.held(number)
-    rules.require_open(number, queries.done(hold))
-    _post(hold.owner, number, (Kind.VOID, hold.amount), hold_id=hold.id, note=note)
+def settle_all(paid: Mapping[str, tuple[Money, Money]], *, note: str = "") -> None:
+    """The same for many, by their numbers: amount and fee. Refused for all where one is refused."""
+    holds = _open_holds(list(paid))
+    postings = []
+    for number, (amount, fee) in paid.items():
+        hold = holds[number]
+        assert amount + fee == hold.amount, f"{number}: {amount} and a fee of {fee} are not the hold of {hold.amount}"
+        legs = [(Kind.SETTLE, amount)] + ([(Kind.FEE, fee)] if fee else [])
+        postings.append(_Posting(hold.owner, number, legs, hold.id))
+    _post(*postings, note=note)
+
+
+def release(*numbers: str, note: str = "") -> None:
+    """The channel did not pay: these whole holds are available again. Refused when one was settled or released before."""
+    holds = _open_holds(numbers)
+    _post(*(_Posting(it.owner, it.number, [(Kind.VOID, it.amount)], it.id) for it in holds.values()), note=note)
+
+
+def _open_holds(numbers: Sequence[str]) -> dict[str, queries.Hold]:
+    """The holds of these numbers, locked. Refused when one was settled or released before."""
+    holds = queries.held(numbers)
+    for number, done in queries.done(holds).items():
+        rules.require_open(number, done)
+    return holds
 
 
 def reverse(number: str, *, with_fee: bool = False, note: str = "") -> None:
@@ -70,13 +88,13 @@ def reverse(number: str, *, with_fee: bool = False, note: str = "") -> None:
 
     Refused before a settlement, and a second time.
     """
-    hold = queries.held(number)
-    done = queries.done(hold)
+    holds = queries.held([number])
+    done = queries.done(holds)[number]
     rules.require_returnable(number, done)
     legs = [(Kind.RETURN, done[Kind.SETTLE])]
     if with_fee and Kind.FEE in done:
         legs.append((Kind.FEE_RETURN, done[Kind.FEE]))
-    _post(hold.owner, number, *legs, hold_id=hold.id, note=note)
+    _post(_Posting(holds[number].owner, number, legs, holds[number].id), note=note)
 
 
 def balance(owner: str, code: Code) -> Money:
@@ -85,33 +103,43 @@ def balance(owner: str, code: Code) -> Money:
     return ZERO if found is None else found.balance
 
 
-def _post(owner: str, number: str, *legs: tuple[Kind, Money], hold_id: int | None = None, note: str = "") -> None:
-    """The only lines in the house that write transfers and balances."""
+class _Posting(NamedTuple):
+    """What one number moves."""
+
+    owner: str
+    number: str
+    legs: Sequence[tuple[Kind, Money]]
+    hold_id: int | None = None
+
+
+def _post(*postings: _Posting, note: str = "") -> None:
+    """The only lines in the house that write transfers and balances. Each balance is changed once, whatever goes through it."""
     assert in_transaction(), "the book joins the transaction of the command that moves money"
     changes: dict[Place, Money] = {}
-    for kind, amount in legs:
-        assert amount > ZERO, f"{number}: nothing moves with a {kind} of {amount}"
-        source, target = chart.route(kind, owner)
-        changes[source] = changes.get(source, ZERO) - amount
-        changes[target] = changes.get(target, ZERO) + amount
+    moved = []
+    for posting in postings:
+        for kind, amount in posting.legs:
+            assert amount > ZERO, f"{posting.number}: nothing moves with a {kind} of {amount}"
+            source, target = chart.route(kind, posting.owner)
+            changes[source] = changes.get(source, ZERO) - amount
+            changes[target] = changes.get(target, ZERO) + amount
+            moved.append((posting, kind, amount, source, target))
     ids = {place: _change(place, changes[place]) for place in sorted(changes, key=chart.turn)}
     now = clock.now()
-    rows = []
-    for kind, amount in legs:
-        source, target = chart.route(kind, owner)
-        rows.append(
-            {
-                "kind": kind,
-                "debit_account_id": ids[source],
-                "credit_account_id": ids[target],
-                "amount_minor": amount,
-                "number": number,
-                "hold_id": hold_id,
-                "posted_at": now,
-                "note": note,
-            }
-        )
-    db.session.execute(_WRITE, rows)
+    rows = [
+        {
+            "kind": kind,
+            "debit_account_id": ids[source],
+            "credit_account_id": ids[target],
+            "amount_minor": amount,
+            "number": posting.number,
+            "hold_id": posting.hold_id,
+            "posted_at": now,
+            "note": note,
+        }
+        for posting, kind, amount, source, target in moved
+    ]
+    db.session.connection().execute(_WRITE, rows)
     announce("ledger")
 
 

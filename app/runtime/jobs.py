@@ -2,13 +2,15 @@
 conditional UPDATE and a growing fence. Duplicated, lost and late nudges are harmless (RELIABILITY I-2).
 """
 
+import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from importlib import import_module
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import structlog
@@ -18,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.config import config
 from app.kernel import clock
-from app.runtime import queue
+from app.runtime import queue, work
 from app.runtime.db import (
     Instant,
     Key,
@@ -43,7 +45,11 @@ ROWS_A_DRAIN = 200
 LONGEST_DRAIN_S = 240
 """After so long a drain takes no more rows, well within RQ's time-out of ten minutes; another nudge goes on."""
 BEAT_EVERY_S = 5.0
+SWITCH_S = 0.0005
+"""So long one thread computes while others want to: an answer of a channel must not wait Python's 5 ms at each turn."""
 LOOK_AGAIN_S = 0.25
+GATHER_S = 0.02
+"""So long who came back first waits for others, to be written down with them."""
 
 
 class Job(Model):
@@ -113,6 +119,16 @@ class Every:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What will be done, and when."""
+
+    kind: str
+    subject: str = ""
+    after_s: float = 0
+    line: str = queue.Line.CHANNEL
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     id: int
     kind: str
@@ -128,12 +144,29 @@ def promise(kind: str, subject: str = "", *, after_s: float = 0, line: str = que
 
     One row for each (kind, subject): promising again makes it due again, at the earlier of the two times.
     """
+    promise_all([Promise(kind, subject, after_s=after_s, line=line)])
+
+
+def promise_all(promises: Sequence[Promise]) -> None:
+    """`promise`, for many rows at once."""
     assert in_transaction(), "a promise belongs to the change that needs it"
-    now, due = clock.now(), clock.later(after_s)
-    given = {"kind": kind, "subject": subject, "line": str(line), "dedup_key": f"{kind}:{subject}", "due_at": due}
-    db.session.connection().execute(_promised(db.engine.dialect.name), given | {"created_at": now, "its_now": now})
-    if after_s <= 0:
-        after_commit(queue.nudge, str(line))
+    now = clock.now()
+    rows = [
+        {
+            "kind": it.kind,
+            "subject": it.subject,
+            "line": str(it.line),
+            "dedup_key": f"{it.kind}:{it.subject}",
+            "due_at": clock.later(it.after_s),
+            "created_at": now,
+            "its_now": now,
+        }
+        for it in promises
+    ]
+    if rows:
+        db.session.connection().execute(_promised(db.engine.dialect.name), rows)
+    for line in {str(it.line) for it in promises if it.after_s <= 0}:
+        after_commit(queue.nudge, line)
 
 
 @cache
@@ -173,31 +206,52 @@ def drain(line: str) -> int:
     queue.nudge_taken(line)
     beat(f"worker:{line}")
     begun = time.monotonic()
-    with ThreadPoolExecutor(max_workers=config().worker_threads, thread_name_prefix=line) as pool:
-        done = _work_off(line, pool, until=begun + LONGEST_DRAIN_S)
+    sys.setswitchinterval(SWITCH_S)
+    # One hand writes, many carry. Not this thread: RQ's time-out is an exception out of nowhere, and answers are on their way.
+    with ThreadPoolExecutor(config().worker_threads, line) as pool, ThreadPoolExecutor(1, f"{line}-hand") as hand:
+        done = hand.submit(inside(_work_off), line, pool, begun + LONGEST_DRAIN_S).result()
     if done >= ROWS_A_DRAIN or time.monotonic() - begun >= LONGEST_DRAIN_S:
         queue.nudge(line)
     return done
 
 
-def _work_off(line: str, pool: ThreadPoolExecutor, *, until: float) -> int:
-    """A row that waits for a slow channel keeps its own thread; the others take the next rows that are due."""
-    run_inside = inside(run)
-    taken, running, beaten = 0, dict[Future[None], Claimed](), time.monotonic()
-    while True:
-        limit = min(config().worker_threads - len(running), ROWS_A_DRAIN - taken)
-        claimed = claim(line, limit=limit) if time.monotonic() < until else []
-        taken += len(claimed)
-        running |= {pool.submit(run_inside, job): job for job in claimed}
-        if not running:
-            return taken
-        for one in wait(running, timeout=LOOK_AGAIN_S).done:
-            del running[one]
-            one.result()
-        if time.monotonic() - beaten >= BEAT_EVERY_S:
-            beat(f"worker:{line}")
-            renew(list(running.values()))
-            beaten = time.monotonic()
+def _work_off(line: str, pool: ThreadPoolExecutor, until: float) -> int:
+    """A row that waits for a slow channel keeps its own thread; the others come back and are written down, many at once, and
+    the next rows that are due set out.
+    """
+    out, back, carry_inside = dict[Future[Any], Claimed](), SimpleQueue[Future[Any]](), inside(work.carry)
+    taken, beaten = 0, time.monotonic()
+    try:
+        while True:
+            limit = min(config().worker_threads - len(out), ROWS_A_DRAIN - taken)
+            claimed = claim(line, limit=limit) if time.monotonic() < until else []
+            taken += len(claimed)
+            for job, errand in _begin(claimed):
+                future = pool.submit(carry_inside, job, errand)
+                out[future] = job
+                future.add_done_callback(back.put)
+            if not out and not claimed:
+                return taken
+            _end([(out.pop(one), one.result()) for one in _come_back(back, len(out))])
+            if time.monotonic() - beaten >= BEAT_EVERY_S:
+                beat(f"worker:{line}")
+                renew(list(out.values()))
+                beaten = time.monotonic()
+    finally:
+        while out:  # whatever stopped this hand: who is on the way is heard all the same
+            _end([(out.pop(one), one.result()) for one in _come_back(back, len(out))])
+
+
+def _come_back(back: SimpleQueue[Future[Any]], out: int) -> list[Future[Any]]:
+    """Those of so many that are back. The first is waited for a while, and a moment those that come with it."""
+    found: list[Future[Any]] = []
+    until = time.monotonic() + LOOK_AGAIN_S
+    with suppress(Empty):
+        while len(found) < out:
+            found.append(back.get(timeout=max(until - time.monotonic(), 0)))
+            if len(found) == 1:
+                until = time.monotonic() + GATHER_S
+    return found
 
 
 def claim(line: str, *, limit: int) -> list[Claimed]:
@@ -236,21 +290,21 @@ def renew(jobs: list[Claimed]) -> None:
             db.session.execute(update(Job).where(*mine).values(held))
 
 
-def run(job: Claimed) -> None:
-    """Do one claimed row and write down how it went. Nothing that goes wrong makes the row disappear."""
-    module, _, name = job.kind.rpartition(".")
-    try:
-        answer = getattr(import_module(module), name)(*([job.subject] if job.subject else []))
-    except Exception as problem:
-        log.exception("job_failed", kind=job.kind, subject=job.subject, attempts=job.attempts)
-        backoff = min(2.0 ** min(job.attempts, 10), LONGEST_BACKOFF_S)
-        # The first line: PostgreSQL's next ones (DETAIL) quote the row, names and all.
-        _put_back(job, backoff, error=f"{type(problem).__name__}: {problem}".partition("\n")[0][:500])
-        return
-    if isinstance(answer, Again):
-        _put_back(job, answer.after_s)
-    else:
-        _finish(job)
+def run(*rows: Claimed) -> None:
+    """Do claimed rows here and now, and write down how it went."""
+    _end([(job, work.carry(job, errand)) for job, errand in _begin(rows)])
+
+
+def _begin(rows: Sequence[Claimed]) -> list[tuple[Claimed, Any]]:
+    """Write down what is intended. The errands to go on; rows that need none are through."""
+    errands, answers = work.begin(rows)
+    _settle(answers)
+    return errands
+
+
+def _end(found: Sequence[tuple[Claimed, Any]]) -> None:
+    """Write down what came of errands. Nothing that goes wrong makes a row disappear."""
+    _settle(work.end(found))
 
 
 def sweep(lines: tuple[str, ...] = tuple(queue.Line)) -> None:
@@ -302,26 +356,43 @@ def inside(call: Callable[..., T]) -> Callable[..., T]:
     return run_inside
 
 
-def _finish(job: Claimed) -> None:
+def _settle(answers: Sequence[tuple[Claimed, object]]) -> None:
+    """What becomes of rows."""
+    if not answers:
+        return
     with transaction():
-        mine = {"its_id": job.id, "its_fence": job.fence, "its_wanted": job.wanted}
-        ended = {"done_at": clock.now(), "lease_until": None, "last_error": ""}
-        if not db.session.connection().execute(_FINISH, mine | ended).rowcount:
-            # It was promised again while it ran (its row is due), or another worker holds it by now (its fence grew).
-            db.session.execute(update(Job).where(Job.id == job.id, Job.fence == job.fence).values(lease_until=None))
-            after_commit(queue.nudge, job.line)
+        _finish([job for job, answer in answers if not isinstance(answer, Again | Exception)])
+        for job, answer in answers:
+            if isinstance(answer, Again):
+                _put_back(job, answer.after_s)
+            elif isinstance(answer, Exception):
+                log.error("job_failed", kind=job.kind, subject=job.subject, attempts=job.attempts, exc_info=answer)
+                backoff = min(2.0 ** min(job.attempts, 10), LONGEST_BACKOFF_S)
+                # The first line: PostgreSQL's next ones (DETAIL) quote the row, names and all.
+                _put_back(job, backoff, error=f"{type(answer).__name__}: {answer}".partition("\n")[0][:500])
+
+
+def _finish(jobs: Sequence[Claimed]) -> None:
+    ended = {"done_at": clock.now(), "lease_until": None, "last_error": ""}
+    rows = [{"its_id": it.id, "its_fence": it.fence, "its_wanted": it.wanted, **ended} for it in jobs]
+    if not rows or db.session.connection().execute(_FINISH, rows).rowcount == len(rows):
+        return
+    # Some were promised again while they ran (they are due), or another worker holds them by now (their fence grew).
+    for job in jobs:
+        mine = (Job.id == job.id, Job.fence == job.fence, Job.done_at.is_(None))
+        db.session.execute(update(Job).where(*mine).values(lease_until=None))
+        after_commit(queue.nudge, job.line)
 
 
 def _put_back(job: Claimed, after_s: float, error: str = "") -> None:
-    with transaction():
-        mine = (Job.id == job.id, Job.fence == job.fence)
-        # A promise made meanwhile may be due earlier than our next look.
-        due = case((Job.wanted == job.wanted, clock.later(after_s)), else_=Job.due_at)
-        # Only failures in a row make the wait longer: looking again as agreed is none.
-        attempts = Job.attempts if error else 0
-        db.session.execute(
-            update(Job).where(*mine).values(due_at=due, lease_until=None, last_error=error, attempts=attempts)
-        )
+    mine = (Job.id == job.id, Job.fence == job.fence)
+    # A promise made meanwhile may be due earlier than our next look.
+    due = case((Job.wanted == job.wanted, clock.later(after_s)), else_=Job.due_at)
+    # Only failures in a row make the wait longer: looking again as agreed is none.
+    attempts = Job.attempts if error else 0
+    db.session.execute(
+        update(Job).where(*mine).values(due_at=due, lease_until=None, last_error=error, attempts=attempts)
+    )
 
 
 _JOBS = table_of(Job)

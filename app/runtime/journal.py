@@ -33,15 +33,14 @@ class Line:
         return datetime.fromisoformat(self.at)
 
 
-def append(line: Line) -> None:
-    """It is on the disk when this returns; OSError, and then nothing may leave."""
+def append(*lines: Line) -> None:
+    """They are on the disk when this returns; OSError, and then none of them may leave."""
     folder = _folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"sends-{clock.now():%Y%m%d}.jsonl"
-    text = json.dumps(asdict(line), separators=(",", ":"))
     new = not path.exists()
     # A line break in front too: what a crash left of the line before must not swallow this one.
-    data = f"\n{text}\n".encode()
+    data = "".join(f"\n{json.dumps(asdict(line), separators=(',', ':'))}\n" for line in lines).encode()
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if os.write(handle, data) != len(data):

@@ -2,11 +2,10 @@
 
 from app.runtime import journal
 from app.runtime.jobs import Again
+from app.runtime.work import Together
 from app.withdrawals import service
 
-
-def submit(number: str) -> Again | None:
-    return service.submit(number)
+submit = Together(begin=service.begin_submits, errand=service.submit, end=service.end_submits)
 
 
 def ask(number: str) -> Again | None:

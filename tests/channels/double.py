@@ -80,6 +80,14 @@ class Double(ABC):
     def answer(self, asked: Asked) -> Said: ...
 
 
+def submitted(call: gateway.Call, order: Order) -> Observation:
+    """The order is handed over, and its call completed."""
+    heard = gateway.submit(call, order)
+    with transaction():
+        gateway.complete([heard])
+    return heard.seen
+
+
 class Console:
     """One account of the console at a double, with a real database behind it."""
 
@@ -97,7 +105,7 @@ class Console:
         )
 
     def submit(self, order: Order) -> Observation:
-        return gateway.submit(self._announce(Interface.SUBMIT, order.number), order)
+        return submitted(self._announce(Interface.SUBMIT, order.number), order)
 
     def query(self, order: Order) -> Observation:
         return gateway.query(self._announce(Interface.QUERY, order.number), order)

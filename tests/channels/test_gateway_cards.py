@@ -30,6 +30,7 @@ from app.channels.models import ChannelCall
 from app.kernel import numbers, signing
 from app.kernel.money import Money
 from app.runtime.db import db, transaction
+from tests.channels.double import submitted
 from tests.channels.test_gateway import Gossip
 from tests.world import World
 
@@ -157,7 +158,7 @@ CALLS: dict[Interface, tuple[str, Callable[[gateway.Call], object]]] = {
             call, CardToUnbind(reference="B1", channel_card="K1", card_number=CARD, holder=HOLDER)
         ),
     ),
-    Interface.SETTLE: ("dolphin", lambda call: gateway.submit(call, order("settlement"))),
+    Interface.SETTLE: ("dolphin", lambda call: submitted(call, order("settlement"))),
 }
 
 
@@ -257,7 +258,7 @@ def test_an_unbound_card_is_paid_no_more(world: World) -> None:
     asked = CardToUnbind(reference="B1", channel_card=told.channel_card, card_number=CARD, holder=HOLDER)
     gone = gateway.unbind_card(announced(account, Interface.UNBIND_CARD), asked)
     assert gone == UnbindObservation(seen=UnbindSeen.GONE, signed=True)
-    refused = gateway.submit(announced(account, Interface.SUBMIT), order("payout"))
+    refused = submitted(announced(account, Interface.SUBMIT), order("payout"))
     assert (refused.seen, refused.message) == (Seen.FAILED, "收款卡未绑定")
 
 
@@ -269,7 +270,7 @@ def test_a_settlement_is_asked_for_where_the_channel_settles_and_paid_elsewhere(
     ):
         account, asked = world.account(manner), order("settlement")
         call = announced(account, Interface.SETTLE)
-        assert gateway.submit(call, asked).seen is Seen.PENDING
+        assert submitted(call, asked).seen is Seen.PENDING
         assert said_of(call)["request"].startswith(f"POST {path}\n")
         assert gateway.query(announced(account, Interface.QUERY), asked).seen in (Seen.PENDING, Seen.PAID)
 

@@ -141,7 +141,7 @@ def test_a_worker_that_woke_up_late_finishes_nothing(app: Flask) -> None:
     with a_while_later(jobs.LEASE_S + 1):
         jobs.drain(Line.CHANNEL)
         before = only_row().due_at
-        jobs._finish(late)
+        jobs._settle([(late, None)])
         assert only_row().due_at == before and only_row().done_at is None
 
 

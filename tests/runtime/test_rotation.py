@@ -15,7 +15,7 @@ from app import create_app, examine
 from app.auth.models import AuditRecord, Operator
 from app.cards import queries as cards
 from app.cards.models import Card
-from app.channels import gateway
+from app.channels import gateway, speaking
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.channels.models import CallbackInbox, Channel, ChannelAccount
@@ -47,7 +47,7 @@ def house(config: Config, *keys: str) -> Iterator[Flask]:
     """Another process on the same database, with these field keys."""
     given = {"field_keys": ",".join(keys), "secret_key": KEYS["secret_key"]}
     app = create_app(Config(data_dir=config.data_dir, database_url=config.database_url, **given))
-    gateway._built.cache_clear()  # a process of its own has read nothing yet
+    speaking._built.cache_clear()  # a process of its own has read nothing yet
     with app.app_context():
         yield app
         db.session.remove()

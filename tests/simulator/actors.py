@@ -30,8 +30,8 @@ class Actor(greenlet):
         super().__init__()
         self._app, self._deed, self.name = app, deed, name
         self._left, self.is_killed, self.where = FOR_EVER, False, "the beginning"
-        self.job: Claimed | None = None
-        self.lease_until = 0.0
+        self.leases: dict[Claimed, float] = {}
+        """The rows it holds, and until when."""
         self.result: Any = None
         self.refused = ""
 

@@ -34,10 +34,10 @@ MUTATIONS = {
     ),
     "sends before the intention is committed": Mutation(
         DRIVING,
-        "        )\n    try:\n        journal",
-        "        )\n        info = db.session.info.pop('after_commit')\n"
+        "        sends[withdrawal.number] =",
+        "        info = db.session.info.pop('after_commit')\n"
         "        db.session.rollback()\n        gateway.submit(call, order)\n"
-        "        db.session.info['after_commit'] = info\n    try:\n        journal",
+        "        db.session.info['after_commit'] = info\n        sends[withdrawal.number] =",
     ),
     "takes a time-out for a failure": Mutation(
         "app/channels/gateway.py",
@@ -47,8 +47,8 @@ MUTATIONS = {
     ),
     "ignores the fence of a job": Mutation(
         "app/runtime/jobs.py",
-        "        mine = (Job.id == job.id, Job.fence == job.fence)\n        # A promise",
-        "        mine = (Job.id == job.id,)\n        # A promise",
+        "    mine = (Job.id == job.id, Job.fence == job.fence)\n    # A promise",
+        "    mine = (Job.id == job.id,)\n    # A promise",
     ),
     "ends the job of another": Mutation(
         "app/runtime/jobs.py", '_JOBS.c.fence == bindparam("its_fence")', '_JOBS.c.fence >= bindparam("its_fence")'
@@ -89,8 +89,8 @@ MUTATIONS = {
     ),
     "settles without the fee": Mutation(
         "app/withdrawals/service/movement.py",
-        "book.settle(withdrawal.number, withdrawal.amount, withdrawal.fee)",
-        "book.settle(withdrawal.number, withdrawal.amount + withdrawal.fee, withdrawal.amount - withdrawal.amount)",
+        "{it.number: (it.amount, it.fee) for it in withdrawals}",
+        "{it.number: (it.amount + it.fee, it.amount - it.amount) for it in withdrawals}",
     ),
 }
 

@@ -31,6 +31,7 @@ from tests.simulator.stage import Account, Stage, seeded, wired
 STEPS = 40
 MOST_FORMS = 5
 MOST_REPLACEMENTS = 2
+ROWS_AT_ONCE = (1, 1, 2, 3, 5)
 MOST_ON_STAGE = 5
 ROUNDS_TO_DRAIN = 400
 LONGEST_NAP_S = 70
@@ -318,22 +319,22 @@ class Story:
         due = self.checker.next_due()
         if due and 0 < due.timestamp() - self._ours() < LONGEST_NAP_S:
             self._pass(due.timestamp() - self._ours())
-        self._enact("a worker", self._one_row)
+        self._enact("a worker", self._rows)
 
-    def _one_row(self) -> str:
-        """What a worker does with a due row. Nobody else may hold it."""
+    def _rows(self) -> str:
+        """What a worker does with due rows, one or several at once. Nobody else may hold them."""
         me = self._current
-        claimed = jobs.claim(Line.CHANNEL, limit=1)
+        claimed = jobs.claim(Line.CHANNEL, limit=self.chance.choice(ROWS_AT_ONCE))
         if not claimed:
             return "finds nothing"
-        (job,) = claimed
-        me.job, me.lease_until = job, self.checker.lease_of(job)
-        taken_at = me.lease_until - jobs.LEASE_S
-        for other in self.asleep if me.lease_until else ():
-            if other is not me and other.job and other.job.id == job.id and other.lease_until > taken_at:
-                self._is_broken(f"{me.name} and {other.name} both hold {job.kind} {job.subject}")
-        me.name = f"a worker at {job.kind.rpartition('.')[2]} {job.subject}"
-        jobs.run(job)
+        me.leases = {job: lease for job in claimed if (lease := self.checker.lease_of(job))}
+        for other in self.asleep:
+            for held, until in other.leases.items() if other is not me else ():
+                for job, lease in me.leases.items():
+                    if held.id == job.id and until > lease - jobs.LEASE_S:
+                        self._is_broken(f"{me.name} and {other.name} both hold {job.kind} {job.subject}")
+        me.name = "a worker at " + ", ".join(f"{job.kind.rpartition('.')[2]} {job.subject}" for job in claimed)
+        jobs.run(*claimed)
         return "is through"
 
     def _wake(self) -> None:
@@ -375,12 +376,12 @@ class Story:
         self._tell(f"  {what}: {actor.name if actor.name != what else ''} {end}")
 
     def _look_at_its_lease(self, actor: Actor) -> None:
-        """Whoever has given its row back, and sleeps after that, holds nothing."""
-        if actor.job is not None:
-            with self.stage.app.app_context():
-                row = db.session.get_one(jobs.Job, actor.job.id)
-                if row.fence != actor.job.fence or row.lease_until is None:
-                    actor.job = None
+        """Whoever has given rows back, and sleeps after that, holds them no more."""
+        with self.stage.app.app_context():
+            for job in [*actor.leases]:
+                row = db.session.get_one(jobs.Job, job.id)
+                if row.fence != job.fence or row.lease_until is None:
+                    del actor.leases[job]
 
     # The third party
 
@@ -544,7 +545,7 @@ class Story:
                 self._bring(letter)
                 self.check()
             while True:
-                worker = self._enact("a worker", self._one_row)
+                worker = self._enact("a worker", self._rows)
                 if worker.result == "finds nothing":
                     break
                 self.check()

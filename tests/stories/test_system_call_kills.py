@@ -21,7 +21,7 @@ SAMPLED = {
     "the intention is synced": ("submit", "fdatasync", 1, "queued"),
     "the journal is synced": ("submit", "fsync", 1, "sending"),
     "the channel is called": ("submit", "connect", 1, "sending"),
-    "the outcome is synced": ("submit", "fdatasync", 3, "sending"),
+    "the outcome is synced": ("submit", "fdatasync", 2, "sending"),
 }
 """In CI, on SQLite, whose commits are calls of the worker's own; with the state in which the withdrawal is left."""
 AMOUNTS = {"ask": "10.13"}

@@ -194,6 +194,8 @@ class Cover:
         return re.compile(f"[{''.join(map(re.escape, sorted(letters)))}]" if letters else r"(?!)")
 
     def over(self, text: str) -> str:
+        if not text:
+            return ""
         text = text.replace("\0", "\N{SYMBOL FOR NULL}")  # PostgreSQL cannot hold it
         shown, at = "", 0
         for start, end, cover in self._found(text):

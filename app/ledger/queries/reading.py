@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Row, Select, bindparam, select
+from sqlalchemy import BindParameter, Boolean, ColumnElement, Row, Select, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
@@ -125,18 +125,22 @@ def collected(number: str) -> Collected | None:
     return Collected(*found) if found else None
 
 
-def held(number: str) -> Hold:
-    """The hold of this number, locked; Refused when there is none."""
-    found = db.session.execute(_HELD, {"its_number": number}).one_or_none()
-    if found is None:
-        raise nothing_held(number)
-    return Hold(*found[:4])
+def held(numbers: Sequence[str]) -> dict[str, Hold]:
+    """The holds of these numbers, locked; Refused when there is one missing."""
+    found = {row.number: Hold(*row[:4]) for row in db.session.execute(_HELD, {"its_numbers": list(numbers)})}
+    for number in numbers:
+        if number not in found:
+            raise nothing_held(number)
+    return found
 
 
-def done(hold: Hold) -> dict[str, Money]:
-    """What became of a hold: kind → amount. Looked for by its number, which has an index of its own."""
-    found = db.session.execute(_DONE, {"its_number": hold.number, "its_hold": hold.id})
-    return {kind: amount for kind, amount in found}  # noqa: C416 (dict() cannot read rows with types)
+def done(holds: Mapping[str, Hold]) -> dict[str, dict[str, Money]]:
+    """What became of each hold: kind → amount. Looked for by their numbers, which have an index of their own."""
+    found: dict[str, dict[str, Money]] = {number: {} for number in holds}
+    for number, hold_id, kind, amount in db.session.execute(_DONE, {"its_numbers": list(holds)}):
+        if hold_id == holds[number].id:
+            found[number][kind] = amount
+    return found
 
 
 class _Locked(FunctionElement[bool]):
@@ -160,13 +164,15 @@ def _no_lock(_element: Any, _compiler: Any, **_more: Any) -> str:
 
 
 # Built once: every settlement asks both.
+_NUMBERS: BindParameter[Any] = bindparam("its_numbers", expanding=True)
 _HELD = (
     select(Transfer.id, Transfer.number, LedgerAccount.owner, Transfer.amount, _Locked(Transfer.number))
     .join(LedgerAccount, Transfer.credit_account_id == LedgerAccount.id)
-    .where(Transfer.number == bindparam("its_number"), Transfer.kind == Kind.HOLD)
+    .where(Transfer.number.in_(_NUMBERS), Transfer.kind == Kind.HOLD)
+    .order_by(Transfer.id)
 )
-_DONE = select(Transfer.kind, Transfer.amount).where(
-    Transfer.number == bindparam("its_number"), Transfer.hold_id == bindparam("its_hold")
+_DONE = select(Transfer.number, Transfer.hold_id, Transfer.kind, Transfer.amount).where(
+    Transfer.number.in_(_NUMBERS), Transfer.hold_id.is_not(None)
 )
 
 

@@ -28,6 +28,7 @@ from app.withdrawals.queries.money import (
     waiting_for_review,
 )
 from app.withdrawals.queries.objections import (
+    lists_about,
     objection,
     require_replaceable,
 )
@@ -71,6 +72,7 @@ from app.withdrawals.queries.rows import (
     events,
     find,
     held,
+    held_all,
     holds,
     is_unknown,
     is_waiting,
@@ -153,6 +155,7 @@ __all__ = [
     "find",
     "heard",
     "held",
+    "held_all",
     "held_entry",
     "held_rulebook_draft",
     "holds",
@@ -161,6 +164,7 @@ __all__ = [
     "is_only_declared",
     "is_unknown",
     "is_waiting",
+    "lists_about",
     "lost_sends",
     "next_looks",
     "numbers_of",

@@ -45,7 +45,7 @@ def facts(
 ) -> Facts:
     """Everything the rules ask about. To be read after the counters are locked: whoever makes the same withdrawal at the
     same moment waits there, and then finds this one."""
-    found = listed(clock.business_day(at), card_index=payee.number_index, name=payee.holder)
+    found = listed(clock.business_day(at), payees=[(payee.number_index, payee.holder)])
     return Facts(
         amount=amount,
         at=at,

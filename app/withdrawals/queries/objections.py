@@ -1,5 +1,7 @@
 """What may be paid under a new number, and what must not leave any more though it was allowed when it was made."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 
 from app.kernel import clock
@@ -11,14 +13,19 @@ from app.withdrawals.models import Withdrawal
 from app.withdrawals.queries.outcomes import proposal
 from app.withdrawals.queries.payees import listed
 from app.withdrawals.queries.rows import by_number, is_waiting, replacement
+from app.withdrawals.rules.payees import Listed
 from app.withdrawals.states import State
 
 
-def objection(withdrawal: Withdrawal, *, lock: bool = False) -> Text | None:
-    """Why this one must not leave now, as things stand. `lock`: what it is made in place of stays as it is until the
-    transaction ends."""
-    index, name = withdrawal.card_index, withdrawal.holder
-    standing = listed(clock.business_day(), card_index=index, name=name).standing(index, name)
+def lists_about(withdrawals: Iterable[Withdrawal]) -> Listed:
+    """What the lists of payees say today of whom these pay."""
+    return listed(clock.business_day(), payees={(it.card_index, it.holder) for it in withdrawals})
+
+
+def objection(withdrawal: Withdrawal, *, lists: Listed | None = None, lock: bool = False) -> Text | None:
+    """Why this one must not leave now, as things stand. `lists`: where they were read already. `lock`: what it is made in
+    place of stays as it is until the transaction ends."""
+    standing = (lists or lists_about([withdrawal])).standing(withdrawal.card_index, withdrawal.holder)
     old_is_certain = not withdrawal.replaces or _is_certain(withdrawal.replaces, lock=lock)
     return rules.objection(black=standing.black, old_is_certain=old_is_certain)
 

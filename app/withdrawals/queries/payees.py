@@ -1,6 +1,6 @@
 """The lists of payees. Nothing here writes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_, select
@@ -15,10 +15,12 @@ from app.withdrawals.rules.payees import Listed, PayeeList, plain
 FILTERS = ("q", "sealed_card", "show")
 
 
-def listed(day: date, *, card_index: str | None = None, name: str = "") -> Listed:
-    """Who stands on the lists on this day; with `card_index`, only what is about this card and this name."""
-    found = _LISTED if card_index is None else _LISTED_PAYEE
-    given = {"day": day, "its_card": card_index, "its_name": plain(name)}
+def listed(day: date, *, payees: Collection[tuple[str, str]] | None = None) -> Listed:
+    """Who stands on the lists on this day; with `payees` (card index, name), only what is about these cards and names."""
+    found, given = _LISTED, dict[str, object](day=day)
+    if payees is not None:
+        cards_asked, names_asked = {index for index, _ in payees}, {plain(name) for _, name in payees}
+        found, given = _LISTED_PAYEES, given | {"its_cards": [*cards_asked], "its_names": [*names_asked]}
     black: dict[str, str] = {}
     cards: dict[str, set[str]] = {kind: set() for kind in PayeeList}
     names: dict[str, set[str]] = {kind: set() for kind in PayeeList}
@@ -87,6 +89,9 @@ def _named(text: str) -> ColumnElement[bool]:
 _LISTED = select(PayeeEntry.kind, PayeeEntry.card_index, PayeeEntry.name, PayeeEntry.reason).where(
     _counts(bindparam("day", type_=PayeeEntry.until.type))
 )
-_LISTED_PAYEE = _LISTED.where(
-    or_(PayeeEntry.card_index == bindparam("its_card"), PayeeEntry.name == bindparam("its_name"))
+_LISTED_PAYEES = _LISTED.where(
+    or_(
+        PayeeEntry.card_index.in_(bindparam("its_cards", expanding=True)),
+        PayeeEntry.name.in_(bindparam("its_names", expanding=True)),
+    )
 )

@@ -20,20 +20,27 @@ from app.withdrawals.states import OPEN, Kind, State
 OUT = (State.SENDING, State.PENDING)
 _HELD = (
     select(Withdrawal)
-    .where(Withdrawal.number == bindparam("its_number"))
+    .where(Withdrawal.number.in_(bindparam("its_numbers", expanding=True)))
+    .order_by(Withdrawal.id)
     .with_for_update()
     .execution_options(populate_existing=True)
 )
-"""Built once: every command about a withdrawal begins with it."""
+"""Built once: every command about a withdrawal begins with it. Locked in one order by everybody."""
 
 
 def held(number: str) -> Withdrawal:
     """The withdrawal, locked until the transaction ends; NotThere when there is none."""
-    withdrawal = db.session.scalars(_HELD, {"its_number": number}).one_or_none()
-    if withdrawal is None:
-        raise NotThere(number)
-    channels.require_reach(withdrawal.account_id, number)
-    return withdrawal
+    return held_all([number])[number]
+
+
+def held_all(numbers: Sequence[str]) -> dict[str, Withdrawal]:
+    """These withdrawals, locked until the transaction ends; NotThere when there is one of them missing."""
+    found = {it.number: it for it in db.session.scalars(_HELD, {"its_numbers": list(numbers)})}
+    for number in numbers:
+        if number not in found:
+            raise NotThere(number)
+        channels.require_reach(found[number].account_id, number)
+    return found
 
 
 def by_number(number: str) -> Withdrawal:

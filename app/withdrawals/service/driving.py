@@ -1,7 +1,9 @@
 """What workers do: hand it to the channel, ask what became of it, and take in everything that is learned."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import literal, select, update
 
@@ -17,8 +19,10 @@ from app.kernel import clock, signing
 from app.kernel.errors import Refused, gettext_noop
 from app.runtime import jobs, journal, live_events
 from app.runtime.db import db, transaction
+from app.runtime.work import Begun, all_or_each
 from app.withdrawals import queries, rules
 from app.withdrawals.models import LONGEST_SENTENCE, Withdrawal
+from app.withdrawals.rules.payees import Listed
 from app.withdrawals.service import movement, restoring
 from app.withdrawals.states import ASK, Kind, State
 
@@ -27,72 +31,158 @@ STOPPED_S = 60.0
 LOOKED_AT_MOST_EVERY_S = 10
 
 
-def submit(number: str) -> jobs.Again | None:
-    """Hand the withdrawal to its channel.
+@dataclass(frozen=True, slots=True)
+class Send:
+    """What may leave, once it is in the send journal."""
 
-    `sending` and the call's row are committed before the first byte leaves, so a crash leaves a trace, not a doubt; the
-    job that asks what became of it is promised in that same transaction. Then it is in the send journal, then it is sent.
+    call: gateway.Call
+    order: Order
+    line: journal.Line
+    sent_at: datetime
+
+
+def begin_submits(numbers: Sequence[str]) -> Begun[Send]:
+    """Intend to hand these withdrawals to their channels; those that must not leave now are answered.
+
+    `sending` and the calls' rows are committed before the first byte leaves, so a crash leaves traces, not doubts; the jobs
+    that ask what became of them are promised in that same transaction. Then all are in the send journal, then each is sent.
     """
-    with transaction():
-        withdrawal = queries.held(number)
-        if withdrawal.state != State.QUEUED:
-            return None
-        if queries.stop_of(withdrawal.account_id) is not None:
-            return jobs.Again(STOPPED_S)
-        stands = opening.now(withdrawal.account_id)
-        if stands.wait_s:
-            return jobs.Again(stands.wait_s)
-        if not signing.same(withdrawal.approval, queries.digest(withdrawal)):
-            movement.hold(withdrawal, "approval_broken", "")
-            return None
-        if not withdrawal.attempts and rules.is_stale(withdrawal.approved_at, now=clock.now()):
-            movement.send_back(withdrawal, movement.RULE, why=gettext_noop("审批已超过 24 小时，请重新审批"))
-            return None
-        if objection := queries.objection(withdrawal, lock=True):
-            if withdrawal.attempts:
-                movement.hold(withdrawal, "objection", "")
-            else:
-                movement.send_back(withdrawal, movement.RULE, why=objection)
-            return None
-        if wait := pace.wait_s(withdrawal.account_id):
-            return jobs.Again(wait)
-        if stands.is_trying and not breaker.take(withdrawal.account_id, number):
-            return jobs.Again(opening.LONGEST_WAIT_S)
-        account = channels.account_by_id(withdrawal.account_id)
-        setting_id = channels.active_setting_id(withdrawal.account_id)
-        assert setting_id is not None, f"{number}: its account has no settings"
-        settles = withdrawal.kind == Kind.SETTLEMENT and abilities(account.adapter).settles
-        interface = Interface.SETTLE if settles else Interface.SUBMIT
-        call = gateway.announce(interface, account_id=withdrawal.account_id, setting_id=setting_id, subject=number)
-        sent_at = clock.now()
-        movement.move(
-            withdrawal,
-            "send",
-            "worker",
-            setting_id=setting_id,
-            call_id=call.id,
-            sent_at=sent_at,
-            attempts=withdrawal.attempts + 1,
-            not_found=0,
-            first_not_found_at=None,
-        )
+    begun = all_or_each(numbers, _intend)
+    sends = {number: it for number, it in begun.items() if isinstance(it, Send)}
+    answers = {number: it for number, it in begun.items() if number not in sends}
+    try:
+        journal.append(*(send.line for send in sends.values()))
+    except OSError as problem:  # what cannot be written down is not sent
+        never = Observation(seen=Seen.NOT_SENT)
+        all_or_each(sends, lambda some: _take_in([News(it, never, "submit", sends[it].call) for it in some]))
+        return Begun({}, answers | dict.fromkeys(sends, problem))
+    return Begun(sends, answers)
+
+
+def submit(send: Send) -> gateway.Heard | None:
+    """Hand one withdrawal to its channel, with no transaction open."""
+    if (clock.now() - send.sent_at).total_seconds() > rules.SEND_WITHIN_S:
+        return None  # this process slept too long after its last look: the job that asks will find out and decide
+    return gateway.submit(send.call, send.order)
+
+
+def end_submits(heard: Mapping[str, gateway.Heard | None]) -> Mapping[str, object]:
+    """What the channels said, and what follows from it, is written down."""
+    said = {number: it for number, it in heard.items() if it is not None}
+
+    def write(numbers: Sequence[str]) -> Mapping[str, None]:
+        gateway.complete(said[number] for number in numbers)
+        return _take_in([News(it, said[it].seen, "submit", said[it].call) for it in numbers])
+
+    answers = all_or_each(said, write)
+    if lost := [said[number] for number, answer in answers.items() if answer is not None]:
+        with transaction():  # what was said is kept, whatever cannot be done with it
+            gateway.complete(lost)
+    return dict.fromkeys(heard) | answers
+
+
+def _intend(numbers: Sequence[str]) -> dict[str, Send | jobs.Again | None]:
+    """Those that may leave are `sending` now. Joins the caller's transaction."""
+    held = queries.held_all(numbers)
+    lists, senders = queries.lists_about(held.values()), dict[int, _Sender]()
+    answers = dict[str, Send | jobs.Again | None]()
+    leaving = list[tuple[Withdrawal, _Sender]]()
+    for number, withdrawal in held.items():
+        sender = senders.get(withdrawal.account_id) or _sender(withdrawal.account_id)
+        senders[withdrawal.account_id] = sender
+        if stays := _stays(withdrawal, sender, lists):
+            answers[number] = stays.answer
+        else:
+            leaving.append((withdrawal, sender))
+    return answers | _set_out(leaving)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """An account, as all that leave it together find it."""
+
+    account: channels.Account
+    setting_id: int | None
+    is_stopped: bool
+    stands: opening.Opening
+
+
+def _sender(account_id: int) -> _Sender:
+    return _Sender(
+        channels.account_by_id(account_id),
+        channels.active_setting_id(account_id),
+        queries.stop_of(account_id) is not None,
+        opening.now(account_id),
+    )
+
+
+class _Stays(NamedTuple):
+    """It does not leave now."""
+
+    answer: jobs.Again | None = None
+
+
+def _stays(withdrawal: Withdrawal, sender: _Sender, lists: Listed) -> _Stays | None:
+    """Look at one that is about to leave, and deal with what keeps it; None: it may."""
+    if withdrawal.state != State.QUEUED:
+        return _Stays()
+    if sender.is_stopped:
+        return _Stays(jobs.Again(STOPPED_S))
+    if sender.stands.wait_s:
+        return _Stays(jobs.Again(sender.stands.wait_s))
+    if not signing.same(withdrawal.approval, queries.digest(withdrawal)):
+        movement.hold(withdrawal, "approval_broken", "")
+        return _Stays()
+    if not withdrawal.attempts and rules.is_stale(withdrawal.approved_at, now=clock.now()):
+        movement.send_back(withdrawal, movement.RULE, why=gettext_noop("审批已超过 24 小时，请重新审批"))
+        return _Stays()
+    if objection := queries.objection(withdrawal, lists=lists, lock=True):
+        if withdrawal.attempts:
+            movement.hold(withdrawal, "objection", "")
+        else:
+            movement.send_back(withdrawal, movement.RULE, why=objection)
+        return _Stays()
+    if sender.account.send_per_s and (wait := pace.wait_s(withdrawal.account_id)):
+        return _Stays(jobs.Again(wait))
+    if sender.stands.is_trying and not breaker.take(withdrawal.account_id, withdrawal.number):
+        return _Stays(jobs.Again(opening.LONGEST_WAIT_S))
+    return None
+
+
+def _set_out(leaving: Sequence[tuple[Withdrawal, _Sender]]) -> dict[str, Send]:
+    """The calls are announced, the withdrawals are `sending`. Joins the caller's transaction."""
+    if not leaving:
+        return {}
+    calls = gateway.announce_all([_about(withdrawal, sender) for withdrawal, sender in leaving])
+    sent_at = clock.now()
+    steps = []
+    for (withdrawal, sender), call in zip(leaving, calls, strict=True):
+        intended = {
+            "setting_id": sender.setting_id,
+            "call_id": call.id,
+            "sent_at": sent_at,
+            "attempts": withdrawal.attempts + 1,
+            "not_found": 0,
+            "first_not_found_at": None,
+        }
+        steps.append(movement.Step(withdrawal, "send", "worker", more=intended))
+    movement.move_all(steps)
+    sends = {}
+    for (withdrawal, sender), call in zip(leaving, calls, strict=True):
         card = cards.by_id(withdrawal.card_id)
         order = _order(withdrawal, cards.number_of(card))
         line = restoring.line_of(
-            withdrawal, account=account.number, card_number=order.card_number, reference=card.reference
+            withdrawal, account=sender.account.number, card_number=order.card_number, reference=card.reference
         )
-    try:
-        journal.append(line)
-    except OSError:  # what cannot be written down is not sent
-        observe(number, Observation(seen=Seen.NOT_SENT), source="submit", call=call)
-        raise
-    if (clock.now() - sent_at).total_seconds() > rules.SEND_WITHIN_S:
-        return None  # this process slept too long after its last look: the job that asks will find out and decide
-    observe(number, gateway.submit(call, order), source="submit", call=call)
-    if stands.is_trying:
-        with transaction():
-            breaker.judge(call.account_id, account.number, call.id)
-    return None
+        sends[withdrawal.number] = Send(call, order, line, sent_at)
+    return sends
+
+
+def _about(withdrawal: Withdrawal, sender: _Sender) -> gateway.About:
+    assert sender.setting_id is not None, f"{withdrawal.number}: its account has no settings"
+    settles = withdrawal.kind == Kind.SETTLEMENT and abilities(sender.account.adapter).settles
+    interface = Interface.SETTLE if settles else Interface.SUBMIT
+    return gateway.About(interface, withdrawal.account_id, sender.setting_id, withdrawal.number)
 
 
 def ask(number: str) -> jobs.Again | None:
@@ -177,45 +267,86 @@ def read_callback(inbox_id: int) -> None:
     observe(seen.number, replace(seen, message=told), source="callback")
 
 
+class News(NamedTuple):
+    """What was seen of a withdrawal, and how. `call`: the one that was answered so."""
+
+    number: str
+    seen: Observation
+    source: str
+    call: gateway.Call | None = None
+
+
 def observe(number: str, seen: Observation, *, source: str, call: gateway.Call | None = None) -> None:
     """Everything we ever learn about a withdrawal comes in by this door: reply, query, callback."""
     with transaction():
-        withdrawal = queries.held(number)
-        if seen.seen is Seen.NOT_SENT and (call is None or withdrawal.call_id != call.id):
-            return  # only the latest sender knows that its own request never left
-        known = rules.Known(
-            number=withdrawal.number,
-            state=State(withdrawal.state),
-            amount=withdrawal.amount,
-            attempts=withdrawal.attempts,
+        _take_in([News(number, seen, source, call)])
+
+
+def _take_in(news: Sequence[News]) -> dict[str, None]:
+    """`observe`, of each withdrawal one thing. Joins the caller's transaction."""
+    held = queries.held_all([it.number for it in news])
+    judged = [(held[it.number], it, _verdict(held[it.number], it)) for it in news]
+    taken = [(withdrawal, it, verdict) for withdrawal, it, verdict in judged if verdict is not None]
+    for turn in range(max((len(verdict.verbs) for _, _, verdict in taken), default=0)):
+        movement.move_all(
+            [
+                movement.Step(withdrawal, verdict.verbs[turn], it.source, it.seen.message, _learned(it.seen, verdict))
+                for withdrawal, it, verdict in taken
+                if turn < len(verdict.verbs)
+            ]
         )
-        verdict = rules.verdict(known, seen)
-        if verdict.hold:
-            told = rules.heard(known, verdict.hold, seen)
-            movement.hold(withdrawal, verdict.hold, told.kept(LONGEST_SENTENCE) if told else "")
-            live_events.announce(movement.TOPIC, number)
-            return
-        learned: dict[str, object] = {}
-        if seen.signed and not seen.vague and seen.seen is not Seen.NOT_FOUND:
-            learned = {"signed_at": clock.now(), "not_found": 0, "first_not_found_at": None}
-        if seen.channel_number:
-            learned["channel_number"] = seen.channel_number[:64]
-        if seen.message or verdict.verbs:  # what was said with an earlier state does not explain this one
-            learned["message"] = seen.message[:300]
-        for verb in verdict.verbs:
-            movement.move(withdrawal, verb, source, why=seen.message, **learned)
-        # A signed "the time-stamp is too old" proves nothing either way; the order's own number in it is the channel's word.
-        heard_again = seen.number and withdrawal.not_found and learned.get("not_found") == 0
-        if not verdict.verbs and learned:
-            db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(**learned))
-            if heard_again:  # what somebody was shown as evidence is none any more
-                movement.note(withdrawal, "heard", source)
-            movement.announce(number)
-        live_events.announce(movement.TOPIC, number)  # that it was asked, and is asked again, is news by itself
-        is_absent = seen.seen is Seen.NOT_FOUND and seen.signed
-        is_open = withdrawal.state in (State.SENDING, State.PENDING)
-        if is_absent and call is not None and (is_open or queries.is_only_declared(withdrawal)):
-            _weigh_absence(withdrawal, source, asked_at=call.at)
+    for withdrawal, it, verdict in taken:
+        _keep(withdrawal, it, verdict)
+    return dict.fromkeys(held)
+
+
+def _verdict(withdrawal: Withdrawal, news: News) -> rules.Verdict | None:
+    """What follows from it; None: nothing, or a person must look, and will."""
+    seen, call = news.seen, news.call
+    if seen.seen is Seen.NOT_SENT and (call is None or withdrawal.call_id != call.id):
+        return None  # only the latest sender knows that its own request never left
+    known = rules.Known(
+        number=withdrawal.number,
+        state=State(withdrawal.state),
+        amount=withdrawal.amount,
+        attempts=withdrawal.attempts,
+    )
+    verdict = rules.verdict(known, seen)
+    if verdict.hold:
+        told = rules.heard(known, verdict.hold, seen)
+        movement.hold(withdrawal, verdict.hold, told.kept(LONGEST_SENTENCE) if told else "")
+        live_events.announce(movement.TOPIC, withdrawal.number)
+        return None
+    return verdict
+
+
+def _learned(seen: Observation, verdict: rules.Verdict) -> dict[str, object]:
+    """What we know of the withdrawal from now on."""
+    learned: dict[str, object] = {}
+    if seen.signed and not seen.vague and seen.seen is not Seen.NOT_FOUND:
+        learned = {"signed_at": clock.now(), "not_found": 0, "first_not_found_at": None}
+    if seen.channel_number:
+        learned["channel_number"] = seen.channel_number[:64]
+    if seen.message or verdict.verbs:  # what was said with an earlier state does not explain this one
+        learned["message"] = seen.message[:300]
+    return learned
+
+
+def _keep(withdrawal: Withdrawal, news: News, verdict: rules.Verdict) -> None:
+    """What was seen and moves nothing; and that it was seen."""
+    seen, call, learned = news.seen, news.call, _learned(news.seen, verdict)
+    # A signed "the time-stamp is too old" proves nothing either way; the order's own number in it is the channel's word.
+    heard_again = seen.number and withdrawal.not_found and learned.get("not_found") == 0
+    if not verdict.verbs and learned:
+        db.session.execute(update(Withdrawal).where(Withdrawal.id == withdrawal.id).values(**learned))
+        if heard_again:  # what somebody was shown as evidence is none any more
+            movement.note(withdrawal, "heard", news.source)
+        movement.announce(withdrawal.number)
+    live_events.announce(movement.TOPIC, withdrawal.number)  # that it was asked, and is asked again, is news by itself
+    is_absent = seen.seen is Seen.NOT_FOUND and seen.signed
+    is_open = withdrawal.state in (State.SENDING, State.PENDING)
+    if is_absent and call is not None and (is_open or queries.is_only_declared(withdrawal)):
+        _weigh_absence(withdrawal, news.source, asked_at=call.at)
 
 
 def _weigh_absence(withdrawal: Withdrawal, source: str, *, asked_at: datetime) -> None:

@@ -1,5 +1,8 @@
 """How a withdrawal moves: one line changes its state, with its event, its posting and its next job."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -14,7 +17,7 @@ from app.runtime.db import changed, db, insert, table_of
 from app.withdrawals import rules, tallies
 from app.withdrawals.models import LONGEST_SENTENCE, Withdrawal, WithdrawalApproval, WithdrawalEvent, WithdrawalHold
 from app.withdrawals.service import admission
-from app.withdrawals.states import OPEN, WATCH, WITHDRAWAL, State
+from app.withdrawals.states import OPEN, WATCH, WITHDRAWAL, State, WithdrawalMove
 
 TOPIC = "withdrawals"
 RULE = "rule"
@@ -33,48 +36,98 @@ def _pay_late(withdrawal: Withdrawal) -> None:
     book.settle(number, withdrawal.amount, withdrawal.fee)
 
 
-BOOK = {
-    "settle": lambda withdrawal: book.settle(withdrawal.number, withdrawal.amount, withdrawal.fee),
-    "release": lambda withdrawal: book.release(withdrawal.number),
-    "reverse": _reverse,
-    "pay_late": _pay_late,
+def _one_by_one(post: Callable[[Withdrawal], None]) -> Callable[[Sequence[Withdrawal]], None]:
+    def post_all(withdrawals: Sequence[Withdrawal]) -> None:
+        for withdrawal in withdrawals:
+            post(withdrawal)
+
+    return post_all
+
+
+BOOK: Mapping[str, Callable[[Sequence[Withdrawal]], None]] = {
+    "settle": lambda withdrawals: book.settle_all({it.number: (it.amount, it.fee) for it in withdrawals}),
+    "release": lambda withdrawals: book.release(*(it.number for it in withdrawals)),
+    "reverse": _one_by_one(_reverse),
+    "pay_late": _one_by_one(_pay_late),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of one withdrawal, which its transaction holds. `more`: what else is known of it from now on."""
+
+    withdrawal: Withdrawal
+    verb: str
+    actor: str
+    why: str = ""
+    more: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def edge(self) -> WithdrawalMove:
+        return WITHDRAWAL.move(self.withdrawal.state, self.verb)
+
+
 def move(withdrawal: Withdrawal, verb: str, actor: str, *, why: str = "", **more: object) -> None:
-    """The only line in the house that changes withdrawal.state: conditional, with its event, its posting and its next job."""
-    edge = WITHDRAWAL.move(withdrawal.state, verb)
-    if edge.target not in OPEN:
-        more["finished_at"] = clock.now()
-    if verb == "declare_late":
-        more["paid_late"] = True
-    if edge.wakes == WATCH:
-        more["watched"] = 0
-    ends = withdrawal.state in OPEN and edge.target not in OPEN
-    uncounted = withdrawal.counted and edge.book == "release"
-    if uncounted:
-        more["counted"] = False
-    if not _change(withdrawal, {"state": edge.target, **more}):
+    """`move_all` of one."""
+    move_all([Step(withdrawal, verb, actor, why, more)])
+
+
+def move_all(steps: Sequence[Step]) -> None:
+    """The only line in the house that changes withdrawal.state: conditional, with its event, its posting and its next job.
+
+    Of each withdrawal one step. All of them, or none: one that cannot be made undoes the others.
+    """
+    if not steps:
+        return
+    made = [(step, step.edge) for step in steps]
+    ended = [it.withdrawal for it, edge in made if it.withdrawal.state in OPEN and edge.target not in OPEN]
+    uncounted = [it.withdrawal for it, edge in made if it.withdrawal.counted and edge.book == "release"]
+    if not _change([(step.withdrawal, _learned(step, edge)) for step, edge in made]):
         raise Refused("这笔提现的状态刚刚变了，请刷新后再试")
-    _write_event(withdrawal, verb, actor, why)
-    if ends:
-        usage.end(withdrawal.card_id)
-        _close_by_itself(withdrawal)
-    if uncounted:
+    _write_events(steps)
+    usage.end(*(it.card_id for it in ended))
+    _close_by_themselves(ended)
+    for withdrawal in uncounted:
         admission.give_back(withdrawal)
-    if edge.book:
-        BOOK[edge.book](withdrawal)
-        live_events.announce("channels", "")
-    if edge.wakes and (wait := _first_wait(withdrawal, verb, edge.wakes)) is not None:
-        jobs.promise(edge.wakes, withdrawal.number, after_s=wait)
-    if edge.target == State.RETURNED:
-        hold(withdrawal, "returned", why)
-    announce(withdrawal.number)
+    for word, post in BOOK.items():
+        if posted := [step.withdrawal for step, edge in made if edge.book == word]:
+            post(posted)
+            live_events.announce("channels", "")
+    _promise_what_follows(made)
+    for step, edge in made:
+        if edge.target == State.RETURNED:
+            hold(step.withdrawal, "returned", step.why)
+    announce(*(step.withdrawal.number for step in steps))
 
 
-def _first_wait(withdrawal: Withdrawal, verb: str, wakes: str) -> float | None:
+def _learned(step: Step, edge: WithdrawalMove) -> dict[str, object]:
+    """The columns that this step writes."""
+    new: dict[str, object] = {"state": edge.target, **step.more}
+    if edge.target not in OPEN:
+        new["finished_at"] = clock.now()
+    if step.verb == "declare_late":
+        new["paid_late"] = True
+    if edge.wakes == WATCH:
+        new["watched"] = 0
+    if step.withdrawal.counted and edge.book == "release":
+        new["counted"] = False
+    return new
+
+
+def _promise_what_follows(made: Sequence[tuple[Step, WithdrawalMove]]) -> None:
+    """The jobs that the new states need."""
+    waking = [(step, edge) for step, edge in made if edge.wakes]
+    accounts = {it: channels.account_by_id(it) for it in {step.withdrawal.account_id for step, _ in waking}}
+    promised = []
+    for step, edge in waking:
+        wait = _first_wait(step, edge.wakes, accounts[step.withdrawal.account_id])
+        if wait is not None:
+            promised.append(jobs.Promise(edge.wakes, step.withdrawal.number, after_s=wait))
+    jobs.promise_all(promised)
+
+
+def _first_wait(step: Step, wakes: str, account: channels.Account) -> float | None:
     """When the job that the new state needs is due, in seconds; None: it needs none."""
-    account = channels.account_by_id(withdrawal.account_id)
     first, *_ = channel_rules.waits(account.query_waits_s)
     if wakes == WATCH:
         watch = channel_rules.waits(account.return_waits_s)
@@ -82,8 +135,8 @@ def _first_wait(withdrawal: Withdrawal, verb: str, wakes: str) -> float | None:
     return {
         "send": rules.HTTP_TOTAL_S + first,  # for the case that this worker does not live to hear the answer
         "wait": first,
-        "unsent": min(2.0 ** min(withdrawal.attempts, 10), 300),
-    }.get(verb, 0)
+        "unsent": min(2.0 ** min(step.withdrawal.attempts, 10), 300),
+    }.get(step.verb, 0)
 
 
 def send_back(withdrawal: Withdrawal, actor: str, *, why: str) -> None:
@@ -99,39 +152,60 @@ def begin(withdrawal: Withdrawal, actor: str) -> None:
     withdrawal.seq = 1
     db.session.add(withdrawal)
     db.session.flush()
-    _write_event(withdrawal, "create", actor, "")
+    _write_events([Step(withdrawal, "create", actor)])
     announce(withdrawal.number)
 
 
 def note(withdrawal: Withdrawal, verb: str, actor: str, why: str = "") -> None:
     """An event that changes no state."""
-    is_held = _change(withdrawal, {})
+    is_held = _change([(withdrawal, {})])
     assert is_held, f"{withdrawal.number} is not as it was read: who notes something holds it"
-    _write_event(withdrawal, verb, actor, why)
+    _write_events([Step(withdrawal, verb, actor, why)])
     announce(withdrawal.number)
 
 
-def _change(withdrawal: Withdrawal, new: dict[str, object]) -> bool:
-    """Write these columns and the next `seq`, if it still is as it was read: False, and nothing is written otherwise."""
-    new["seq"] = withdrawal.seq + 1
-    read = {"its_id": withdrawal.id, "its_state": withdrawal.state, "its_seq": withdrawal.seq}
-    if not db.session.connection().execute(_CHANGE, read | new).rowcount:
+def _change(changes: Sequence[tuple[Withdrawal, dict[str, object]]]) -> bool:
+    """Write these columns and the next `seq` of each, if it still is as it was read: False where one of them is not."""
+    alike: dict[tuple[str, ...], list[dict[str, object]]] = {}
+    for withdrawal, new in changes:
+        new["seq"] = withdrawal.seq + 1
+        read = {"its_id": withdrawal.id, "its_state": withdrawal.state, "its_seq": withdrawal.seq}
+        alike.setdefault(tuple(sorted(new)), []).append(read | new)
+    if any(db.session.connection().execute(_CHANGE, rows).rowcount != len(rows) for rows in alike.values()):
         return False
-    for name, value in new.items():
-        set_committed_value(withdrawal, name, value)
+    for withdrawal, new in changes:
+        for name, value in new.items():
+            set_committed_value(withdrawal, name, value)
     return True
 
 
-def _write_event(withdrawal: Withdrawal, verb: str, actor: str, why: str) -> None:
-    words = why.kept(LONGEST_SENTENCE) if actor == RULE and isinstance(why, Text) else why[:LONGEST_SENTENCE]
-    event = {"withdrawal_id": withdrawal.id, "seq": withdrawal.seq, "verb": verb, "state": withdrawal.state}
-    db.session.connection().execute(_WRITE_EVENT, event | {"actor": actor, "why": str(words)})
+def _write_events(steps: Sequence[Step]) -> None:
+    """A line of the trace for each, which stands as it is by now."""
+    rows = [
+        {
+            "withdrawal_id": it.withdrawal.id,
+            "seq": it.withdrawal.seq,
+            "verb": it.verb,
+            "state": it.withdrawal.state,
+            "actor": it.actor,
+            "why": str(_words(it)),
+        }
+        for it in steps
+    ]
+    db.session.connection().execute(_WRITE_EVENT, rows)
 
 
-def announce(number: str) -> None:
+def _words(step: Step) -> str:
+    if step.actor == RULE and isinstance(step.why, Text):
+        return step.why.kept(LONGEST_SENTENCE)
+    return step.why[:LONGEST_SENTENCE]
+
+
+def announce(*numbers: str) -> None:
     """After this transaction pages look again, and what was counted before it is forgotten by then."""
     tallies.forget()
-    live_events.announce(TOPIC, number)
+    for number in numbers:
+        live_events.announce(TOPIC, number)
 
 
 def hold(withdrawal: Withdrawal, reason: str, detail: str) -> None:
@@ -160,9 +234,13 @@ def close_holds(withdrawal: Withdrawal, *reasons: str, by: str, why: str) -> int
     )
 
 
-def _close_by_itself(withdrawal: Withdrawal) -> None:
-    if db.session.scalar(_WAITS, {"its_id": withdrawal.id}) is not None:
-        close_holds(withdrawal, *rules.CLOSES_ITSELF, by=RULE, why="")
+def _close_by_themselves(ended: Sequence[Withdrawal]) -> None:
+    if not ended:
+        return
+    waiting = set(db.session.scalars(_WAITING, {"its_ids": [it.id for it in ended]}))
+    for withdrawal in ended:
+        if withdrawal.id in waiting:
+            close_holds(withdrawal, *rules.CLOSES_ITSELF, by=RULE, why="")
 
 
 # Built once and run as Core statements: every withdrawal passes here several times. What is set is what is given.
@@ -171,8 +249,6 @@ _CHANGE = update(_ROWS).where(
     _ROWS.c.id == bindparam("its_id"), _ROWS.c.state == bindparam("its_state"), _ROWS.c.seq == bindparam("its_seq")
 )
 _WRITE_EVENT = table_of(WithdrawalEvent).insert()
-_WAITS = (
-    select(WithdrawalHold.id)
-    .where(WithdrawalHold.withdrawal_id == bindparam("its_id"), WithdrawalHold.closed_at.is_(None))
-    .limit(1)
+_WAITING = select(WithdrawalHold.withdrawal_id).where(
+    WithdrawalHold.withdrawal_id.in_(bindparam("its_ids", expanding=True)), WithdrawalHold.closed_at.is_(None)
 )
