@@ -218,6 +218,7 @@ def _work_off(line: str, pool: ThreadPoolExecutor, until: float) -> int:
     the next rows that are due set out.
     """
     out, back, carry_inside = dict[Future[Any], Claimed](), SimpleQueue[Future[Any]](), inside(work.carry)
+    found: list[tuple[Claimed, Any]] = []
     taken, beaten = 0, time.monotonic()
     try:
         while True:
@@ -228,16 +229,19 @@ def _work_off(line: str, pool: ThreadPoolExecutor, until: float) -> int:
                 future = pool.submit(carry_inside, job, errand)
                 out[future] = job
                 future.add_done_callback(back.put)
+            _end(found)  # while the next are on their way already
+            found = []
             if not out and not claimed:
                 return taken
-            _end([(out.pop(one), one.result()) for one in _come_back(back, len(out))])
+            found = [(out.pop(one), one.result()) for one in _come_back(back, len(out))]
             if time.monotonic() - beaten >= BEAT_EVERY_S:
                 beat(f"worker:{line}")
-                renew(list(out.values()))
+                renew([*out.values(), *(job for job, _ in found)])
                 beaten = time.monotonic()
     finally:
-        while out:  # whatever stopped this hand: who is on the way is heard all the same
-            _end([(out.pop(one), one.result()) for one in _come_back(back, len(out))])
+        while found or out:  # whatever stopped this hand: who is on the way is heard all the same
+            _end(found)
+            found = [(out.pop(one), one.result()) for one in _come_back(back, len(out))]
 
 
 def _come_back(back: SimpleQueue[Future[Any]], out: int) -> list[Future[Any]]:
