@@ -6,11 +6,9 @@ proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signa
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -31,7 +29,6 @@ from app.channels.contract import (
     ListsCards,
     Observation,
     Order,
-    RawCallback,
     ReadsFigures,
     Reply,
     Request,
@@ -42,10 +39,9 @@ from app.channels.contract import (
     UnbindSeen,
     Unreadable,
 )
-from app.channels.models import CallbackInbox
 from app.channels.rules import Cover
 from app.kernel import clock
-from app.kernel.bank_card import mask, mask_runs
+from app.kernel.bank_card import mask
 from app.kernel.errors import gettext_noop
 from app.runtime import http
 from app.runtime.db import db, in_transaction, let_go, transaction
@@ -111,7 +107,7 @@ def submit(call: Call, order: Order) -> Heard:
     """Hand the order to its channel. NOT_SENT only when not a byte left us. Whoever writes down what follows from it
     completes the call in the same transaction.
     """
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     is_settlement = order.kind == "settlement"
     write = adapter.write_settle if is_settlement and isinstance(adapter, Settles) else adapter.write_submit
     return _hear(call, order, write, adapter.read_submit)
@@ -124,7 +120,7 @@ def complete(heard: Iterable[Heard]) -> None:
 
 def query(call: Call, order: Order) -> Observation:
     """Ask what became of the order. An unsent question is PENDING: it says nothing about the money."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     heard = _hear(call, order, adapter.write_query, adapter.read_query)
     with transaction():
         complete([heard])
@@ -133,7 +129,7 @@ def query(call: Call, order: Order) -> Observation:
 
 def bind_card(call: Call, card: CardToBind) -> BindObservation:
     """Ask the channel to bind a card. PENDING when it is not known whether it did; binding again is harmless."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     if not isinstance(adapter, BindsCards):
         return BindObservation(seen=BindSeen.BOUND)  # a channel without a binding interface
     cover = Cover(private(adapter) | rules.of_card(card))
@@ -154,7 +150,7 @@ def bind_card(call: Call, card: CardToBind) -> BindObservation:
 
 def bind_cards(call: Call, batch: str, cards: Sequence[CardToBind]) -> Mapping[str, BindObservation]:
     """Ask the channel to bind many cards at once. Each reference has its answer: PENDING, not signed, if nothing is proved."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     assert isinstance(adapter, BindsManyCards), "ask `abilities` first"
     assert 0 < len({card.reference for card in cards}) == len(cards) <= adapter.cards_at_once
     cover = Cover(private(adapter) | {key: it for card in cards for key, it in rules.of_card(card).items()})
@@ -172,7 +168,7 @@ def bind_cards(call: Call, batch: str, cards: Sequence[CardToBind]) -> Mapping[s
 
 def list_cards(call: Call, after: str) -> CardPage:
     """One page of the cards that the channel says are bound, or NoAnswer. `after`: "" or the `next` of the page before."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     if not isinstance(adapter, ListsCards):
         raise NoAnswer(gettext_noop("该渠道没有查询已绑卡的接口"))
     request, hidden = adapter.write_list(after), private(adapter)
@@ -195,7 +191,7 @@ def list_cards(call: Call, after: str) -> CardPage:
 
 def unbind_card(call: Call, card: CardToUnbind) -> UnbindObservation:
     """Ask the channel to let a card go. PENDING when it is not known whether it did; asking again is harmless."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     assert isinstance(adapter, UnbindsCards), "ask `abilities` first"
     cover = Cover(private(adapter, card.card_number, card.holder))
     request = adapter.write_unbind(card)
@@ -215,7 +211,7 @@ def unbind_card(call: Call, card: CardToUnbind) -> UnbindObservation:
 
 def figures(call: Call, day: date) -> Figures:
     """The channel's own totals and balance for this business day, or NoAnswer."""
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     if not isinstance(adapter, ReadsFigures):
         raise NoAnswer(gettext_noop("该渠道没有余额与汇总接口"))
     request, cover = adapter.write_figures(day), Cover(private(adapter))
@@ -225,74 +221,11 @@ def figures(call: Call, day: date) -> Figures:
         raise NoAnswer(str(problem)) from problem
 
 
-def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool]:
-    """Verify a callback over its raw bytes and put it into the inbox. Joins the caller's transaction.
-
-    Returns the inbox row's id and whether it was accepted. Key and algorithm come from our settings alone: the active
-    version and, while their keys overlap with it, those before it.
-    """
-    assert in_transaction()
-    body_hash = sha256(raw.body).hexdigest()
-    seen: Observation | None = None
-    proved_by: int | None = None
-    reason, outcome = "", "unreadable"
-    for setting_id in versions.counting(account.id):
-        try:
-            seen = _adapter(setting_id).read_callback(raw)
-            outcome, proved_by = "taken", setting_id
-            break
-        except BadSignature as problem:
-            reason, outcome = problem.reason, "bad_signature"
-        except Unreadable as problem:
-            reason = problem.reason
-    if outcome == "bad_signature":
-        reason = _keys_that_are_over(account, raw) or reason
-    found = {
-        "setting_id": proved_by,
-        "sealed": intake.seal(account.number, body_hash, raw),
-        "outcome": outcome,
-        "number": seen.number[:64] if seen else "",
-        "seen": str(seen.seen) if seen else "",
-        "word": mask_runs(seen.word)[:60] if seen else "",
-        "message": mask_runs(seen.message if seen else reason)[:300],
-        "channel_number": mask_runs(seen.channel_number)[:64] if seen else "",
-    }
-    inbox_id = intake.put(
-        account_id=account.id, body_hash=body_hash, at=clock.now(), told=found, is_good=seen is not None
-    )
-    return inbox_id, seen is not None
-
-
-def _keys_that_are_over(account: queries.Account, raw: RawCallback) -> str:
-    """Why it is refused, where it is signed with keys of ours that count no more; "" where it is not."""
-    for setting in versions.over(account.id, most=2):
-        with suppress(Unreadable):
-            _adapter(setting.id).read_callback(raw)
-            log.warning("callback_signed_with_retired_keys", account=account.number, version=setting.version)
-            return BadSignature("签名用的是已失效的密钥", f"v{setting.version}").reason
-    return ""
-
-
-def read_callback(inbox_id: int) -> Observation:
-    """What an accepted callback says, read again from its sealed bytes."""
-    row = db.session.get_one(CallbackInbox, inbox_id)
-    account = queries.account_by_id(row.account_id)
-    raw = intake.unseal(account.number, row.body_hash, row.sealed)
-    # It was proved when it came, and stays so whatever became of that version since. Older rows do not say which it was.
-    for setting_id in [row.setting_id] if row.setting_id else versions.ever_used(account.id):
-        try:
-            seen = _adapter(setting_id).read_callback(raw)
-        except Unreadable:
-            continue
-        return replace(seen, word=mask_runs(seen.word), message=mask_runs(seen.message))
-    raise Unreadable("回调的签名现在验不过")
-
-
 def settings(account_id: int) -> Mapping[str, str]:
     """The active parameters, open: for the house's own set-up, never for a page."""
     setting_id = queries.active_setting_id(account_id)
     assert setting_id is not None, "an account is opened with its settings"
-    return _adapter(setting_id).given
+    return adapter_of(setting_id).given
 
 
 def _hear(
@@ -315,7 +248,7 @@ def _ask_about_order(
     read: Callable[[Order, Reply], Observation],
     record: dict[str, object],
 ) -> Observation:
-    adapter = _adapter(call.setting_id)
+    adapter = adapter_of(call.setting_id)
     assert order.payee in adapter.pays_to, f"{adapter.code} does not pay to {order.payee}"
     request = write(order)
     cover = Cover(private(adapter) | rules.of_payee(order) | dict.fromkeys(request.hidden, rules.HIDDEN))
@@ -420,7 +353,8 @@ def private(adapter: Adapter, card_number: str = "", *names: str) -> dict[str, s
     return {card_number: mask(card_number)} | rules.of_names(*names) | hidden
 
 
-def _adapter(setting_id: int) -> Adapter:
+def adapter_of(setting_id: int) -> Adapter:
+    """How it is spoken with these parameters."""
     # A version that is or was in use never changes, so its adapter (with its parsed keys) is kept.
     return _built(db.engine.url.render_as_string(), setting_id)
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from app.auth.identity import Actor
 from app.auth.permissions import Role
-from app.channels import gateway, manners, queries, service
+from app.channels import gateway, mailbox, manners, queries, service
 from app.channels.adapters.templated.examples import example
 from app.channels.contract import Interface, RawCallback
 from app.channels.service import templates
@@ -150,7 +150,7 @@ def test_accounts_follow_a_new_version_one_by_one(app: Flask, admin: Actor) -> N
     assert queries.adapter_class(account).callback_answer == "OK"
     new_setting = queries.active_setting_id(account.id)
     assert new_setting is not None
-    paths = [gateway._adapter(setting).write_submit(ORDER).path for setting in (old_setting, new_setting)]
+    paths = [gateway.adapter_of(setting).write_submit(ORDER).path for setting in (old_setting, new_setting)]
     assert paths == ["/api/payout/create", "/v2/payout"], "what was signed with the old one is still spoken like it"
     with pytest.raises(Refused, match="现用"):
         templates.adopt(number, actor=admin)
@@ -178,9 +178,9 @@ def test_changed_parameters_keep_the_version_and_old_callbacks_are_heard(app: Fl
     said = DolphinThem().say("callback", ORDER, "SUCCESS")
     assert isinstance(said, RawCallback)
     with transaction():
-        inbox, accepted = gateway.take_callback(account, said)
+        ((inbox, accepted),) = mailbox.take(account, [said])
     assert accepted, "signed with the key before this one"
-    assert gateway.read_callback(inbox).number == ORDER.number
+    assert mailbox.read(inbox).number == ORDER.number
 
 
 def test_secrets_of_a_description_are_not_logged(app: Flask, admin: Actor) -> None:
