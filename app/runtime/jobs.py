@@ -229,7 +229,7 @@ def _work_off(line: str, pool: ThreadPoolExecutor, until: float) -> int:
                 future = pool.submit(carry_inside, job, errand)
                 out[future] = job
                 future.add_done_callback(back.put)
-            _end(found)  # while the next are on their way already
+            _settle(work.end(found))  # while the next are on their way already
             found = []
             if not out and not claimed:
                 return taken
@@ -240,7 +240,7 @@ def _work_off(line: str, pool: ThreadPoolExecutor, until: float) -> int:
                 beaten = time.monotonic()
     finally:
         while found or out:  # whatever stopped this hand: who is on the way is heard all the same
-            _end(found)
+            _settle(work.end(found))
             found = [(out.pop(one), one.result()) for one in _come_back(back, len(out))]
 
 
@@ -294,7 +294,7 @@ def renew(jobs: list[Claimed]) -> None:
 
 def run(*rows: Claimed) -> None:
     """Do claimed rows here and now, and write down how it went."""
-    _end([(job, work.carry(job, errand)) for job, errand in _begin(rows)])
+    _settle(work.end([(job, work.carry(job, errand)) for job, errand in _begin(rows)]))
 
 
 def _begin(rows: Sequence[Claimed]) -> list[tuple[Claimed, Any]]:
@@ -302,11 +302,6 @@ def _begin(rows: Sequence[Claimed]) -> list[tuple[Claimed, Any]]:
     errands, answers = work.begin(rows)
     _settle(answers)
     return errands
-
-
-def _end(found: Sequence[tuple[Claimed, Any]]) -> None:
-    """Write down what came of errands. Nothing that goes wrong makes a row disappear."""
-    _settle(work.end(found))
 
 
 def sweep(lines: tuple[str, ...] = tuple(queue.Line)) -> None:
@@ -359,7 +354,7 @@ def inside(call: Callable[..., T]) -> Callable[..., T]:
 
 
 def _settle(answers: Sequence[tuple[Claimed, object]]) -> None:
-    """What becomes of rows."""
+    """What becomes of rows. Nothing that goes wrong makes one disappear."""
     if not answers:
         return
     with transaction():
