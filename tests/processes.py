@@ -1,8 +1,7 @@
 """Workers for the stories about killing: the real worker, with a clock that runs faster and a point at which it dies.
 
-`python -m tests.processes BEGAN RATE POINT [LINE]`; POINT is one of `POINTS` or, on the sheets' line, of `RUN_POINTS` or
-`SHEET_POINTS`;
-`-` is a worker that lives.
+`python -m tests.processes BEGAN RATE POINT [LINE]`; POINT is one of `POINTS` or `ROUND_POINTS` or, on the sheets' line,
+of `RUN_POINTS` or `SHEET_POINTS`; `-` is a worker that lives.
 """
 
 import os
@@ -17,7 +16,7 @@ import worker
 from app.cards.service import binding
 from app.channels import gateway
 from app.kernel import clock
-from app.runtime import http
+from app.runtime import http, jobs, journal
 from app.runtime.queue import Line
 from app.withdrawals.service import movement, sheet_making, sheet_orders
 
@@ -90,6 +89,10 @@ def is_outcome(steps: Sequence[movement.Step]) -> bool:
     return steps[0].actor == "submit"
 
 
+def is_ended(made: Sequence[tuple[movement.Step, object]]) -> bool:
+    return is_outcome([step for step, _ in made])
+
+
 POINTS: dict[str, Callable[[], None]] = {
     "-": lambda: None,
     "before the intent": lambda: before(gateway, "announce_all", die, is_submit),
@@ -98,6 +101,14 @@ POINTS: dict[str, Callable[[], None]] = {
     "before the final commit": lambda: before(movement, "_write_events", die, is_outcome),
     "an orphan sends": lambda: before(gateway, "submit", orphan),
 }
+ROUND_POINTS: dict[str, Callable[[], None]] = {
+    "intended, not in the journal": lambda: before(journal, "append", die),
+    "some have left": lambda: at_call(http, "send", 4),
+    "some are answered": lambda: at_answer(4),
+    "half of the outcomes in the transaction": lambda: before(movement, "_promise_what_follows", die, is_ended),
+    "written, not finished": lambda: before(jobs, "_settle", die, bool),
+}
+"""Where many withdrawals are under way together."""
 
 RUN_POINTS: dict[str, Callable[[], None]] = {
     "rows handed on, nothing asked": lambda: before(binding, "_ask", die),
@@ -124,5 +135,5 @@ SHEET_POINTS: dict[str, Callable[[], None]] = {
 if __name__ == "__main__":
     began, rate, point = float(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
     with clock.replaced(faster(began, rate)):
-        (POINTS | RUN_POINTS | SHEET_POINTS)[point]()
+        (POINTS | ROUND_POINTS | RUN_POINTS | SHEET_POINTS)[point]()
         worker.work(Line(sys.argv[4]) if len(sys.argv) > 4 else Line.CHANNEL)

@@ -5,16 +5,13 @@ proves nothing is "pending, not signed": time-outs, resets, 5xx, HTML, bad signa
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from hashlib import sha256
 
 import structlog
 
-from app.channels import intake, queries, rules, versions
+from app.channels import queries, rules
 from app.channels.contract import (
-    BadSignature,
     BindObservation,
     BindsCards,
     BindSeen,
@@ -26,7 +23,6 @@ from app.channels.contract import (
     ListsCards,
     Observation,
     Order,
-    RawCallback,
     ReadsFigures,
     Reply,
     Request,
@@ -37,16 +33,13 @@ from app.channels.contract import (
     UnbindSeen,
     Unreadable,
 )
-from app.channels.models import CallbackInbox
 from app.channels.rules import Cover
 from app.channels.speaking import About, Call, Told, announce, announce_all, exchange, private, speak
 from app.channels.speaking import adapter as adapter_of
 from app.channels.speaking import complete as complete_all
-from app.kernel import clock
-from app.kernel.bank_card import mask_runs
 from app.kernel.errors import gettext_noop
 from app.runtime import http
-from app.runtime.db import db, in_transaction, transaction
+from app.runtime.db import transaction
 
 __all__ = [
     "About",
@@ -61,10 +54,8 @@ __all__ = [
     "figures",
     "list_cards",
     "query",
-    "read_callback",
     "settings",
     "submit",
-    "take_callback",
     "unbind_card",
 ]
 log = structlog.get_logger(__name__)
@@ -199,69 +190,6 @@ def figures(call: Call, day: date) -> Figures:
         return exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: Told())
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
-
-
-def take_callback(account: queries.Account, raw: RawCallback) -> tuple[int, bool]:
-    """Verify a callback over its raw bytes and put it into the inbox. Joins the caller's transaction.
-
-    Returns the inbox row's id and whether it was accepted. Key and algorithm come from our settings alone: the active
-    version and, while their keys overlap with it, those before it.
-    """
-    assert in_transaction()
-    body_hash = sha256(raw.body).hexdigest()
-    seen: Observation | None = None
-    proved_by: int | None = None
-    reason, outcome = "", "unreadable"
-    for setting_id in versions.counting(account.id):
-        try:
-            seen = adapter_of(setting_id).read_callback(raw)
-            outcome, proved_by = "taken", setting_id
-            break
-        except BadSignature as problem:
-            reason, outcome = problem.reason, "bad_signature"
-        except Unreadable as problem:
-            reason = problem.reason
-    if outcome == "bad_signature":
-        reason = _keys_that_are_over(account, raw) or reason
-    found = {
-        "setting_id": proved_by,
-        "sealed": intake.seal(account.number, body_hash, raw),
-        "outcome": outcome,
-        "number": seen.number[:64] if seen else "",
-        "seen": str(seen.seen) if seen else "",
-        "word": mask_runs(seen.word)[:60] if seen else "",
-        "message": mask_runs(seen.message if seen else reason)[:300],
-        "channel_number": mask_runs(seen.channel_number)[:64] if seen else "",
-    }
-    inbox_id = intake.put(
-        account_id=account.id, body_hash=body_hash, at=clock.now(), told=found, is_good=seen is not None
-    )
-    return inbox_id, seen is not None
-
-
-def _keys_that_are_over(account: queries.Account, raw: RawCallback) -> str:
-    """Why it is refused, where it is signed with keys of ours that count no more; "" where it is not."""
-    for setting in versions.over(account.id, most=2):
-        with suppress(Unreadable):
-            adapter_of(setting.id).read_callback(raw)
-            log.warning("callback_signed_with_retired_keys", account=account.number, version=setting.version)
-            return BadSignature("签名用的是已失效的密钥", f"v{setting.version}").reason
-    return ""
-
-
-def read_callback(inbox_id: int) -> Observation:
-    """What an accepted callback says, read again from its sealed bytes."""
-    row = db.session.get_one(CallbackInbox, inbox_id)
-    account = queries.account_by_id(row.account_id)
-    raw = intake.unseal(account.number, row.body_hash, row.sealed)
-    # It was proved when it came, and stays so whatever became of that version since. Older rows do not say which it was.
-    for setting_id in [row.setting_id] if row.setting_id else versions.ever_used(account.id):
-        try:
-            seen = adapter_of(setting_id).read_callback(raw)
-        except Unreadable:
-            continue
-        return replace(seen, word=mask_runs(seen.word), message=mask_runs(seen.message))
-    raise Unreadable("回调的签名现在验不过")
 
 
 def settings(account_id: int) -> Mapping[str, str]:

@@ -220,6 +220,7 @@ def _work_off(line: str, pool: ThreadPoolExecutor, until: float) -> int:
     the next rows that are due set out.
     """
     out, back, carry_inside = dict[Future[Any], Claimed](), SimpleQueue[Future[Any]](), inside(work.carry)
+    found: list[tuple[Claimed, Any]] = []
     taken, beaten = 0, time.monotonic()
     try:
         while True:
@@ -230,16 +231,19 @@ def _work_off(line: str, pool: ThreadPoolExecutor, until: float) -> int:
                 future = pool.submit(carry_inside, job, errand)
                 out[future] = job
                 future.add_done_callback(back.put)
+            _settle(work.end(found))  # while the next are on their way already
+            found = []
             if not out and not claimed:
                 return taken
-            _end([(out.pop(one), one.result()) for one in _come_back(back, len(out))])
+            found = [(out.pop(one), one.result()) for one in _come_back(back, len(out))]
             if time.monotonic() - beaten >= BEAT_EVERY_S:
                 beat(f"worker:{line}")
-                renew(list(out.values()))
+                renew([*out.values(), *(job for job, _ in found)])
                 beaten = time.monotonic()
     finally:
-        while out:  # whatever stopped this hand: who is on the way is heard all the same
-            _end([(out.pop(one), one.result()) for one in _come_back(back, len(out))])
+        while found or out:  # whatever stopped this hand: who is on the way is heard all the same
+            _settle(work.end(found))
+            found = [(out.pop(one), one.result()) for one in _come_back(back, len(out))]
 
 
 def _come_back(back: SimpleQueue[Future[Any]], out: int) -> list[Future[Any]]:
@@ -292,7 +296,7 @@ def renew(jobs: list[Claimed]) -> None:
 
 def run(*rows: Claimed) -> None:
     """Do claimed rows here and now, and write down how it went."""
-    _end([(job, work.carry(job, errand)) for job, errand in _begin(rows)])
+    _settle(work.end([(job, work.carry(job, errand)) for job, errand in _begin(rows)]))
 
 
 def _begin(rows: Sequence[Claimed]) -> list[tuple[Claimed, Any]]:
@@ -300,11 +304,6 @@ def _begin(rows: Sequence[Claimed]) -> list[tuple[Claimed, Any]]:
     errands, answers = work.begin(rows)
     _settle(answers)
     return errands
-
-
-def _end(found: Sequence[tuple[Claimed, Any]]) -> None:
-    """Write down what came of errands. Nothing that goes wrong makes a row disappear."""
-    _settle(work.end(found))
 
 
 def sweep(lines: tuple[str, ...] = tuple(queue.Line)) -> None:
@@ -357,7 +356,7 @@ def inside(call: Callable[..., T]) -> Callable[..., T]:
 
 
 def _settle(answers: Sequence[tuple[Claimed, object]]) -> None:
-    """What becomes of rows."""
+    """What becomes of rows. Nothing that goes wrong makes one disappear."""
     if not answers:
         return
     with transaction():

@@ -30,7 +30,9 @@ class Begun(Generic[E]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Together(Generic[E, F]):
-    """A kind of job, in the place of a function of one subject."""
+    """A kind of job, in the place of a function of one subject. What `begin` or `end` raises is the fault of all of them: for
+    what is one row's own there is `all_or_each`.
+    """
 
     begin: Callable[[Sequence[str]], Begun[E]]
     """Commits what is intended."""

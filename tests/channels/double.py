@@ -15,7 +15,7 @@ import rsa
 from cryptography.hazmat.primitives import serialization
 from flask import Flask
 
-from app.channels import gateway, queries, service
+from app.channels import gateway, mailbox, queries, service
 from app.channels.contract import Figures, Interface, Observation, Order
 from app.channels.models import ChannelCall
 from app.kernel.money import Money
@@ -121,7 +121,7 @@ class Console:
 
     def heard(self, order: Order) -> list[str]:
         """What the accepted callbacks about an order say, read again by the job's way."""
-        return [str(gateway.read_callback(row.id).seen) for row in queries.callbacks_about(order.number)]
+        return [str(mailbox.read(row.id).seen) for row in queries.callbacks_about(order.number)]
 
     def calls(self, subject: str) -> list[ChannelCall]:
         db.session.rollback()

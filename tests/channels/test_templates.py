@@ -9,7 +9,7 @@ from flask import Flask
 
 from app.auth.identity import Actor
 from app.auth.permissions import Role
-from app.channels import gateway, manners, queries, service, speaking
+from app.channels import gateway, mailbox, manners, queries, service, speaking
 from app.channels.adapters.templated.examples import example
 from app.channels.contract import Interface, RawCallback
 from app.channels.service import templates
@@ -178,9 +178,9 @@ def test_changed_parameters_keep_the_version_and_old_callbacks_are_heard(app: Fl
     said = DolphinThem().say("callback", ORDER, "SUCCESS")
     assert isinstance(said, RawCallback)
     with transaction():
-        inbox, accepted = gateway.take_callback(account, said)
+        ((inbox, accepted),) = mailbox.take(account, [said])
     assert accepted, "signed with the key before this one"
-    assert gateway.read_callback(inbox).number == ORDER.number
+    assert mailbox.read(inbox).number == ORDER.number
 
 
 def test_secrets_of_a_description_are_not_logged(app: Flask, admin: Actor) -> None:

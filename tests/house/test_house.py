@@ -21,6 +21,7 @@ from app.channels.contract import Interface
 from app.ledger.chart import Kind
 from app.runtime.db import Model, append_only_triggers, db
 from app.runtime.queue import Line
+from app.runtime.work import Together
 from app.withdrawals.service import BOOK
 from app.withdrawals.states import LABELS, VERBS, WITHDRAWAL, State
 from migrations import env_rules
@@ -31,7 +32,8 @@ assert cards and withdrawals
 
 def resolves(kind: str) -> bool:
     module, _, name = kind.rpartition(".")
-    return importlib.import_module(module) in WORK and callable(getattr(importlib.import_module(module), name, None))
+    found = getattr(importlib.import_module(module), name, None)
+    return importlib.import_module(module) in WORK and (callable(found) or isinstance(found, Together))
 
 
 def test_every_adapter_file_is_registered_and_has_its_suite() -> None:

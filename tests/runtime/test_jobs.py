@@ -1,6 +1,7 @@
 """Durable jobs: a promise is kept, whatever happens to nudges, workers and answers."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import pytest
@@ -11,6 +12,7 @@ from app.kernel import clock
 from app.runtime import jobs
 from app.runtime.db import db, transaction
 from app.runtime.queue import Line
+from app.runtime.work import Begun, Together, all_or_each
 
 DONE: list[str] = []
 
@@ -150,3 +152,46 @@ def test_a_periodic_job_is_listed_once_a_period(app: Flask) -> None:
     for _ in range(3):
         jobs.put_due_ticks_on_the_list(schedule)
     assert only_row().wanted == 1
+
+
+WRITTEN: list[str] = []
+
+
+def _begin(subjects: Sequence[str]) -> Begun[str]:
+    return Begun({it: it for it in subjects if it != "nothing to do"}, {"nothing to do": None})
+
+
+def _errand(subject: str) -> str:
+    if subject == "broken":
+        raise RuntimeError("a cable was pulled")
+    return subject.upper()
+
+
+def _write(found: Sequence[str]) -> dict[str, None]:
+    for subject in found:
+        WRITTEN.append(subject)
+        jobs.promise(f"{__name__}.work", f"after {subject}", after_s=3600)
+        if subject == "unwritable":
+            raise RuntimeError("a disk was pulled")
+    return dict.fromkeys(found)
+
+
+many = Together(begin=_begin, errand=_errand, end=lambda found: all_or_each(found, _write))
+
+
+def rows() -> dict[str, jobs.Job]:
+    db.session.rollback()
+    return {row.subject: row for row in db.session.scalars(select(jobs.Job))}
+
+
+def test_rows_that_are_done_together_fail_alone(app: Flask) -> None:
+    WRITTEN.clear()
+    for subject in ("A", "broken", "nothing to do", "unwritable", "B"):
+        promise("many", subject)
+    assert jobs.drain(Line.CHANNEL) == 5
+    found = rows()
+    assert {subject for subject, row in found.items() if row.done_at} == {"A", "B", "nothing to do"}
+    assert "a cable was pulled" in found["broken"].last_error
+    assert "a disk was pulled" in found["unwritable"].last_error
+    assert {it for it in found if it.startswith("after")} == {"after A", "after B"}, "it undid itself, and nothing else"
+    assert WRITTEN.count("unwritable") == 2, "once with the others, once alone"

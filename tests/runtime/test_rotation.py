@@ -15,7 +15,7 @@ from app import create_app, examine
 from app.auth.models import AuditRecord, Operator
 from app.cards import queries as cards
 from app.cards.models import Card
-from app.channels import gateway, speaking
+from app.channels import gateway, mailbox, speaking
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.channels.models import CallbackInbox, Channel, ChannelAccount
@@ -160,7 +160,7 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
         assert gateway.settings(card.account_id)["api_secret"]
         assert channels.active_setting_id(card.account_id)
         for inbox in db.session.scalars(select(CallbackInbox.id)).all():
-            assert gateway.read_callback(inbox).number == number
+            assert mailbox.read(inbox).number == number
         seen = channel_service.platforms.reveal(place_of_theirs, reason="核对", actor=world.maker)
         assert seen == "Sea-horse-88"
         operator = db.session.get_one(Operator, person)

@@ -39,6 +39,9 @@ MUTATIONS = {
         "        db.session.rollback()\n        gateway.submit(call, order)\n"
         "        db.session.info['after_commit'] = info\n        sends[withdrawal.number] =",
     ),
+    "takes the answer of one for that of all": Mutation(
+        DRIVING, "News(it, said[it].seen,", "News(it, said[numbers[0]].seen,"
+    ),
     "takes a time-out for a failure": Mutation(
         "app/channels/gateway.py",
         "    except (http.Unanswered, Unreadable):\n        return Observation(seen=Seen.PENDING)",
@@ -67,7 +70,7 @@ MUTATIONS = {
         "app/withdrawals/states.py", "target=State.SENDING, wakes=ASK)", "target=State.SENDING)"
     ),
     "forgets the promise of a callback": Mutation(
-        "app/channels/service/inbox.py", "        if accepted:\n", "        if accepted and inbox_id < 0:\n"
+        "app/channels/service/inbox.py", "in taken if good]", "in taken if good and inbox_id < 0]"
     ),
     "does not compare the amount": Mutation(VERDICT, "seen.amount != known.amount", "seen.amount is None"),
     "does not compare the number": Mutation(VERDICT, "if seen.number and seen.number != known.number:", "if False:"),

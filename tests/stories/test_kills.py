@@ -15,7 +15,7 @@ from app.config import Config
 from app.kernel import clock
 from app.runtime import jobs
 from app.runtime.db import db
-from tests.processes import POINTS, faster
+from tests.processes import POINTS, ROUND_POINTS, faster
 from tests.sandbox.third_party import ThirdParty
 from tests.world import World
 
@@ -29,7 +29,7 @@ SOAK_ON_POSTGRES = (
         "before the final commit",
         "after the send",
     ),
-    *("emptied_at_any_time", "does_not_deduplicate"),
+    *("emptied_at_any_time", "does_not_deduplicate", "some have left", "written, not finished"),
 )
 TOP = Path(__file__).resolve().parents[2]
 
@@ -80,6 +80,22 @@ def test_a_worker_killed_anywhere_in_a_submit_pays_once(kills: Kills, point: str
         assert doomed.wait(30) == -9
     with kills.worker():
         assert kills.sweep_until_state(number, "paid") == "paid"
+    kills.all_is_well()
+
+
+@pytest.mark.parametrize("point", ROUND_POINTS)
+def test_a_worker_killed_anywhere_in_a_round_of_many_pays_each_once(kills: Kills, point: str) -> None:
+    account = kills.account()
+    card = kills.card(account)
+    numbers = [kills.withdrawal("10.00", account=account, card=card) for _ in range(10)]
+    kills.start()
+    for number in numbers:
+        kills.approve(number)
+    with kills.worker(point) as doomed:
+        assert doomed.wait(30) == -9
+    with kills.worker():
+        for number in numbers:
+            assert kills.sweep_until_state(number, "paid") == "paid"
     kills.all_is_well()
 
 

@@ -1,16 +1,36 @@
 """What channels tell us unasked."""
 
-from app.channels import gateway, intake, queries
+from collections.abc import Sequence
+
+from app.channels import intake, mailbox, queries
 from app.channels.contract import RawCallback
+from app.kernel.errors import NotThere
 from app.runtime import jobs
-from app.runtime.db import transaction
+from app.runtime.gathering import Waiting, gathered
+from app.runtime.jobs import Promise
+
+Letter = tuple[str, RawCallback]
+"""To which account, and what."""
 
 
 def take_callback(number: str, raw: RawCallback) -> tuple[bool, str]:
-    """Into the inbox first, then a job that reads it. Returns whether it was accepted, and the channel's own word."""
-    with transaction():
-        account = queries.account(number)
-        inbox_id, accepted = gateway.take_callback(account, raw)
-        if accepted:
-            jobs.promise(intake.READ_CALLBACK, str(inbox_id))
-    return accepted, queries.adapter_class(account).callback_answer
+    """Into the inbox first, then a job that reads it. Returns whether it was accepted, and the channel's own word.
+
+    Committed when this returns; with others that came at the same moment.
+    """
+    answer = gathered(_take).written((number, raw))
+    if answer is None:
+        raise NotThere(number)
+    return answer
+
+
+def _take(letters: Sequence[Waiting[Letter]]) -> dict[Waiting[Letter], tuple[bool, str] | None]:
+    """Joins the caller's transaction. None: there is no such account."""
+    answers: dict[Waiting[Letter], tuple[bool, str] | None] = dict.fromkeys(letters)
+    for account in queries.accounts_of({letter.thing[0] for letter in letters}):
+        its_own = [letter for letter in letters if letter.thing[0] == account.number]
+        taken = mailbox.take(account, [letter.thing[1] for letter in its_own])
+        word = queries.adapter_class(account).callback_answer
+        answers |= {letter: (accepted, word) for letter, (_, accepted) in zip(its_own, taken, strict=True)}
+        jobs.promise_all([Promise(intake.READ_CALLBACK, str(inbox_id)) for inbox_id, good in taken if good])
+    return answers

@@ -10,7 +10,7 @@ from sqlalchemy import literal, select, update
 from app.auth import audit
 from app.auth.identity import Actor
 from app.cards import queries as cards
-from app.channels import breaker, gateway, opening, pace, versions
+from app.channels import breaker, gateway, mailbox, opening, pace, versions
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.contract import Interface, Observation, Order, Seen
@@ -256,7 +256,7 @@ def ask_now(number: str, *, actor: Actor) -> None:
 
 def read_callback(inbox_id: int) -> None:
     """The worker's part of a callback: what it says enters by the same door as everything else."""
-    seen = gateway.read_callback(inbox_id)
+    seen = mailbox.read(inbox_id)
     account_id = channels.account_of_callback(inbox_id)
     known = queries.find(seen.number)
     if known is None or known.account_id != account_id:

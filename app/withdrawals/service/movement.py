@@ -82,7 +82,7 @@ def move_all(steps: Sequence[Step]) -> None:
     made = [(step, step.edge) for step in steps]
     ended = [it.withdrawal for it, edge in made if it.withdrawal.state in OPEN and edge.target not in OPEN]
     uncounted = [it.withdrawal for it, edge in made if it.withdrawal.counted and edge.book == "release"]
-    if not _change([(step.withdrawal, _learned(step, edge)) for step, edge in made]):
+    if not _change([(it.withdrawal, {"state": edge.target, **_learned(it, edge)}) for it, edge in made]):
         raise Refused("这笔提现的状态刚刚变了，请刷新后再试")
     _write_events(steps)
     usage.end(*(it.card_id for it in ended))
@@ -101,8 +101,8 @@ def move_all(steps: Sequence[Step]) -> None:
 
 
 def _learned(step: Step, edge: WithdrawalMove) -> dict[str, object]:
-    """The columns that this step writes."""
-    new: dict[str, object] = {"state": edge.target, **step.more}
+    """What else this step writes."""
+    new = dict(step.more)
     if edge.target not in OPEN:
         new["finished_at"] = clock.now()
     if step.verb == "declare_late":
