@@ -7,7 +7,10 @@ from app.withdrawals.states import EXAMINE
 EVERY = (
     Every("app.channels.jobs.pull_all", every_s=30),
     Every("app.channels.jobs.pull_missed", every_s=600),
+    Every("app.channels.jobs.look_at_figures", every_s=60),
     Every("app.channels.jobs.end_lapsed", every_s=15),
+    Every("app.withdrawals.jobs.look_at_unknown", every_s=60),
+    Every("app.live.jobs.look_at_jobs", every_s=60),
     Every("app.withdrawals.jobs.look_at_journal", every_s=60),
     Every(EXAMINE, every_s=6 * 3600, line=Line.SHEETS),
     Every("app.withdrawals.jobs.forget_old_journal", every_s=24 * 3600),
