@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.alerts.models import Alert, AlertMessage, AlertTry
 from app.alerts.models import AlertHook as AlertHook
+from app.alerts.rules import Event
 from app.alerts.states import State
 from app.kernel.errors import NotThere
 from app.runtime import vault
@@ -96,8 +97,8 @@ def standing(hook_ids: Sequence[int]) -> dict[int, Standing]:
     m, t = AlertMessage, AlertTry
     sent = aliased(m)
     arrived = select(func.max(sent.id)).where(sent.hook_id == m.hook_id, sent.state == State.SENT).scalar_subquery()
-    lost = select(m.hook_id, func.count()).where(m.state == State.GIVEN_UP, m.id > func.coalesce(arrived, 0))
-    lost = lost.group_by(m.hook_id)
+    lost = select(m.hook_id, func.count()).where(m.state == State.GIVEN_UP, m.event != Event.TEST)
+    lost = lost.where(m.id > func.coalesce(arrived, 0)).group_by(m.hook_id)
     waits = select(m.hook_id, func.count()).where(m.state == State.WAITING).group_by(m.hook_id)
     latest = select(func.max(t.id)).where(t.hook_id.in_(hook_ids)).group_by(t.hook_id)
     counts = [{row[0]: row[1] for row in db.session.execute(it)} for it in (waits, lost)]

@@ -315,6 +315,7 @@ def test_a_trial_is_sent_once_and_says_what_came_back(app: Flask, robot: Robot, 
     result = service.sending.test(reference, actor=keeper)
     assert (result.outcome, result.said) == ("refused", "对方答复 93000：invalid")
     assert [it.state for it in messages()] == ["sent", "given_up"] and alerts() == []
+    assert hooks.standing([1])[1].given_up == 0, "a trial is tried once"
     work()
     assert len(robot.heard) == 2
     for _ in range(rules.MOST_A_MINUTE - 2):
