@@ -17,6 +17,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
+from app.alerts import jobs as alert_jobs
 from app.alerts import views as alerts
 from app.auth import audit, scope
 from app.auth import jobs as auth_jobs
@@ -41,10 +42,11 @@ from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger_queries
 from app.ledger import views as ledger
+from app.live import jobs as live_jobs
 from app.live import views as live
 from app.menus import views as menus
 from app.runtime import db, live_events, queue
-from app.runtime.page import Ui, local, say
+from app.runtime.page import LOCALES, Ui, local, say
 from app.runtime.request import HouseRequest
 from app.tasks import views as tasks
 from app.withdrawals import jobs as withdrawal_jobs
@@ -54,10 +56,9 @@ from app.withdrawals import views as withdrawals
 log = structlog.get_logger(__name__)
 
 TOP = Path(__file__).resolve().parent.parent
-WORK = (auth_jobs, card_jobs, channel_jobs, collection_jobs, export_jobs, withdrawal_jobs)
+WORK = (alert_jobs, auth_jobs, card_jobs, channel_jobs, collection_jobs, export_jobs, live_jobs, withdrawal_jobs)
 """The workers' doors, imported here so that a worker has everything before it forks."""
 ROOMS = (live, callbacks, ledger, menus, exports)
-LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 
 
 def create_app(config: Config) -> Flask:
@@ -67,13 +68,13 @@ def create_app(config: Config) -> Flask:
     app.extensions["paydesk.config"] = config
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TOP / "app" / "translations")
-    app.config["BABEL_DEFAULT_LOCALE"] = LANGUAGES["zh"]
+    app.config["BABEL_DEFAULT_LOCALE"] = LOCALES["zh"]
     app.config["BABEL_DEFAULT_TIMEZONE"] = "Asia/Shanghai"
     app.config["TRUSTED_HOSTS"] = [host for host in config.trusted_hosts.split(",") if host] or None
     db.init(app, config.sqlalchemy_url)
     queue.init(app, config.redis_url or "redis://127.0.0.1:1/0")
     live_events.init(app)
-    Babel(app, locale_selector=lambda: LANGUAGES[language()])
+    Babel(app, locale_selector=lambda: LOCALES[language()])
     Htmx(app)
     auth.init(app)
     for room in ROOMS:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import String, cast, select
 
+from app.alerts.models import AlertHook
 from app.auth.models import Operator
 from app.cards.models import Card
 from app.channels.models import CallbackInbox, ChannelAccount, ChannelSetting, PlatformAccount
@@ -14,6 +15,8 @@ SEALED = (
     SealedColumn(Operator.totp_sealed, row=cast(Operator.id, String)),
     SealedColumn(Card.number_sealed, row=Card.reference.expression),
     SealedColumn(Card.details_sealed, row=Card.reference.expression),
+    SealedColumn(AlertHook.address_sealed, row=AlertHook.reference.expression),
+    SealedColumn(AlertHook.secret_sealed, row=AlertHook.reference.expression),
     SealedColumn(PlatformAccount.password_sealed, row=PlatformAccount.reference.expression),
     SealedColumn(Upload.key_sealed, row=Upload.reference.expression),
     SealedColumn(WithdrawalOutcome.key_sealed, row=cast(WithdrawalOutcome.id, String)),

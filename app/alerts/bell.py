@@ -7,9 +7,9 @@ for each other.
 
 from collections.abc import Collection
 
-from app.alerts import queries
+from app.alerts import posting, queries
 from app.alerts.models import OPEN, Alert
-from app.alerts.rules import LONGEST, TOPIC, Severity, is_graver
+from app.alerts.rules import LONGEST, TOPIC, Event, Severity, is_graver
 from app.kernel import clock
 from app.kernel.errors import Text
 from app.runtime import live_events
@@ -39,16 +39,20 @@ def ring(kind: str, subject: str, *, severity: Severity, said: Text, path: str =
     live_events.announce(TOPIC)
     opened = insert(Alert).values(kind=kind, subject=subject, opened_at=now, **newest)
     opened = opened.on_conflict_do_nothing(index_elements=[Alert.kind, Alert.subject], index_where=OPEN)
-    while db.session.scalar(opened.returning(Alert.id)) is None:
+    while (alert_id := db.session.scalar(opened.returning(Alert.id))) is None:
         alert = queries.held_open(kind, subject)
         if alert is not None:
-            _ring_again(alert, newest)
+            if _ring_again(alert, newest):
+                posting.post(alert.id, Event.GRAVER, severity=alert.severity, said=said)
             return
         # It was closed between the two: this is another time.
+    posting.post(alert_id, Event.OPENED, severity=severity, said=said)
 
 
-def _ring_again(alert: Alert, newest: dict[str, object]) -> None:
-    if is_graver(str(newest["severity"]), alert.severity):
+def _ring_again(alert: Alert, newest: dict[str, object]) -> bool:
+    """Did it become graver?"""
+    graver = is_graver(str(newest["severity"]), alert.severity)
+    if graver:
         alert.acknowledged_at, alert.acknowledged_by, alert.note = None, "", ""
     else:
         newest = newest | {"severity": alert.severity}
@@ -56,6 +60,7 @@ def _ring_again(alert: Alert, newest: dict[str, object]) -> None:
         setattr(alert, name, value)
     alert.times += 1
     db.session.flush()
+    return graver
 
 
 def hush(kind: str, subject: str, *, said: Text) -> bool:
@@ -66,6 +71,7 @@ def hush(kind: str, subject: str, *, said: Text) -> bool:
         return False
     alert.closed_at, alert.ending = clock.now(), said.kept(LONGEST)
     db.session.flush()
+    posting.post_over(alert.id, severity=alert.severity, said=said)
     live_events.announce(TOPIC)
     return True
 

@@ -44,6 +44,7 @@ class Permission(StrEnum):
     ALERT_READ = "alert:read"
     ALERT_ACKNOWLEDGE = "alert:acknowledge"
     ALERT_CLOSE = "alert:close"
+    ALERT_HOOKS = "alert:hooks"
     LEDGER_READ = "ledger:read"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
@@ -98,7 +99,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         | {_P.CHANNEL_TEMPLATE, _P.CHANNEL_CONFIGURE, _P.CHANNEL_ACTIVATE}
         | {_P.OPERATOR_READ, _P.OPERATOR_EDIT, _P.ROLE_READ, _P.ROLE_EDIT, _P.MENU_EDIT}
         | {_P.CACHE_READ, _P.CACHE_CLEAR, _P.AUDIT_READ, _P.AUDIT_EXPORT}
-        | {_P.JOB_READ, _P.JOB_RETRY}
+        | {_P.JOB_READ, _P.JOB_RETRY, _P.ALERT_HOOKS}
         | _SEES_TO_IT
     ),
 }
@@ -149,6 +150,7 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.ALERT_READ: gettext_noop("看告警"),
         _P.ALERT_ACKNOWLEDGE: gettext_noop("确认已知悉告警"),
         _P.ALERT_CLOSE: gettext_noop("结束告警"),
+        _P.ALERT_HOOKS: gettext_noop("管理告警推送"),
     },
     gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
     gettext_noop("人员与系统"): {

@@ -14,6 +14,10 @@ def pull_figures(number: str) -> None:
     service.pull_figures(number)
 
 
+def look_at_figures() -> None:
+    service.look_at_figures()
+
+
 def pull_missed() -> None:
     service.pull_missed()
 

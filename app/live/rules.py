@@ -3,6 +3,7 @@
 from app.kernel.errors import Text, gettext_noop
 
 JOBS: dict[str, Text] = {
+    "app.alerts.jobs.send": gettext_noop("推送告警"),
     "app.withdrawals.jobs.submit": gettext_noop("把提现交给渠道"),
     "app.withdrawals.jobs.ask": gettext_noop("向渠道查询提现结果"),
     "app.withdrawals.jobs.read_callback": gettext_noop("读取渠道回调"),
@@ -34,6 +35,9 @@ JOBS: dict[str, Text] = {
     "app.channels.jobs.ask_paused": gettext_noop("试探已自动停发的渠道"),
     "app.channels.jobs.pull_all": gettext_noop("安排读取渠道数据"),
     "app.channels.jobs.pull_figures": gettext_noop("读取渠道账号的数据"),
+    "app.channels.jobs.look_at_figures": gettext_noop("查看渠道数据是否按时读到"),
+    "app.withdrawals.jobs.look_at_unknown": gettext_noop("查看久无结果的提现"),
+    "app.live.jobs.look_at_jobs": gettext_noop("查看连续失败的任务"),
     "app.channels.jobs.pull_missed": gettext_noop("补读错过的渠道数据"),
     "app.channels.jobs.pull_missed_day": gettext_noop("补读一天的渠道数据"),
     "app.channels.jobs.end_lapsed": gettext_noop("结束超时的领取"),

@@ -1,14 +1,20 @@
-"""Trying a background job again now; clearing what is cached, which loses nothing: it is read from its tables again."""
+"""Telling people of jobs that fail, trying one again now; clearing what is cached, which loses nothing: it is read from its
+tables again."""
 
 from redis.exceptions import RedisError
 
+from app.alerts import bell
+from app.alerts.bell import Severity
 from app.auth import audit
 from app.auth.identity import Actor
-from app.kernel.errors import NotThere, Refused
+from app.kernel.errors import NotThere, Refused, Text
 from app.live import queries
+from app.live.rules import JOBS
 from app.runtime import cache, job_list
 from app.runtime.db import transaction
+from app.runtime.job_list import Standing
 
+FAILS_TOO_OFTEN = 5
 _LONGEST_SUBJECT = 128
 
 
@@ -17,6 +23,18 @@ def retry_job(job_id: int, *, actor: Actor) -> None:
     with transaction():
         kind, subject = job_list.make_due(job_id)
         audit.record(actor, "job.retry", (subject or kind)[:_LONGEST_SUBJECT], after={"what": kind})
+
+
+def look_at_jobs() -> None:
+    """A kind of job that fails again and again rings, however many of them there are."""
+    with transaction():
+        failing = job_list.failing(FAILS_TOO_OFTEN)
+        for kind, count in sorted(failing.items()):
+            told = {"what": JOBS.get(kind, kind), "count": count, "times": FAILS_TOO_OFTEN}
+            said = Text("后台任务“%(what)s”有 %(count)s 项连续失败 %(times)s 次以上，系统会继续重试", **told)
+            path = f"/jobs/?standing={Standing.FAILING}&kind={kind}"
+            bell.ring("job", kind, severity=Severity.WARNING, said=said, path=path)
+        bell.hush_others("job", but=failing, said=Text("不再失败了"))
 
 
 def clear_key(room: str, name: str, key: str, *, actor: Actor) -> int:

@@ -96,8 +96,8 @@ def send(method: str, url: str, *, body: bytes, headers: Mapping[str, str], read
         raise (Unanswered if _wire.touched else NotSent)(_plain(problem)) from problem
 
 
-def objection(url: str) -> Text | None:
-    """Why this can be no address of ours to call; None: no reason is known yet.
+def objection(url: str, *, query: bool = False) -> Text | None:
+    """Why this can be no address of ours to call; None: no reason is known yet. `query`: it may carry one.
 
     Names are not looked up here: an address is checked when it is called, each time, and a look-up now would prove nothing
     about the one then.
@@ -111,8 +111,10 @@ def objection(url: str) -> Text | None:
         return gettext_noop("不是网址：要以 https:// 开头")
     if parts.username is not None or parts.password is not None:
         return gettext_noop("网址里不能带用户名或密码")
-    if parts.query or parts.fragment or "?" in url or "#" in url:
+    if not query and (parts.query or "?" in url):
         return gettext_noop("网址里不能带 ? 或 #：接口的路径由渠道协议补上")
+    if parts.fragment or "#" in url:
+        return gettext_noop("网址里不能带 #")
     try:
         if parts.scheme == "http" and not _is_listed(host, port or 80):
             return _UNENCRYPTED
@@ -147,7 +149,7 @@ def _plain(problem: Exception) -> str:
         return gettext_noop("答复超过 1 MiB")
     if isinstance(cause, TimeoutError):
         return gettext_noop("规定时间内没有答复") if _wire.touched else gettext_noop("规定时间内没有连上")
-    what = gettext_noop("连接中断，没有完整的答复") if _wire.touched else gettext_noop("没有连上渠道")
+    what = gettext_noop("连接中断，没有完整的答复") if _wire.touched else gettext_noop("没有连上对方")
     if isinstance(cause, ValueError) and not isinstance(cause, OSError):  # it quotes what could not be read
         return f"{what}：{type(cause).__name__}"
     return f"{what}：{type(cause).__name__}: {cause}"[:200]

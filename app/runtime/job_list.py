@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, update
 
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
@@ -67,6 +67,15 @@ def counts(asked: Mapping[str, str]) -> dict[Standing, int]:
         inside = select(Job.id).where(*_filters(asked), _stands(standing, now)).limit(COUNT_LIMIT)
         found[standing] = db.session.scalar(select(func.count()).select_from(inside.subquery())) or 0
     return found
+
+
+def failing(times: int) -> dict[str, int]:
+    """How many jobs of each kind went wrong so many times in a row and are still wanted."""
+    tries = Job.attempts - case((Job.lease_until.is_(None), 0), else_=1)  # one that is running has not failed yet
+    wrong = (Job.done_at.is_(None), Job.last_error != "", Job.attempts >= times, tries >= times)
+    return {
+        row[0]: row[1] for row in db.session.execute(select(Job.kind, func.count()).where(*wrong).group_by(Job.kind))
+    }
 
 
 def make_due(job_id: int) -> tuple[str, str]:

@@ -1,15 +1,19 @@
 """One template serves the page and its regions: a block's name is the region's id (and the `hx-target`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from flask import current_app, make_response, render_template, request
 from flask.wrappers import Response
-from flask_babel import gettext
+from flask_babel import force_locale, gettext
 
 from app.kernel import clock
 from app.kernel.errors import Refused, Text
+
+LOCALES = {"zh": "zh_Hans_CN", "en": "en"}
+"""The languages of the house as Babel calls them."""
 
 
 def page(template: str, status: int = 200, /, **context: Any) -> Response:
@@ -37,6 +41,13 @@ def say(text: str) -> str:
     template = gettext(text.template) if text.template else ""
     values = {name: _say_value(value) for name, value in text.values.items()}
     return str(template % values if values else template)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Sentences of ours are said in this language, whoever reads: for what is sent to somebody."""
+    with force_locale(LOCALES[language]):
+        yield
 
 
 def said(refused: Refused) -> list[str]:

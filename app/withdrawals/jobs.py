@@ -32,6 +32,10 @@ def look_at_journal() -> None:
     service.restoring.look()
 
 
+def look_at_unknown() -> None:
+    service.alerting.look_at_unknown()
+
+
 def examine() -> None:
     service.guard.examine()
 

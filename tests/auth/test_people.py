@@ -44,6 +44,7 @@ MATRIX = {
     P.ALERT_READ: {OP, SU, FI, AD},
     P.ALERT_ACKNOWLEDGE: {SU, FI, AD},
     P.ALERT_CLOSE: {SU, FI, AD},
+    P.ALERT_HOOKS: {AD},
     P.SENDING_STOP: {SU, FI},
     P.JOB_READ: {OP, SU, AD},
     P.JOB_RETRY: {SU, AD},

@@ -18,6 +18,10 @@ from flask_babel import force_locale
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from app.alerts import bell
+from app.alerts import queries as alerts
+from app.alerts import service as alert_service
+from app.alerts.bell import Severity
 from app.auth import service as auth
 from app.auth.identity import Actor
 from app.auth.models import AuditRecord
@@ -37,7 +41,7 @@ from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop
 from app.kernel.money import Money
 from app.runtime import jobs
-from app.runtime.db import db
+from app.runtime.db import db, transaction
 from app.runtime.page import local, say
 from app.runtime.queue import Line
 from app.uploads import queries as uploads
@@ -234,6 +238,7 @@ class Story:
             note="",
             actor=world.checker,
         )
+        self.hook = self._alerts(keeper)
 
     def speaks(self, language: str) -> None:
         """From now on everybody reads this language."""
@@ -330,6 +335,22 @@ class Story:
             channel="egret", name="fresh", merchant_no="E0", actor=keeper, **terms
         )  # fmt: skip
 
+    def _alerts(self, keeper: Actor) -> str:
+        """One in each standing, and a robot that takes nothing."""
+        words = {"name": "night shift", "language": "en", "least": "notice", "actor": keeper}
+        address = f"{self.world.third.url}/nowhere"
+        hook = alert_service.hooks.add(kind="json", address=address, secret="0123456789abcdef", **words)
+        alert_service.sending.test(hook, actor=keeper)
+        with transaction():
+            for subject in ("open", "seen", "over", "done"):
+                bell.ring("figures", subject, severity=Severity.SEVERE, said=gettext_noop("账目核对又通过了"))
+            bell.hush("figures", "over", said=gettext_noop("都有结果了"))
+        by_subject = {row.subject: row.id for row in alerts.alerts({}).rows}
+        alert_service.acknowledge(by_subject["seen"], seen="severe", note="on it", actor=keeper)
+        alert_service.close(by_subject["done"], reason="mended", actor=keeper)
+        jobs.drain(Line.SHEETS)
+        return hook
+
     def _payments(self) -> tuple[list[str], str]:
         """A sheet of withdrawals with every kind of flaw, and one that was made and waits."""
         head = "卡号,开户人,金额,备注,业务编号"
@@ -419,6 +440,10 @@ class Story:
             "channel_callbacks.show_callback": [{"inbox_id": row} for row in db.session.scalars(heard)],
             "claims.lease": [{"number": number} for number in (self.account, self.free)],
             "claims.past": [{"number": number} for number in (self.account, self.free)],
+            "alerts.index": [{"standing": standing} for standing in ("open", "acknowledged", "closed")],
+            "alert_hooks.show": [{"reference": self.hook}],
+            "alert_hooks.edit": [{"reference": self.hook}],
+            "alert_hooks.new_address": [{"reference": self.hook}],
             "platforms.show": [{"reference": self.place}],
             "platforms.edit": [{"reference": self.place}],
             "platforms.new_password": [{"reference": self.place}],

@@ -75,6 +75,7 @@ def test_only_move_writes_a_state() -> None:
         if pattern.search(line)
     )
     assert lines == {
+        "app/alerts/service/sending.py": 1,
         "app/cards/service/binding.py": 3,  # move_run; the answers to a row, and its being left to its card
         "app/cards/service/cards.py": 2,  # move; tell_run, for the row that waits for a card
         "app/cards/service/runs.py": 2,  # retry, of all refused rows and their cards

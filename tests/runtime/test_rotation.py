@@ -12,6 +12,8 @@ from flask import Flask
 from sqlalchemy import func, insert, select, text, update
 
 from app import create_app, examine
+from app.alerts import hooks
+from app.alerts import service as alert_service
 from app.auth.models import AuditRecord, Operator
 from app.cards import queries as cards
 from app.cards.models import Card
@@ -139,6 +141,8 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
         channel="spruce", login_name="ops", address="https://a.example", password="Sea-horse-88", accounts=[account],
         note="", actor=world.checker,
     )  # fmt: skip
+    robot = {"name": "群", "kind": "feishu", "address": "https://a.example/hook/1", "secret": "quiet herons"}
+    hook = alert_service.hooks.add(**robot, language="zh", least="severe", actor=world.checker)
     late = world.withdrawal("10.17", account=account)
     world.approve(late)
     world.until_state(late, "pending")
@@ -163,6 +167,8 @@ def test_everything_still_reads_after_the_old_key_is_gone(world: World, config: 
             assert mailbox.read(inbox).number == number
         seen = channel_service.platforms.reveal(place_of_theirs, reason="核对", actor=world.maker)
         assert seen == "Sea-horse-88"
+        now = hooks.hook(hook)
+        assert (hooks.address_of(now), hooks.secret_of(now)) == ("https://a.example/hook/1", "quiet herons")
         operator = db.session.get_one(Operator, person)
         assert operator.totp_sealed is not None
         place = {"table": "operator", "column": "totp_sealed", "row": str(person)}

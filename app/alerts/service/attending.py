@@ -1,11 +1,11 @@
 """知道了, and done with: what people say about an alert."""
 
-from app.alerts import queries, rules
+from app.alerts import posting, queries, rules
 from app.alerts.models import Alert
 from app.auth import audit
 from app.auth.identity import Actor
 from app.kernel import clock
-from app.kernel.errors import Refused
+from app.kernel.errors import Refused, Text
 from app.runtime import live_events
 from app.runtime.db import transaction
 
@@ -27,6 +27,8 @@ def close(alert_id: int, *, reason: str, actor: Actor) -> None:
     with transaction():
         alert = _open(alert_id)
         alert.closed_at, alert.closed_by, alert.ending = clock.now(), actor.display_name, reason
+        told = Text("%(name)s：%(reason)s", name=actor.display_name, reason=reason)
+        posting.post_over(alert.id, severity=alert.severity, said=told)
         audit.record(actor, "alert.close", _named(alert), after={"severity": alert.severity}, why=reason)
         live_events.announce(rules.TOPIC)
 

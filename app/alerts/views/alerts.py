@@ -72,6 +72,7 @@ def _index(
         close_form=close_form or CloseForm(formdata=None),
         may_acknowledge=me().can(Permission.ALERT_ACKNOWLEDGE),
         may_close=me().can(Permission.ALERT_CLOSE),
+        may_hooks=me().can(Permission.ALERT_HOOKS) and me().channels is None,
     )
 
 

@@ -152,6 +152,15 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "alert.acknowledge": gettext_noop("知悉告警"),
         "alert.close": gettext_noop("结束告警"),
     },
+    gettext_noop("告警推送"): {
+        "alert-hook.add": gettext_noop("添加告警推送"),
+        "alert-hook.change": gettext_noop("修改告警推送"),
+        "alert-hook.replace": gettext_noop("更换告警推送的地址"),
+        "alert-hook.enable": gettext_noop("启用告警推送"),
+        "alert-hook.disable": gettext_noop("停用告警推送"),
+        "alert-hook.test": gettext_noop("试发告警推送"),
+        "alert-hook.remove": gettext_noop("删除告警推送"),
+    },
     gettext_noop("代付任务"): {"job.retry": gettext_noop("立即重试代付任务")},
     gettext_noop("批量提现"): {
         "sheet.confirm": gettext_noop("确认批量提现"),

@@ -23,8 +23,8 @@ from app.runtime.page import page, say
 
 bp = Blueprint("proof", __name__)
 SECRET = "proof_secret"  # noqa: S105  the name of a field
-LEFT_OUT = ("csrf_token", SECRET, "password", "password_again")
-"""Not carried: a password of somewhere else is written and never shown (SECURITY 27), so it is typed anew."""
+LEFT_OUT = ("csrf_token", SECRET, "password", "password_again", "hook_address", "hook_secret")
+"""Not carried: a password or a token of somewhere else is written and never shown (SECURITY 27), so it is typed anew."""
 
 
 def ask() -> ResponseReturnValue | None:

@@ -27,6 +27,8 @@ SHOWN_S = 60
 """So long the password of a platform account stands on the page."""
 STALE_AFTER_S = 300
 """Figures older than this are shown as stale."""
+UNREAD_AFTER_S = 600
+"""When they could not be read for so long, people are told."""
 
 LOOK_BACK_DAYS = 30
 """How far back days are fetched on which nobody asked for figures."""

@@ -13,7 +13,7 @@ from app.channels.service.claiming import (
     session_ended,
     session_started,
 )
-from app.channels.service.figures import pull_all, pull_figures, pull_missed, refresh
+from app.channels.service.figures import look_at_figures, pull_all, pull_figures, pull_missed, refresh
 from app.channels.service.inbox import take_callback
 from app.channels.service.retention import drop_old_callbacks, drop_old_calls, drop_old_sessions
 from app.channels.service.settings import change_settings
@@ -32,6 +32,7 @@ __all__ = [
     "finish",
     "force_release",
     "kicked_out",
+    "look_at_figures",
     "maintaining",
     "open_account",
     "open_channel",

@@ -2,15 +2,18 @@
 
 from datetime import date, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from app.alerts import bell
+from app.alerts.bell import Severity
 from app.auth import audit
 from app.auth.identity import Actor
 from app.channels import gateway, pulse, queries, rules
 from app.channels.contract import Interface
 from app.channels.models import ChannelAccount, DailyFigures
+from app.channels.queries import Account
 from app.kernel import clock
-from app.kernel.errors import Refused
+from app.kernel.errors import Refused, Text
 from app.runtime import jobs, live_events
 from app.runtime.db import db, insert, transaction
 
@@ -91,6 +94,34 @@ def pull_figures(number: str, day: date | None = None) -> None:
             _note_failure(account.id, "")
         jobs.promise(COLLECT, number)
         live_events.announce(rules.TOPIC, number)
+
+
+def look_at_figures() -> None:
+    """Whose figures could not be read for ten minutes, people are told; and when they are read again."""
+    with transaction():
+        asked = {account.number: account for account in queries.accounts() if account.usable and account.can.balance}
+        ids = [account.id for account in asked.values()]
+        opened = select(ChannelAccount.id, ChannelAccount.created_at).where(ChannelAccount.id.in_(ids))
+        since = {row[0]: row[1] for row in db.session.execute(opened)}
+        since |= {account_id: row.pulled_at for account_id, row in queries.latest_figures(ids).items()}
+        limit = clock.later(-rules.UNREAD_AFTER_S)
+        late = [number for number, account in sorted(asked.items()) if since[account.id] < limit]
+        for number in late:
+            _ring(asked[number])
+        bell.hush_others("figures", but=late, said=Text("数据又读到了，或不再需要读取"))
+
+
+def _ring(account: Account) -> None:
+    why = account.figures_failure or Text("没有向渠道问过")
+    told = {"account": account.title, "count": rules.UNREAD_AFTER_S // 60, "why": why}
+    bell.ring(
+        "figures",
+        account.number,
+        severity=Severity.WARNING,
+        said=Text("“%(account)s”的数据超过 %(count)s 分钟没有读到：%(why)s", **told),
+        path=f"/channels/{account.number}",
+        channel=account.channel_code,
+    )
 
 
 def _note_failure(account_id: int, reason: str) -> None:

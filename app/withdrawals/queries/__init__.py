@@ -24,6 +24,7 @@ from app.withdrawals.queries.money import (
     in_transit,
     next_looks,
     unknown,
+    unknown_before,
     unknown_by_account,
     waiting_for_review,
 )
@@ -200,6 +201,7 @@ __all__ = [
     "trouble_of",
     "uncleared",
     "unknown",
+    "unknown_before",
     "unknown_by_account",
     "waiting_for_review",
     "waiting_to_leave",

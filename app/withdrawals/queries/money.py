@@ -44,6 +44,14 @@ def unknown() -> Unknown:
     return Unknown(count, amount, since)
 
 
+def unknown_before(moment: datetime) -> dict[int, Unknown]:
+    """What was sent before then and is still without a signed word, by account, whoever looks."""
+    out = (Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None), Withdrawal.sent_at < moment)
+    sums = (Withdrawal.account_id, func.count(), total(Withdrawal.amount), func.min(Withdrawal.sent_at))
+    found = db.session.execute(select(*sums).where(*out).group_by(Withdrawal.account_id))
+    return {row[0]: Unknown(*row[1:]) for row in found}
+
+
 def unknown_by_account() -> list[tuple[int, int, Money, Withdrawal]]:
     """For each account that has some: how many, how much, and the one that was sent first; in the order of these."""
     reach = channels.within_reach(Withdrawal.account_id)

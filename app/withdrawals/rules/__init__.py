@@ -62,6 +62,7 @@ from app.withdrawals.rules.rulebook import (
 )
 from app.withdrawals.rules.verdict import (
     AGED_AFTER_S,
+    AGED_BADLY_S,
     BETWEEN_NOT_FOUND_S,
     HOLDS,
     HTTP_TOTAL_S,
@@ -81,6 +82,7 @@ __all__ = [
     "ACKNOWLEDGED",
     "ADVICE",
     "AGED_AFTER_S",
+    "AGED_BADLY_S",
     "APPROVAL_LASTS_H",
     "BETWEEN_NOT_FOUND_S",
     "CLOSES_ITSELF",

@@ -96,6 +96,8 @@ WORK_LATE_S = 1800
 """What waits for people and nobody has taken for so long is red in the header of every page."""
 AGED_AFTER_S = 3600
 """What has no outcome for so long after it was sent is put before people. It is never failed by its age."""
+AGED_BADLY_S = 24 * 3600
+"""And is severe by then."""
 
 
 def entries(state: State, *, amount: Money, fee: Money) -> dict[str, Money]:

@@ -1,6 +1,7 @@
 """Everything that can be done to a withdrawal. Each command is one transaction; the call to the channel is in none."""
 
 from app.withdrawals.service import (
+    alerting,
     exporting,
     guard,
     outcomes,
@@ -51,6 +52,7 @@ __all__ = [
     "BOOK",
     "TOPIC",
     "Changed",
+    "alerting",
     "approve",
     "ask",
     "ask_now",
