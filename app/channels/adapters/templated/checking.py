@@ -228,6 +228,8 @@ def _interfaces(description: Description) -> Found:
 
 def _figures(told: FiguresInterface) -> Found:
     totals = (told.total, told.yesterday, told.today, told.settled)
+    if not told.settleable:
+        yield "interfaces.figures.settleable", Text("缺少这一项")
     if any(totals) and not all(totals):
         yield "interfaces.figures", Text("四项汇总要么都写，要么都不写：都不写就是只告知余额")
     if any(totals) and "call.day" not in {it.source for it in (*told.ask.parameters, *told.ask.path)}:
