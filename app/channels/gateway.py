@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from app.channels import intake, manners, queries, rules, versions
+from app.channels import intake, manners, platforms, queries, rules, versions
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -28,6 +28,7 @@ from app.channels.contract import (
     CardToUnbind,
     Figures,
     Interface,
+    KickedOut,
     ListsCards,
     Observation,
     Order,
@@ -47,7 +48,7 @@ from app.channels.rules import Cover
 from app.kernel import clock
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.errors import gettext_noop
-from app.runtime import http
+from app.runtime import http, jobs
 from app.runtime.db import db, in_transaction, let_go, transaction
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Call:
     """An announced call: its row is committed before the first byte leaves."""
 
     id: int
+    interface: Interface
     setting_id: int
     at: datetime
 
@@ -83,7 +85,7 @@ def announce(interface: Interface, *, account_id: int, setting_id: int, subject:
     row = intake.announce(
         account_id=account_id, setting_id=setting_id, interface=str(interface), subject=subject, at=at
     )
-    return Call(id=row, setting_id=setting_id, at=at)
+    return Call(id=row, interface=interface, setting_id=setting_id, at=at)
 
 
 def submit(call: Call, order: Order) -> Observation:
@@ -306,6 +308,7 @@ def exchange(
     started = time.monotonic()
     record: dict[str, object] = {"outcome": "unreadable"}
     reply: Reply | None = None
+    is_kicked_out = False
     try:
         answer = http.send(
             request.method,
@@ -330,6 +333,7 @@ def exchange(
     except Unreadable as problem:
         outcome = "bad_signature" if isinstance(problem, BadSignature) else "unreadable"
         record |= {"outcome": outcome, "message": cover.over(problem.reason)[:300]}
+        is_kicked_out = isinstance(problem, KickedOut)
         raise
     finally:
         kept = reply if keeps_unread or record["outcome"] == "ok" else None
@@ -342,6 +346,16 @@ def exchange(
         }
         with transaction():
             intake.complete(call.id, record)
+            if is_kicked_out and call.interface is not Interface.TRY:  # parameters on trial may be of another seat
+                _promise_to_free_the_seat(call)
+
+
+def _promise_to_free_the_seat(call: Call) -> None:
+    """Of whoever holds it at this moment; who takes it from now on has signed in anew."""
+    account = queries.account_by_id(versions.by_id(call.setting_id).account_id)
+    newest = platforms.newest_claim(account.id)
+    if newest is not None:
+        jobs.promise("app.channels.jobs.free_seat", f"{account.number}/{newest}")
 
 
 def _text(body: bytes) -> str:

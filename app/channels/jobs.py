@@ -22,5 +22,10 @@ def pull_missed_day(subject: str) -> None:
     service.pull_figures(number, date.fromisoformat(day))
 
 
+def free_seat(subject: str) -> None:
+    number, newest = subject.split("/")
+    service.seat_lost(number, newest=int(newest))
+
+
 def end_lapsed() -> None:
     service.end_lapsed()

@@ -29,6 +29,7 @@ from app.channels.contract import (
     CardToBind,
     CardToUnbind,
     Figures,
+    KickedOut,
     ListedCard,
     ListsCards,
     Observation,
@@ -117,6 +118,8 @@ class Templated(Adapter):
             return fields, None, signed
         if not code:
             raise Unreadable("应答没有代码", answer.code)
+        if signed and code in answer.kicked_out:
+            raise KickedOut("第三方已有他人登录", code)
         return fields, code, signed
 
     def _signed(
@@ -279,6 +282,7 @@ def adapter_of(code: str, description: Description) -> type[Templated]:
         "bind_words": description.bind_words,
         "unbind_words": description.unbind_words,
         "unbind_codes": unbinding.codes if unbinding else {},
+        "kicked_out_words": frozenset(description.answer.kicked_out),
         "deduplicates": manner.deduplicates,
         "query_waits_s": manner.query_waits_s,
         "resend_window_s": manner.resend_window_s,
