@@ -89,6 +89,19 @@ def test_who_tells_the_balance_alone_has_what_was_there_to_withdraw(world: World
     world.all_is_well()
 
 
+def test_a_channel_that_binds_no_cards_is_not_asked_to(world: World) -> None:
+    admin, told = world.person("admin", Role.ADMINISTRATOR), json.loads(example("dolphin"))
+    for name in ("bind_card", "list_cards", "unbind_card"):
+        del told["interfaces"][name]
+    told["samples"] = [it for it in told["samples"] if it["interface"] in (*told["interfaces"], "callback")]
+    templates.draft("unbound", json.dumps(told), actor=admin)
+    templates.activate("unbound", edition=1, note="不绑卡", actor=admin)
+    account = world.account(adapter=manners.name_of("unbound"))
+    reference = world.card(account)
+    assert card_queries.card(reference).state == "bound"
+    assert not [call for call in queries.calls(queries.account(account).id, {}, {}).rows if call.subject == reference]
+
+
 def test_a_card_is_bound_listed_and_let_go_through_a_described_channel(world: World, describe: Describe) -> None:
     account = world.account(adapter=describe("dolphin"))
     reference = world.card(account)
