@@ -28,7 +28,7 @@ MO = PO.with_suffix(".mo")
 
 MARKS = {"_", "gettext", "lazy_gettext", "gettext_noop", "Text"}
 """What is called with a sentence to translate it or to mark it; called with anything else, it looks one up."""
-RAISED = {"Refused", "Malformed", "Unreadable", "BadSignature"}
+RAISED = {"Refused", "Malformed", "Unreadable", "BadSignature", "KickedOut"}
 """What is called to tell a sentence from deep inside: it must be one that the catalogue can hold."""
 BESIDE = {"advice"}
 """Sentences that go by name."""

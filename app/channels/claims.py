@@ -133,6 +133,19 @@ def kicked_out(account_id: int, *, by: str, operator_id: int, note: str = "") ->
     return freed
 
 
+def seat_lost(account_id: int, *, newest: int) -> list[tuple[int, str]]:
+    """被踢下线, as the third party itself said: whoever sat there then sits there no more. Later claims than `newest` stay.
+    Each account that is free, with who held it."""
+    assert in_transaction()
+    seat = or_(Claim.account_id == account_id, Claim.account_id.in_(platforms.beside(account_id)))
+    mine = (Claim.released_at.is_(None), Claim.id <= newest)
+    found = db.session.execute(select(Claim.account_id, Claim.holder).where(seat, *mine).order_by(Claim.account_id))
+    lost = [(one, holder) for one, holder in found if _end(one, Claim.id <= newest, ending="kicked", by="worker")]
+    for one, _holder in lost:
+        _next_fence(one)
+    return lost
+
+
 def end_lapsed(account_id: int) -> str | None:
     """Whoever held it and gave no sign of life for too long, holds it no more. The holder's name."""
     assert in_transaction()

@@ -101,8 +101,7 @@ def query(call: Call, order: Order) -> Observation:
 def bind_card(call: Call, card: CardToBind) -> BindObservation:
     """Ask the channel to bind a card. PENDING when it is not known whether it did; binding again is harmless."""
     adapter = adapter_of(call.setting_id)
-    if not isinstance(adapter, BindsCards):
-        return BindObservation(seen=BindSeen.BOUND)  # a channel without a binding interface
+    assert isinstance(adapter, BindsCards), "ask `abilities` first"
     cover = Cover(private(adapter) | rules.of_card(card))
     request = adapter.write_bind(card)
     try:

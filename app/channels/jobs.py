@@ -39,5 +39,10 @@ def ask_paused(number: str) -> Again | None:
     return service.pausing.ask(number)
 
 
+def free_seat(subject: str) -> None:
+    number, newest = subject.split("/")
+    service.seat_lost(number, newest=int(newest))
+
+
 def end_lapsed() -> None:
     service.end_lapsed()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, or_, select
 
 from app.auth import identity
 from app.auth.audit import reading, words
@@ -83,6 +83,12 @@ def beside(account_id: int) -> Select[int]:
     """The ids of all accounts that share one seat with this one."""
     place = select(PlatformLink.platform_id).where(PlatformLink.account_id == account_id).scalar_subquery()
     return select(PlatformLink.account_id).where(PlatformLink.platform_id == place)
+
+
+def newest_claim(account_id: int) -> int | None:
+    """The latest of the claims by which somebody holds this account, or sits where it is looked after."""
+    seat = or_(Claim.account_id == account_id, Claim.account_id.in_(beside(account_id)))
+    return db.session.scalar(select(func.max(Claim.id)).where(seat, Claim.released_at.is_(None)))
 
 
 def held_seat(account_id: int) -> PlatformAccount | None:

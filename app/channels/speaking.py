@@ -7,16 +7,18 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-from app.channels import breaker, intake, manners, queries, rules, versions
-from app.channels.contract import Adapter, BadSignature, Interface, Reply, Request, Unreadable
+from app.channels import breaker, intake, manners, platforms, queries, rules, versions
+from app.channels.contract import Adapter, BadSignature, Interface, KickedOut, Reply, Request, Unreadable
 from app.channels.rules import Cover
 from app.channels.rules.health import Ended
 from app.kernel import clock
 from app.kernel.bank_card import mask
-from app.runtime import http
+from app.runtime import http, jobs
 from app.runtime.db import db, in_transaction, let_go, transaction
 
 T = TypeVar("T")
+_KICKED_OUT = "kicked_out"
+"""Beside what the row is completed with: the channel said that somebody else sits there now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +65,25 @@ def announce_all(calls: Sequence[About]) -> list[Call]:
 
 
 def complete(ended: Sequence[tuple[Call, Mapping[str, object]]]) -> None:
-    intake.complete({call.id: record for call, record in ended})
+    told = [(call, dict(record)) for call, record in ended]
+    for call, record in told:
+        # Parameters on trial may be of another seat.
+        if record.pop(_KICKED_OUT, False) and call.interface is not Interface.TRY:
+            _promise_to_free_the_seat(call)
+    intake.complete({call.id: record for call, record in told})
     breaker.learn(
         breaker.Learnt(
-            call.account_id, Ended(call.interface, call.subject, str(told["outcome"]), str(told.get("seen", "")))
+            call.account_id, Ended(call.interface, call.subject, str(record["outcome"]), str(record.get("seen", "")))
         )
-        for call, told in ended
+        for call, record in told
     )
+
+
+def _promise_to_free_the_seat(call: Call) -> None:
+    """Of whoever holds it at this moment; who takes it from now on has signed in anew."""
+    newest = platforms.newest_claim(call.account_id)
+    if newest is not None:
+        jobs.promise("app.channels.jobs.free_seat", f"{queries.account_by_id(call.account_id).number}/{newest}")
 
 
 def exchange(
@@ -130,6 +144,8 @@ def speak(
     except Unreadable as problem:
         outcome = "bad_signature" if isinstance(problem, BadSignature) else "unreadable"
         record |= {"outcome": outcome, "message": cover.over(problem.reason)[:300]}
+        if isinstance(problem, KickedOut):
+            record[_KICKED_OUT] = True
         raise
     finally:
         kept = reply if keeps_unread or record["outcome"] == "ok" else None

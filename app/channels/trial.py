@@ -15,6 +15,7 @@ from app.channels.contract import (
     Interface,
     Observation,
     Order,
+    ReadsBalance,
     ReadsFigures,
     Seen,
     Unreadable,
@@ -48,6 +49,7 @@ ADVICE: Mapping[str, Text] = {
 _IS_TRIAL = ChannelCall.interface == literal_column(f"'{Interface.TRY}'")
 """Written out, as the index of the trials is, or it would not serve: the log has millions of rows, and hardly any of them."""
 _FIGURES = gettext_noop("可结算 ¥%(settleable)s，今日 ¥%(today)s，昨日 ¥%(yesterday)s，交易总额 ¥%(total)s")
+_BALANCE = gettext_noop("可结算 ¥%(settleable)s")
 _UNKNOWN = gettext_noop("我们问了一笔不存在的订单，渠道答复没有这一笔")
 _SAID = gettext_noop("我们问了一笔不存在的订单，渠道的状态词是“%(word)s”")
 
@@ -63,8 +65,9 @@ def ask(call: speaking.Call) -> bool:
     day, order = clock.business_day(), _nothing()
     with suppress(http.NotSent, http.Unanswered, Unreadable):
         if isinstance(adapter, ReadsFigures):
+            told = _told_balance if isinstance(adapter, ReadsBalance) else _told
             request = adapter.write_figures(day)
-            speaking.exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, _told)
+            speaking.exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, told)
             return True
         request = adapter.write_query(order)
         heard = speaking.exchange(call, adapter, request, lambda reply: adapter.read_query(order, reply), cover, _heard)
@@ -95,6 +98,11 @@ def _nothing() -> Order:
 def _told(figures: Figures) -> speaking.Told:
     names = ("settleable", "today", "yesterday", "total")
     return _kept(Text(_FIGURES, **{name: getattr(figures, name) for name in names}))
+
+
+def _told_balance(figures: Figures) -> speaking.Told:
+    """Of a channel that tells no totals: none are made up."""
+    return _kept(Text(_BALANCE, settleable=figures.settleable))
 
 
 def _heard(seen: Observation) -> speaking.Told:

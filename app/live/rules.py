@@ -40,6 +40,7 @@ JOBS: dict[str, Text] = {
     "app.live.jobs.look_at_jobs": gettext_noop("查看连续失败的任务"),
     "app.channels.jobs.pull_missed": gettext_noop("补读错过的渠道数据"),
     "app.channels.jobs.pull_missed_day": gettext_noop("补读一天的渠道数据"),
+    "app.channels.jobs.free_seat": gettext_noop("释放被踢下线的席位"),
     "app.channels.jobs.end_lapsed": gettext_noop("结束超时的领取"),
     "app.collections.jobs.book": gettext_noop("代收记账"),
     "app.auth.jobs.forget_old_tries": gettext_noop("清理登录尝试的计数"),

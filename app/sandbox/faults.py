@@ -20,6 +20,7 @@ class Say(StrEnum):
     HTML = "html"  # HTTP 200 and a web page
     BADLY_SIGNED = "badly_signed"
     BUSY = "busy"  # validly signed: the system is busy, which proves nothing
+    KICKED_OUT = "kicked_out"  # validly signed: somebody else signed in; the request was not looked at
     OF_ANOTHER = "of_another"  # validly signed, about another order
 
 
@@ -222,6 +223,14 @@ FAULTS = (
         title="已受理，应答“系统繁忙”（签名有效）",
         english="taken, answers a signed “system busy”",
         say=Say.BUSY,
+    ),
+    Fault(
+        ending=24,
+        name="kicked_out",
+        title="未受理，应答“已有他人登录”（签名有效）",
+        english="not taken, answers a signed “somebody else signed in”",
+        taken=False,
+        say=Say.KICKED_OUT,
     ),
 )
 

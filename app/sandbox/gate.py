@@ -94,6 +94,8 @@ def _answer(tx: sqlite3.Connection, case: Case) -> tuple[Outgoing, Fault]:
     forced = switches.take_forced(tx, case.merchant, case.interface)
     fault = forced or NORMAL
     voice = case.voice(fault)
+    if fault.say is Say.KICKED_OUT and not isinstance(case.asked, Submit):
+        return case.manner.problem(voice, "kicked_out"), fault
     match case.asked:
         case Submit():
             return _submit(tx, case, case.asked, forced)
@@ -146,7 +148,8 @@ def _submit(tx: sqlite3.Connection, case: Case, asked: Submit, forced: Fault | N
     payout, fault = taken.payout, taken.fault
     problem = taken.problem
     if payout is None and not problem:
-        problem = "busy"  # nothing was taken in, and the fault sees to it that no proper answer leaves
+        # Nothing was taken in, and the fault sees to it that no proper answer leaves.
+        problem = "kicked_out" if fault.say is Say.KICKED_OUT else "busy"
     if payout is not None and payout.state is State.REFUSED:
         problem = payout.reason
     if problem:

@@ -55,7 +55,7 @@ ABILITIES: Mapping[str, Ability] = {
     "balance": Ability("ReadsBalance", frozenset(), "ReadsBalanceContract", "TellsBalance"),
 }
 _BOTH = {"BadSignature", "Order", "RawCallback", "Reply", "Request", "Seen", "Unreadable"}
-_ADAPTER = {"Adapter", "Observation", "Setting", "Shape"}
+_ADAPTER = {"Adapter", "KickedOut", "Observation", "Setting", "Shape"}
 _SUITE = {"BindSeen", "CardToUnbind", "Figures", "UnbindSeen"}
 """Of what an ability brings, what its tests name too."""
 

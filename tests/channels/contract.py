@@ -29,6 +29,7 @@ from app.channels.contract import (
     CardToBind,
     CardToUnbind,
     Figures,
+    KickedOut,
     ListedCard,
     ListsCards,
     Observation,
@@ -343,6 +344,17 @@ class ChannelContract:
                 assert not self.hear(channel, word, interface).vague, (
                     "it took the order, or it would have no word for it"
                 )
+
+    def test_a_lost_seat_is_heard_whatever_was_asked_and_only_validly_signed(self, channel: Adapter) -> None:
+        stranger = self.adapter({**self.them.settings, **self.them.other_settings})
+        for code in self.adapter.kicked_out_words:
+            for interface in ("submit", "query"):
+                with pytest.raises(KickedOut):
+                    self.hear(channel, "", interface, code=code)
+                with pytest.raises(BadSignature):
+                    self.hear(stranger, "", interface, code=code)
+        decides = {*self.adapter.words, *self.codes("submit_codes"), *self.codes("query_codes"), self.accepted_code()}
+        assert not decides & self.adapter.kicked_out_words, "it says nothing about any order"
 
     def test_a_refusal_of_one_interface_says_nothing_in_the_other(self, channel: Adapter) -> None:
         for code in self.codes("submit_codes"):

@@ -25,9 +25,9 @@ from tests.world import PASSWORD, World
 SECRET = "Sea-horse-88"
 
 
-def place_of(world: World, *accounts: str, login: str = "ops@haitun") -> str:
+def place_of(world: World, *accounts: str, login: str = "ops@haitun", channel: str = "dolphin") -> str:
     return service.platforms.add(
-        channel="dolphin",
+        channel=channel,
         login_name=login,
         address="https://merchant.example/login",
         password=SECRET,

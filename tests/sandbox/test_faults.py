@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from app.channels.contract import BadSignature, Observation, Seen, Unreadable
+from app.channels.contract import BadSignature, KickedOut, Observation, Seen, Unreadable
 from app.kernel.money import Money
 from app.sandbox.faults import FAULTS, NORMAL
 from tests.sandbox.third_party import Line, new_order, until
@@ -52,6 +52,7 @@ STORIES = {
     "early_callback": Story(Seen.PENDING),
     "half": Story(LOST),
     "busy_taken": Story(Seen.PENDING),
+    "kicked_out": Story(KickedOut, found=Seen.NOT_FOUND, called=(), taken=False, kept=False),
 }
 
 

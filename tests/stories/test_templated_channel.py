@@ -1,5 +1,6 @@
 """A channel that nobody programmed: described, activated, an account opened, cards bound, money paid, and all of it true."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -7,9 +8,9 @@ import pytest
 from app.auth.permissions import Role
 from app.cards import queries as card_queries
 from app.cards import service as cards
-from app.channels import manners, queries
+from app.channels import manners, queries, rules
 from app.channels.adapters.templated.examples import example
-from app.channels.service import templates
+from app.channels.service import settings, templates
 from app.kernel.money import Money
 from app.ledger import queries as ledger
 from tests.world import World
@@ -68,6 +69,37 @@ def test_whatever_a_described_channel_does_the_money_is_right(
     assert world.until_state(number, fate, hurry_s=5) == fate
     world.until(lambda: world.paid_by_sandbox(next(iter(world.terms)))["waiting"]["count"] == 0)
     world.all_is_well()
+
+
+def test_who_tells_the_balance_alone_has_what_was_there_to_withdraw(world: World) -> None:
+    admin = world.person("admin", Role.ADMINISTRATOR)
+    told = json.loads(example("dolphin"))
+    for name in ("total", "yesterday", "today", "settled"):
+        del told["interfaces"]["figures"][name]
+    templates.draft("modest", json.dumps(told), actor=admin)
+    templates.activate("modest", edition=1, note="只告知余额", actor=admin)
+    account = world.account(adapter=manners.name_of("modest"))
+    assert (queries.account(account).can.balance, queries.account(account).can.totals) == (True, False)
+    call = queries.call(settings.try_out(account, 1, actor=admin))
+    assert rules.told(call.outcome, call.message, call.interface) == "可结算 ¥10,000.00"
+    number = world.withdrawal("100.00", account=account)
+    world.approve(number)
+    assert world.until_state(number, "paid") == "paid"
+    assert ledger.balances_of([account])[account].available == Money.parse("9898.00")
+    world.all_is_well()
+
+
+def test_a_channel_that_binds_no_cards_is_not_asked_to(world: World) -> None:
+    admin, told = world.person("admin", Role.ADMINISTRATOR), json.loads(example("dolphin"))
+    for name in ("bind_card", "list_cards", "unbind_card"):
+        del told["interfaces"][name]
+    told["samples"] = [it for it in told["samples"] if it["interface"] in (*told["interfaces"], "callback")]
+    templates.draft("unbound", json.dumps(told), actor=admin)
+    templates.activate("unbound", edition=1, note="不绑卡", actor=admin)
+    account = world.account(adapter=manners.name_of("unbound"))
+    reference = world.card(account)
+    assert card_queries.card(reference).state == "bound"
+    assert not [call for call in queries.calls(queries.account(account).id, {}, {}).rows if call.subject == reference]
 
 
 def test_a_card_is_bound_listed_and_let_go_through_a_described_channel(world: World, describe: Describe) -> None:

@@ -17,7 +17,19 @@ from sqlalchemy import bindparam, insert, select, update
 from app.cards import queries, rules
 from app.cards.models import BindingRow, BindingRun, Card
 from app.cards.queries import runs
-from app.cards.service.cards import BIND, RUNS, TOPIC, Put, Wanted, as_channel_sees, move, put, put_again, tell_run
+from app.cards.service.cards import (
+    BIND,
+    NOTHING_TO_ASK,
+    RUNS,
+    TOPIC,
+    Put,
+    Wanted,
+    as_channel_sees,
+    move,
+    put,
+    put_again,
+    tell_run,
+)
 from app.cards.states import OUTCOME_OF, RUN, RowState, RunState, State
 from app.channels import gateway
 from app.channels import queries as channels
@@ -100,6 +112,7 @@ def _hand_on(reference: str) -> Handed | jobs.Again | None:
         calls = [
             gateway.announce(interface, account_id=account.id, setting_id=setting_id, subject=subject)
             for subject in subjects
+            if account.can.binds
         ]
         return Handed(run.id, cards, calls, at_once, account.bind_per_s)
 
@@ -181,6 +194,8 @@ class _Pace:
 
 
 def _ask(callers: ThreadPoolExecutor, pace: _Pace, reference: str, handed: Handed) -> Mapping[str, BindObservation]:
+    if not handed.calls:
+        return {card.reference: NOTHING_TO_ASK for _id, card in handed.cards}
     if handed.at_once:
         pace.wait(1)
         return gateway.bind_cards(handed.calls[0], reference, [card for _id, card in handed.cards])

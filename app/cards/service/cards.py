@@ -15,7 +15,7 @@ from app.cards.states import CARD, RowState, State
 from app.channels import claims, gateway, rules
 from app.channels import log as channel_log
 from app.channels import queries as channels
-from app.channels.contract import BindSeen, CardToBind, Interface
+from app.channels.contract import BindObservation, BindSeen, CardToBind, Interface
 from app.kernel import bins, clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop
@@ -25,6 +25,8 @@ from app.runtime import jobs, live_events, throttle, vault
 from app.runtime.db import changed, db, transaction
 
 TOPIC, RUNS = "cards", "runs"
+NOTHING_TO_ASK = BindObservation(seen=BindSeen.BOUND)
+"""Of a channel that pays to cards which nobody bound there."""
 REVEALS = Limit(20, within_s=3600, shut_s=3600)
 """How many full numbers one person may look at."""
 BIND = "app.cards.jobs.bind"
@@ -188,9 +190,13 @@ def ask_channel(reference: str) -> jobs.Again | None:
         assert setting_id is not None, f"{account.number} has no settings"
         waited_s = (clock.now() - (card.settled_at or card.made_at)).total_seconds()
         wait = min(max(waited_s / 4, ASK_AGAIN_S), ASK_SELDOM_S)
-        call = gateway.announce(Interface.BIND_CARD, account_id=account.id, setting_id=setting_id, subject=reference)
+        call = None
+        if account.can.binds:
+            call = gateway.announce(
+                Interface.BIND_CARD, account_id=account.id, setting_id=setting_id, subject=reference
+            )
         wanted = as_channel_sees(card)
-    told = gateway.bind_card(call, wanted)
+    told = gateway.bind_card(call, wanted) if call else NOTHING_TO_ASK
     if told.seen is BindSeen.PENDING:
         return jobs.Again(wait)
     with transaction():

@@ -19,6 +19,7 @@ from app.channels.contract import (
     CardToBind,
     CardToUnbind,
     Figures,
+    KickedOut,
     ListedCard,
     ListsCards,
     Observation,
@@ -79,6 +80,7 @@ class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigur
         "AUDIT": UnbindSeen.PENDING,
     }
     unbind_codes: ClassVar[Mapping[str, UnbindSeen]] = {"2003": UnbindSeen.GONE}  # 没有这张卡
+    kicked_out_words = frozenset({"4001"})
     deduplicates = True
     query_waits_s = (2, 3, 5, 10, 30, 60)
     resend_window_s = 60
@@ -226,6 +228,8 @@ class Dolphin(Adapter, BindsCards, ListsCards, UnbindsCards, Settles, ReadsFigur
         fields = self._verified(reply.body)
         if "respCode" not in fields:
             raise Unreadable("应答没有 respCode")
+        if fields["respCode"] in self.kicked_out_words:
+            raise KickedOut("第三方已有他人登录", fields["respCode"])
         return fields
 
     def _verified(self, body: bytes) -> dict[str, str]:

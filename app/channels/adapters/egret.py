@@ -20,6 +20,7 @@ from app.channels.contract import (
     CardToBind,
     CardToUnbind,
     Figures,
+    KickedOut,
     ListedCard,
     ListsCards,
     Observation,
@@ -93,6 +94,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         "CHECKING": UnbindSeen.PENDING,
     }
     unbind_codes: ClassVar[Mapping[str, UnbindSeen]] = {"CARD_NOT_EXIST": UnbindSeen.GONE}
+    kicked_out_words = frozenset({"KICKED_OUT"})
     cards_at_once = 500
     deduplicates = True
     query_waits_s = (2, 3, 5, 10, 30, 60)
@@ -262,6 +264,8 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         envelope = self._verified(reply.body, reply.headers)
         if not text_of(envelope, "code"):
             raise Unreadable("应答没有 code")
+        if envelope["code"] in self.kicked_out_words:
+            raise KickedOut("第三方已有他人登录", str(envelope["code"]))
         return envelope
 
     def _verified(self, body: bytes, headers: Mapping[str, str]) -> dict[str, object]:

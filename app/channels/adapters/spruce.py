@@ -19,6 +19,7 @@ from app.channels.contract import (
     BindSeen,
     CardToBind,
     Figures,
+    KickedOut,
     Observation,
     Order,
     RawCallback,
@@ -68,6 +69,7 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
         "refused": BindSeen.REFUSED,
         "in_review": BindSeen.PENDING,
     }
+    kicked_out_words = frozenset({"session_replaced"})
     deduplicates = False
     query_waits_s = (2, 3, 5, 10, 30, 60)
     resend_window_s = 60
@@ -163,7 +165,10 @@ class Spruce(Adapter, BindsCards, ReadsFigures):
     def _answer(self, path: str, reply: Reply) -> dict[str, object]:
         if reply.status not in STATUSES:
             raise Unreadable("不是业务应答", f"HTTP {reply.status}")
-        return self._verified("ANSWER", path, reply.body, reply.headers)
+        fields = self._verified("ANSWER", path, reply.body, reply.headers)
+        if (error := text_of(fields, "error")) in self.kicked_out_words:
+            raise KickedOut("第三方已有他人登录", error)
+        return fields
 
     def _verified(self, verb: str, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, object]:
         text = _signed(verb, path, headers.get("x-spruce-timestamp", ""), headers.get("x-spruce-nonce", ""), body)

@@ -79,6 +79,9 @@ class Adapter(ABC):
     """Seconds after a payment was confirmed at which it is asked about again: a bank may send the money back (退票)."""
     return_refunds_fee: ClassVar[bool] = False
     """Does the channel give its fee back with a returned payment?"""
+    kicked_out_words: ClassVar[frozenset[str]] = frozenset()
+    """Their codes for: somebody else signed in where only one may (只允许一个人登录). Whatever was asked, such an answer is
+    raised as KickedOut, once its signature was verified."""
     callback_answer: ClassVar[str] = "success"
     """What the channel wants to read when a callback was taken."""
     pays_to: ClassVar[frozenset[Payee]] = frozenset({Payee.BANK_CARD})

@@ -52,6 +52,10 @@ class BadSignature(Unreadable):
     """It does not carry the signature that our key and our algorithm ask for."""
 
 
+class KickedOut(Unreadable):
+    """Validly signed: somebody else signed in where only one may, so our seat is gone. Of what was asked it says nothing."""
+
+
 class Payee(StrEnum):
     """What kind of account an order pays to."""
 

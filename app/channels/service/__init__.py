@@ -10,6 +10,7 @@ from app.channels.service.claiming import (
     kicked_out,
     release,
     renew,
+    seat_lost,
     session_ended,
     session_started,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "refresh",
     "release",
     "renew",
+    "seat_lost",
     "session_ended",
     "session_started",
     "set_enabled",

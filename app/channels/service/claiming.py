@@ -60,6 +60,15 @@ def kicked_out(number: str, *, actor: Actor) -> list[str]:
         return [one.name for one in accounts]
 
 
+def seat_lost(number: str, *, newest: int) -> None:
+    """The channel said, validly signed, that somebody else signed in there. What it was asked about is left as it is."""
+    with transaction():
+        for account_id, holder in claims.seat_lost(queries.account(number).id, newest=newest):
+            account = queries.account_by_id(account_id)
+            audit.record("worker", "claim.kicked", account.number, before={"holder": holder})
+            live_events.announce(rules.TOPIC, account.number)
+
+
 def end_lapsed() -> None:
     """Claims whose holders went away end by themselves, and every open page hears of it."""
     for number in history.lapsed():

@@ -50,6 +50,7 @@ CODES = {
     "malformed": "3002",
     "clock": "3003",
     "busy": "9999",
+    "kicked_out": "4001",
     "no_card": "2003",
 }
 CARD_WORDS = {"bound": "BOUND", "refused": "REJECT", "in_review": "AUDIT"}

@@ -50,6 +50,7 @@ CODES = {
     "malformed": "PARAM_ERROR",
     "clock": "TIMESTAMP_EXPIRED",
     "busy": "SYSTEM_ERROR",
+    "kicked_out": "KICKED_OUT",
     "no_card": "CARD_NOT_EXIST",
 }
 CARD_WORDS = {"bound": "VALID", "refused": "INVALID", "in_review": "CHECKING"}

@@ -27,6 +27,7 @@ PROBLEMS = {
     "clock": "时间戳超出允许范围",
     "no_day": "没有该日数据",
     "busy": "系统繁忙，请稍后查询",
+    "kicked_out": "该商户已在别处登录",
     "no_card": "没有这张卡",
 }
 """What may be wrong, in this program's words, and the sentence beside the code. Each manner has a code for what it may say."""

@@ -50,6 +50,7 @@ CODES = {
     "malformed": "parameter_invalid",
     "clock": "timestamp_expired",
     "busy": "system_busy",
+    "kicked_out": "session_replaced",
 }
 ACCOUNT_TYPES = {"": "private", "private": "private", "corporate": "corporate"}
 CARD_WORDS = {"bound": "bound", "refused": "refused", "in_review": "in_review"}

@@ -29,6 +29,7 @@ from app.channels.contract import (
     CardToBind,
     CardToUnbind,
     Figures,
+    KickedOut,
     ListedCard,
     ListsCards,
     Observation,
@@ -46,7 +47,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock
-from app.kernel.money import Money
+from app.kernel.money import ZERO, Money
 from app.kernel.numbers import random_text
 
 
@@ -117,6 +118,8 @@ class Templated(Adapter):
             return fields, None, signed
         if not code:
             raise Unreadable("应答没有代码", answer.code)
+        if signed and code in answer.kicked_out:
+            raise KickedOut("第三方已有他人登录", code)
         return fields, code, signed
 
     def _signed(
@@ -153,7 +156,7 @@ class _Figures(Templated, ReadsFigures):
         self._require_echoes(told, fields, known)
 
         def amount(path: str) -> Money:
-            return reading.money(self._text(fields, path), told.unit, path)
+            return reading.money(self._text(fields, path), told.unit, path) if path else ZERO
 
         return Figures(
             day=day,
@@ -165,19 +168,14 @@ class _Figures(Templated, ReadsFigures):
         )
 
 
-class _Balance(Templated, ReadsBalance):
-    telling: ClassVar[FiguresInterface]
+class _Balance(_Figures, ReadsBalance):
+    """Its answer may still name the day that was asked about."""
 
     def write_balance(self) -> Request:
-        return self._request(self.telling.ask, {"call.day": clock.business_day()})
+        return self.write_figures(clock.business_day())
 
     def read_balance(self, reply: Reply) -> Money:
-        known, told = self._known({"call.day": clock.business_day()}), self.telling
-        fields, code, signed = self._answer(told.ask, known, reply)
-        if code is not None or not signed:
-            raise Unreadable("没有余额", code or "")
-        self._require_echoes(told, fields, known)
-        return reading.money(self._text(fields, told.settleable), told.unit, told.settleable)
+        return self.read_figures(clock.business_day(), reply).settleable
 
 
 class _Binding(Templated, BindsCards):
@@ -284,6 +282,7 @@ def adapter_of(code: str, description: Description) -> type[Templated]:
         "bind_words": description.bind_words,
         "unbind_words": description.unbind_words,
         "unbind_codes": unbinding.codes if unbinding else {},
+        "kicked_out_words": frozenset(description.answer.kicked_out),
         "deduplicates": manner.deduplicates,
         "query_waits_s": manner.query_waits_s,
         "resend_window_s": manner.resend_window_s,

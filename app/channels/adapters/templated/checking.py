@@ -168,6 +168,11 @@ def _answer(description: Description) -> Found:
         yield "answer.code", Text("请写明代码在哪里、哪些代码表示已受理")
     if not answer.statuses or any(not 200 <= status <= 499 for status in answer.statuses):
         yield "answer.statuses", Text("业务应答的 HTTP 状态在 200 到 499 之间")
+    others = {*answer.accepted, *description.interfaces.submit.codes, *description.interfaces.query.codes, ""}
+    if description.interfaces.unbind_card is not None:
+        others |= set(description.interfaces.unbind_card.codes)
+    if others & set(answer.kicked_out):
+        yield "answer.kicked_out", Text("“他人登录”的代码不能还有别的意思，也不能为空")
     paths = {answer.code, *(check.path for check in answer.checks)}
     for name in ("submit", "query"):
         reads = getattr(description.interfaces, name).reads
@@ -228,6 +233,8 @@ def _interfaces(description: Description) -> Found:
 
 def _figures(told: FiguresInterface) -> Found:
     totals = (told.total, told.yesterday, told.today, told.settled)
+    if not told.settleable:
+        yield "interfaces.figures.settleable", Text("缺少这一项")
     if any(totals) and not all(totals):
         yield "interfaces.figures", Text("四项汇总要么都写，要么都不写：都不写就是只告知余额")
     if any(totals) and "call.day" not in {it.source for it in (*told.ask.parameters, *told.ask.path)}:

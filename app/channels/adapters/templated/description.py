@@ -151,6 +151,8 @@ class Answer:
     accepted: tuple[str, ...]
     """The codes that mean: taken, see the status word. "" among them: an answer without a code is such a one."""
     statuses: tuple[int, ...] = (200,)
+    kicked_out: tuple[str, ...] = ()
+    """The codes that mean: somebody else signed in where only one may."""
     message: str = ""
     checks: tuple[Check, ...] = ()
     exact_form: bool = True
