@@ -48,8 +48,7 @@ BEAT_EVERY_S = 5.0
 SWITCH_S = 0.0005
 """So long one thread computes while others want to: an answer of a channel must not wait Python's 5 ms at each turn."""
 LOOK_AGAIN_S = 0.25
-GATHER_S = 0.02
-"""So long who came back first waits for others, to be written down with them."""
+GATHER_S = 0.02  # so long who came back first waits for others
 
 
 class Job(Model):
@@ -220,12 +219,13 @@ def _work_off(line: str, pool: ThreadPoolExecutor, until: float) -> int:
     the next rows that are due set out.
     """
     out, back, carry_inside = dict[Future[Any], Claimed](), SimpleQueue[Future[Any]](), inside(work.carry)
-    found: list[tuple[Claimed, Any]] = []
-    taken, beaten = 0, time.monotonic()
+    taken, beaten, found = 0, time.monotonic(), list[tuple[Claimed, Any]]()
     try:
         while True:
             limit = min(config().worker_threads - len(out), ROWS_A_DRAIN - taken)
-            claimed = claim(line, limit=limit) if time.monotonic() < until else []
+            # What is in hand is not begun again, whatever became of its lease while this process slept.
+            mine = [job.id for job in (*out.values(), *(job for job, _ in found))]
+            claimed = claim(line, limit=limit, but=mine) if time.monotonic() < until else []
             taken += len(claimed)
             for job, errand in _begin(claimed):
                 future = pool.submit(carry_inside, job, errand)
@@ -258,7 +258,7 @@ def _come_back(back: SimpleQueue[Future[Any]], out: int) -> list[Future[Any]]:
     return found
 
 
-def claim(line: str, *, limit: int) -> list[Claimed]:
+def claim(line: str, *, limit: int, but: Sequence[int] = ()) -> list[Claimed]:
     """Take due rows that nobody holds: lease set, fence grown. Two workers never get the same fence."""
     if limit <= 0:
         return []
@@ -267,7 +267,7 @@ def claim(line: str, *, limit: int) -> list[Claimed]:
         due = (
             select(Job.id)
             .where(Job.line == line, Job.done_at.is_(None), Job.due_at <= now)
-            .where(or_(Job.lease_until.is_(None), Job.lease_until < now))
+            .where(or_(Job.lease_until.is_(None), Job.lease_until < now), Job.id.not_in(but))
             .order_by(Job.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -295,7 +295,7 @@ def renew(jobs: list[Claimed]) -> None:
 
 
 def run(*rows: Claimed) -> None:
-    """Do claimed rows here and now, and write down how it went."""
+    """Do claimed rows here and now."""
     _settle(work.end([(job, work.carry(job, errand)) for job, errand in _begin(rows)]))
 
 

@@ -35,6 +35,8 @@ class Line:
 
 def append(*lines: Line) -> None:
     """They are on the disk when this returns; OSError, and then none of them may leave."""
+    if not lines:
+        return
     folder = _folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"sends-{clock.now():%Y%m%d}.jsonl"
