@@ -10,6 +10,8 @@ ACCOUNT_TYPES = {
         (CORPORATE, "公司", "企业", "公", "公司账户", "企业账户", "对公账户", "corporate", "company"), CORPORATE
     ),
 }
+ALIPAY, WECHAT = "支付宝", "微信支付"
+"""Where an account that is no bank card is held, as a bank's name says it of a card."""
 DATE = re.compile(r"([0-9]{4})[年/.\-]([0-9]{1,2})[月/.\-]([0-9]{1,2})日?")
 MONEY_MARKS = re.compile(r"[¥￥元]|RMB|CNY", re.I)
 

@@ -81,6 +81,8 @@ DEEDS: dict[Text, dict[str, Text]] = {
     },
     gettext_noop("银行卡"): {
         "card.bind": gettext_noop("绑定银行卡"),
+        "card.register": gettext_noop("登记收款人"),
+        "card.remove": gettext_noop("移除登记的收款人"),
         "card.refuse": gettext_noop("渠道拒绝绑卡"),
         "card.retry": gettext_noop("重新绑卡"),
         "card.reveal": gettext_noop("查看完整卡号"),

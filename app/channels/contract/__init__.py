@@ -30,7 +30,6 @@ from app.channels.contract.values import (
     ListedCard,
     Observation,
     Order,
-    Payee,
     RawCallback,
     Reply,
     Request,
@@ -39,6 +38,7 @@ from app.channels.contract.values import (
     UnbindSeen,
     Unreadable,
 )
+from app.kernel.payee import Payee
 
 __all__ = [
     "Abilities",

@@ -67,8 +67,8 @@ class RulebookForm(DraftForm):
     order_most = MoneyField(_("每笔最多"), validators=[Optional()], render_kw=_AMOUNT)
     account_day_amount = MoneyField(_("每个渠道账号每天最多"), validators=[Optional()], render_kw=_AMOUNT)
     account_day_count = IntegerField(_("每个渠道账号每天笔数"), validators=[Optional()], render_kw=_COUNT)
-    card_day_amount = MoneyField(_("每张卡每天最多"), validators=[Optional()], render_kw=_AMOUNT)
-    card_day_count = IntegerField(_("每张卡每天笔数"), validators=[Optional()], render_kw=_COUNT)
+    card_day_amount = MoneyField(_("每个收款账号每天最多"), validators=[Optional()], render_kw=_AMOUNT)
+    card_day_count = IntegerField(_("每个收款账号每天笔数"), validators=[Optional()], render_kw=_COUNT)
     house_day_amount = MoneyField(_("全公司每天最多"), validators=[Optional()], render_kw=_AMOUNT)
     house_day_count = IntegerField(_("全公司每天笔数"), validators=[Optional()], render_kw=_COUNT)
     days = SelectMultipleField(
@@ -87,7 +87,7 @@ class RulebookForm(DraftForm):
         _("资金来自银行卡的渠道账号"), description=_("勾选的账号只能付给“来源卡”名单里的卡")
     )
     duplicate_minutes = IntegerField(
-        _("同卡同金额，几分钟内只能一笔"), validators=[InputRequired(_("请填写分钟数，0 为不检查"))], render_kw=_COUNT
+        _("同账号同金额，几分钟内只能一笔"), validators=[InputRequired(_("请填写分钟数，0 为不检查"))], render_kw=_COUNT
     )
 
     @classmethod

@@ -17,7 +17,7 @@ class WithdrawalForm(StrictForm):
     form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
     replaces = HiddenField(validators=[Optional(), Regexp(r"W[0-9A-Z]{1,31}\Z")])
     kind = HiddenField(validators=[Optional(), AnyOf([str(kind) for kind in Kind])])
-    card = SelectField(_("收款卡"), validators=[InputRequired(_("请选择收款卡"))], validate_choice=False)
+    card = SelectField(_("收款人"), validators=[InputRequired(_("请选择收款人"))], validate_choice=False)
     amount = MoneyField(
         _("提现金额"),
         validators=[InputRequired(_("请输入提现金额"))],

@@ -15,6 +15,7 @@ from app.channels.contract import Interface, Observation, Order, Seen
 from app.channels.manners import abilities
 from app.kernel import clock, signing
 from app.kernel.errors import Refused, gettext_noop
+from app.kernel.payee import Payee
 from app.runtime import jobs, journal, live_events
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, rules
@@ -247,4 +248,5 @@ def _order(withdrawal: Withdrawal, card_number: str) -> Order:
         made_at=withdrawal.made_at,
         sent_at=withdrawal.sent_at,
         kind=withdrawal.kind,
+        payee=Payee(withdrawal.payee),
     )

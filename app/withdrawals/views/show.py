@@ -13,6 +13,7 @@ from app.auth.permissions import Permission
 from app.cards import queries as cards
 from app.channels import queries as channels
 from app.kernel.money import Money
+from app.kernel.payee import PAYEES, Payee
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules
@@ -52,6 +53,7 @@ def show_page(
         status,
         withdrawal=withdrawal,
         account=account,
+        kind=PAYEES[Payee(withdrawal.payee)],
         card=cards.by_id(withdrawal.card_id),
         sheet=sheets.reference_of(withdrawal.sheet_id),
         trace=trace,
@@ -163,7 +165,7 @@ def _changes(shown: str, facts: Mapping[str, str]) -> list[tuple[str, str, str]]
         "amount": _("金额"),
         "fee": _("手续费"),
         "holder": _("开户人"),
-        "card": _("卡号"),
+        "card": _("收款账号"),
         "bank": _("开户行"),
         "memo": _("备注"),
     }
