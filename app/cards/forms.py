@@ -192,6 +192,10 @@ class StepForm(DraftForm):
     step = HiddenField(validators=[Optional(), AnyOf(("-1", "1"))])
 
 
+# What a column of every account's kind holds, is the house's own sheet (`rules.OF_PAYEES`), and no channel's.
+_COLUMN_KINDS = [SelectChoice(str(kind), _(label)) for kind, label in KINDS.items() if kind is not Kind.PAYEE]
+
+
 class ColumnForm(DraftForm):
     title = StringField(
         _("列名"),
@@ -206,7 +210,10 @@ class ColumnForm(DraftForm):
         description=_("渠道接口用它取值；小写字母、数字、下划线"),
         render_kw={"list": "known-keys", "autocomplete": "off", "spellcheck": "false"},
     )
-    kind = SelectField(_("类型"), choices=[SelectChoice(str(kind), _(label)) for kind, label in KINDS.items()])
+    kind = SelectField(
+        _("类型"),
+        choices=[SelectChoice(str(kind), _(label)) for kind, label in KINDS.items() if kind is not Kind.PAYEE],
+    )
     required = BooleanField(_("必填"))
     aliases = StringField(
         _("别名"),

@@ -44,6 +44,7 @@ _MOBILE = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
 _USER = re.compile(r"2088[0-9]{12}", re.ASCII)
 _OPENID = re.compile(r"o[A-Za-z0-9_-]{27}", re.ASCII)
 _BLANKS = re.compile(r"[\s\u00a0\u200b-\u200f\u2060\ufeff\u3000]+")
+_REFERENCE = re.compile(r"K[0-9]{8}[0-9A-Z]{10}", re.ASCII | re.I)
 _MASK_LONGEST = 30
 
 
@@ -100,21 +101,37 @@ def kind_of(account: Destination) -> Payee:
 def read(text: str, among: Collection[Payee] = tuple(Payee), *, corporate: bool = False) -> Destination:
     """The account that this text names, of one of these kinds; what names nothing else is read as a bank card.
 
-    `corporate`: it is said to be a company's account at a bank, whose digits may look like a mobile number.
+    `corporate`: it is said to be a company's account: its digits are a bank's, though they look like a mobile number.
     """
-    if corporate:
-        return BankCard.parse_corporate(text)
     others = [payee for payee in among if payee is not Payee.BANK_CARD]
     for payee in others:
         try:
-            return PayeeAccount.parse(payee, text)
+            account = PayeeAccount.parse(payee, text)
         except Malformed:
             continue
+        if not (corporate and _MOBILE.fullmatch(account.number)):
+            return account
     if Payee.BANK_CARD in among or not others:
-        return BankCard.parse(text)
+        return (BankCard.parse_corporate if corporate else BankCard.parse)(text)
     if len(others) == 1:
         return PayeeAccount.parse(others[0], text)
     raise Malformed("不像该渠道能付的账号")
+
+
+def covered(text: str) -> str:
+    """Whatever stands where such an account should, rightly written or not, as it may be shown."""
+    if is_reference(text):
+        return text
+    try:
+        return read(text).masked
+    except Malformed:
+        number = canonical(text)
+        return mask(number) if number.isdigit() else masked(Payee.ALIPAY_LOGIN, number)
+
+
+def is_reference(text: str) -> bool:
+    """Is it the number under which a payee is registered here? Nobody's account looks like it."""
+    return _REFERENCE.fullmatch(text.strip()) is not None
 
 
 def canonical(text: str) -> str:

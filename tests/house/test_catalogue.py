@@ -44,7 +44,7 @@ from app.uploads import queries as uploads
 from app.withdrawals import queries, service
 from app.withdrawals.queries import sheets as payments
 from app.withdrawals.rules import Limit, PayeeList, Rulebook
-from app.withdrawals.rules.sheet import COLUMNS
+from app.withdrawals.rules.sheet import FORMS
 from tests.world import CARD, PASSWORD, World
 from tools import catalogue
 from tools.catalogue import CHINESE
@@ -498,7 +498,7 @@ class Story:
                 ours = outcome not in ("ok", "taken")
                 found.add(message.partition("：")[2] if ours else message)
         db.session.rollback()
-        for column in (*DEFAULT, *COLUMNS):  # what a sheet holds is written as its channel wants it
+        for column in (*DEFAULT, *FORMS[0], *FORMS[1]):  # what a sheet holds is written as its channel wants it
             found |= {column.title, column.example, "、".join(column.aliases)}
         found |= {"账号", "姓名"}  # the header of a sheet
         return sorted(found - {""}, key=len, reverse=True)

@@ -1,7 +1,6 @@
 """Money goes to somebody's Alipay account: registered here, chosen, checked by another, sent, paid, and in the books."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
@@ -12,70 +11,23 @@ from app.cards import queries as cards
 from app.cards import service as card_service
 from app.cards.states import State
 from app.channels import queries as channels
-from app.channels import service as channel_service
 from app.channels.models import Channel
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused
 from app.kernel.money import Money
 from app.kernel.payee import Payee, PayeeAccount
-from app.ledger import queries as ledger
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
 from app.withdrawals.models import Withdrawal
 from app.withdrawals.rules import PayeeList
-from tests.channels.test_alipay import AlipayThem, Bank, pair
+from tests.payees import LOGIN, NAME, OPENID, USER, Alipay, at_alipay
 from tests.world import CARD, World
-
-LOGIN, USER = "zhangsan@example.com", "2088102146225135"
-NAME = "欧阳春晓"
-
-
-@dataclass
-class Alipay:
-    """An account at the double, with money on it, held by the maker."""
-
-    world: World
-    bank: Bank
-    number: str
-
-    def payee(self, text: str = LOGIN, kind: Payee = Payee.ALIPAY_LOGIN, holder: str = NAME) -> str:
-        return card_service.bind(
-            account=self.number,
-            number=PayeeAccount.parse(kind, text),
-            holder=holder,
-            bank="支付宝",
-            phone="",
-            fence=self.world.claimed(self.number),
-            form_key=str(uuid4()),
-            actor=self.world.maker,
-        )
-
-    def balances(self) -> ledger.Balances:
-        db.session.rollback()
-        return ledger.balances_of([self.number])[self.number]
 
 
 @pytest.fixture
 def alipay(world: World) -> Iterator[Alipay]:
-    with Bank(pair("ours")[1]) as bank:
-        bank.balance = "500.00"
-        yield Alipay(world, bank, opened(world, bank))
-
-
-def opened(world: World, bank: Bank) -> str:
-    channel_service.open_channel(code="alipay", name="支付宝", adapter="alipay", actor="test")
-    number = channel_service.open_account(
-        channel="alipay",
-        name="云栖",
-        settings={**AlipayThem().settings, "base_url": bank.url},
-        single_limit=Money.parse("5000.00"),
-        fee_fixed=Money.parse("0.50"),
-        fee_rate_ppm=0,
-        actor="test",
-    )
-    channel_service.pull_figures(number)
-    world.until(lambda: ledger.balances_of([number])[number].available == Money.parse(bank.balance))
-    return number
+    with at_alipay(world) as alipay:
+        yield alipay
 
 
 @pytest.mark.parametrize(("kind", "text"), [(Payee.ALIPAY_LOGIN, LOGIN), (Payee.ALIPAY_USER, USER)])
@@ -99,7 +51,7 @@ def test_a_payee_at_alipay_is_paid(alipay: Alipay, kind: Payee, text: str) -> No
 
 def test_the_same_account_is_registered_once_however_it_is_written(alipay: Alipay) -> None:
     reference = alipay.payee("Zhang.San@Example.com")
-    with pytest.raises(Refused, match="已登记在该渠道账号上"):
+    with pytest.raises(Refused, match="已绑定在该渠道账号上"):
         alipay.payee(" zhang.san@example.COM ")
     found = cards.cards(cards.safe_search({"card": "zhang.san@example.com"}), account_id=None)
     assert [row.reference for row in found.rows] == [reference]
@@ -124,7 +76,7 @@ def test_a_registered_payee_is_removed_here_and_may_come_again(alipay: Alipay) -
 
 def test_a_channel_pays_only_to_what_it_says(alipay: Alipay) -> None:
     world = alipay.world
-    openid = PayeeAccount.parse(Payee.WECHAT_OPENID, "o-MYE42l80oelYMDE34nYD456Xoy")
+    openid = PayeeAccount.parse(Payee.WECHAT_OPENID, OPENID)
     sandbox = world.account()
     for account, number in ((alipay.number, openid), (sandbox, PayeeAccount.parse(Payee.ALIPAY_LOGIN, LOGIN))):
         with pytest.raises(Refused, match="不能付到"):

@@ -20,8 +20,7 @@ from app.runtime import journal
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
 from app.withdrawals.models import WithdrawalCounter
-from tests.channels.test_alipay import Bank, pair
-from tests.stories.test_other_payees import LOGIN, Alipay, opened
+from tests.payees import LOGIN, at_alipay
 from tests.world import World
 
 ONE_ENGINE = True  # a backup is a file here; what the room does with the journal is the same on both
@@ -262,8 +261,7 @@ def test_half_a_line_loses_only_itself(app: Flask, config: Config, torn: int) ->
 
 
 def test_a_payee_that_is_no_card_comes_back_as_what_it_is(world: World, config: Config, backup: Path) -> None:
-    with Bank(pair("ours")[1]) as bank:
-        alipay = Alipay(world, bank, opened(world, bank))
+    with at_alipay(world) as alipay:
         back_up(config, backup)
         number = world.withdrawal("10.00", account=alipay.number, card=alipay.payee())
         world.approve(number)
@@ -272,8 +270,8 @@ def test_a_payee_that_is_no_card_comes_back_as_what_it_is(world: World, config: 
         assert service.restoring.look() == 1
         world.until(lambda: queries.find(number), hurry_s=10)
         assert queries.by_number(number).payee == Payee.ALIPAY_LOGIN
-        bank.fate = "SUCCESS"
+        alipay.bank.fate = "SUCCESS"
         world.until_state(number, "paid", hurry_s=30)
-        assert len(bank.transfers) == 1
+        assert len(alipay.bank.transfers) == 1
     told = str([tuple(row) for row in db.session.execute(text("SELECT * FROM card"))])
     assert LOGIN not in told and "z****@example.com" in told

@@ -69,6 +69,14 @@ def payees(account_id: int, indexes: Sequence[str]) -> dict[str, Row[*tuple[Any,
     return {row.number_index: row for row in db.session.execute(found)}
 
 
+def indexes_of(account_id: int, references: Sequence[str]) -> dict[str, str]:
+    """The index of the number behind each of these references that the account has."""
+    found = select(Card.reference, Card.number_index).where(
+        Card.account_id == account_id, Card.reference.in_(references), Card.state != State.DELETED
+    )
+    return {reference: index for reference, index in db.session.execute(found)}  # noqa: C416 (a row is no pair)
+
+
 def by_form_key(form_key: str) -> Card | None:
     return db.session.scalars(select(Card).where(Card.form_key == form_key)).one_or_none()
 
@@ -114,8 +122,9 @@ def index_of(number: str) -> str:
 
 
 def indexer() -> Callable[[str], bytes]:
-    """`index_of` for many numbers that are digits already."""
-    return vault.blind_indexer(NUMBER_PURPOSE)
+    """`index_of` for many numbers that are digits already, or as they were read (`kernel.payee`)."""
+    index = vault.blind_indexer(NUMBER_PURPOSE)
+    return lambda number: index(number if number.isdigit() else canonical(number))
 
 
 def safe_search(typed: Mapping[str, str]) -> dict[str, str]:

@@ -65,7 +65,7 @@ def bind(
         rules.require_pays_to(kind_of(number), held.can.pays_to, name=held.title)
         known = queries.by_number(held.id, index)
         if known is not None and known.state != State.REFUSED:
-            raise Refused("%(card)s 已登记在该渠道账号上", card=known.number_masked, advice="可直接用它发起提现")
+            raise Refused("%(card)s 已绑定在该渠道账号上", card=known.number_masked, advice="可直接用它发起提现")
         wanted = Wanted(
             number=number,
             holder=holder,

@@ -1,7 +1,9 @@
 """Shape and syntax of the rulebook and of the lists of payees."""
 
 import re
+from collections.abc import Collection
 from datetime import date
+from functools import partial
 from typing import Any, Self
 
 from flask_babel import lazy_gettext as _
@@ -18,9 +20,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
 
 from app.kernel import clock
-from app.kernel.bank_card import BankCard
 from app.kernel.errors import Malformed
 from app.kernel.money import ZERO
+from app.kernel.payee import Destination, Payee, read
 from app.runtime.fields import MoneyField
 from app.runtime.forms import StrictForm
 from app.runtime.page import say
@@ -149,7 +151,7 @@ class EntryForm(StrictForm):
     """A card or a name for a list."""
 
     card = StringField(
-        _("完整卡号"), validators=[Length(max=60)], render_kw={"autocomplete": "off", "inputmode": "numeric"}
+        _("完整卡号或账号"), validators=[Length(max=120)], render_kw={"autocomplete": "off", "spellcheck": "false"}
     )
     corporate = BooleanField(_("这是对公账号"))
     name = StringField(_("或者姓名"), validators=[Length(max=60)], render_kw={"autocomplete": "off"})
@@ -160,7 +162,8 @@ class EntryForm(StrictForm):
     )
     until = StringField(_("有效至"), description=_("当天仍有效；留空为长期"), render_kw={"placeholder": "20261121"})
 
-    parsed: BankCard | None = None
+    kinds: Collection[Payee] = tuple(Payee)
+    parsed: Destination | None = None
     last_day: date | None = None
 
     @property
@@ -170,9 +173,9 @@ class EntryForm(StrictForm):
     def validate_card(self, field: Any) -> None:
         text = (field.data or "").strip()
         if bool(text) == bool(self.named):
-            raise ValidationError(_("请填写卡号或姓名，只填一项") if self.name else _("请填写卡号"))
+            raise ValidationError(_("请填写账号或姓名，只填一项") if self.name else _("请填写卡号"))
         if text:
-            self.parsed = self._read(BankCard.parse_corporate if self.corporate.data else BankCard.parse, text)
+            self.parsed = self._read(partial(read, among=self.kinds, corporate=bool(self.corporate.data)), text)
 
     def validate_until(self, field: Any) -> None:
         if (field.data or "").strip():
@@ -191,6 +194,8 @@ def entry_form(kind: PayeeList, *, blank: bool = False) -> EntryForm:
     form = EntryForm(formdata=None) if blank else EntryForm()
     if kind in NAMELESS:
         del form.name
+        form.kinds = (Payee.BANK_CARD,)
+        form.card.label.text = _("完整卡号")
     return form
 
 
@@ -208,8 +213,8 @@ class EntryFilters(StrictForm):
     class Meta:
         csrf = False
 
-    q = SearchField(_("姓名 / 卡尾号"), description=_("姓名或卡尾号"))
-    card = StringField(_("完整卡号"), render_kw={"autocomplete": "off", "inputmode": "numeric"})
+    q = SearchField(_("姓名 / 尾号"), description=_("姓名或账号的末四位"))
+    card = StringField(_("完整卡号或账号"), render_kw={"autocomplete": "off"})
     sealed_card = HiddenField()
     show = HiddenField()
 

@@ -77,7 +77,7 @@ class WithdrawalFilters(StrictForm):
     least = StringField(_("金额从"))
     most = StringField(_("金额到"))
     to = StringField(_("截止日期"), description="20261121")
-    card = StringField(_("完整卡号"), render_kw={"autocomplete": "off", "inputmode": "numeric"})
+    card = StringField(_("完整卡号或账号"), render_kw={"autocomplete": "off"})
     sheet = StringField(_("批量提现"), description="S20261121…", render_kw={"autocomplete": "off"})
     sealed_card = HiddenField()
     state = HiddenField()
