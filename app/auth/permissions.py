@@ -42,6 +42,8 @@ class Permission(StrEnum):
     WITHDRAWAL_RULES = "withdrawal:rules"
     WITHDRAWAL_EXPORT = "withdrawal:export"
     LEDGER_READ = "ledger:read"
+    COLLECTION_ENTER = "collection:enter"
+    COLLECTION_APPROVE = "collection:approve"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
     ROLE_READ = "role:read"
@@ -73,7 +75,10 @@ _WORKS = (
     | {_P.WITHDRAWAL_CREATE, _P.WITHDRAWAL_CANCEL, _P.WORK_TAKE}
     | {_P.PLATFORM_READ, _P.PLATFORM_REVEAL}
 )
-_DECIDES = {_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP, _P.WITHDRAWAL_RULES}
+_DECIDES = {
+    *(_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP, _P.WITHDRAWAL_RULES),
+    *(_P.COLLECTION_ENTER, _P.COLLECTION_APPROVE),
+}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     # What a new house begins with; from then on the database knows (a migration writes it there).
@@ -139,7 +144,11 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.WITHDRAWAL_RULES: gettext_noop("改提现规则与名单"),
         _P.WITHDRAWAL_EXPORT: gettext_noop("导出提现"),
     },
-    gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
+    gettext_noop("资金"): {
+        _P.LEDGER_READ: gettext_noop("看资金账本"),
+        _P.COLLECTION_ENTER: gettext_noop("记入期初与充值到账"),
+        _P.COLLECTION_APPROVE: gettext_noop("审批他人记的入账"),
+    },
     gettext_noop("人员与系统"): {
         _P.OPERATOR_READ: gettext_noop("看用户"),
         _P.OPERATOR_EDIT: gettext_noop("管理用户"),

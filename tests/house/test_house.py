@@ -79,6 +79,7 @@ def test_only_move_writes_a_state() -> None:
         "app/cards/service/templates.py": 1,  # activate retires the one before
         "app/channels/service/drafting.py": 1,  # move
         "app/channels/service/templates.py": 1,  # likewise
+        "app/collections/service/top_ups.py": 1,
         "app/exports/exporting.py": 1,
         "app/uploads/intake.py": 1,
         "app/withdrawals/service/movement.py": 1,

@@ -131,6 +131,7 @@ LATER = (
     ("0011_platform_accounts_and_handovers", "live.dashboard", "TASKS"),
     ("0011_platform_accounts_and_handovers", "channels.index", "PLATFORMS"),
     ("0012_channel_templates", "channels.index"),
+    ("0021_payees_that_are_no_card", "ledger.index"),
 )
 """Migrations that brought entries, and after which page; by what name, where one brought them to two places."""
 

@@ -91,6 +91,12 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "card.part": gettext_noop("渠道已删除银行卡"),
         "card.keep": gettext_noop("渠道没有删除银行卡"),
     },
+    gettext_noop("充值入账"): {
+        "collection.enter": gettext_noop("记入到账"),
+        "collection.approve": gettext_noop("审批入账"),
+        "collection.reject": gettext_noop("驳回入账"),
+        "collection.withdraw": gettext_noop("撤回入账"),
+    },
     gettext_noop("绑定模版"): {
         "template.draft": gettext_noop("建立模版草稿"),
         "template.change": gettext_noop("修改模版草稿"),
