@@ -44,10 +44,11 @@ def index() -> ResponseReturnValue:
 @bp.get("/new")
 @needs(Permission.COLLECTION_ENTER)
 def new() -> ResponseReturnValue:
-    account = request.args.get("account", "")
-    today = f"{clock.business_day():%Y%m%d}"
-    blank = TopUpForm(formdata=None, form_key=str(uuid4()), account=account, kind=Kind.TOP_UP.value, arrived_on=today)
-    return _form(blank)
+    number, today = request.args.get("account", ""), f"{clock.business_day():%Y%m%d}"
+    account = channels.account(number) if number else None
+    begins = account is not None and not account.can.balance and queries.opening_of(account.id) is None
+    kind = Kind.OPENING if begins else Kind.TOP_UP
+    return _form(TopUpForm(formdata=None, form_key=str(uuid4()), account=number, kind=kind.value, arrived_on=today))
 
 
 @bp.post("/")

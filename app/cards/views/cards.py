@@ -44,19 +44,16 @@ def index() -> ResponseReturnValue:
     filters.account.choices = [SelectChoice("", _("全部")), *(SelectChoice(one.number, one.title) for one in accounts)]
     wanted = request.args.get("account")
     chosen = next((account.id for account in accounts if account.number == wanted), -1 if wanted else None)
+    can = {adapter: abilities(adapter) for adapter in {one.adapter for one in accounts}}
     return page(
         "cards/index.html",
         listing=queries.cards(request.args, account_id=chosen),
         filters=filters,
         accounts={account.id: account for account in accounts},
         labels=LABELS,
-        mixed=any(not only_cards(adapter) for adapter in {one.adapter for one in accounts}),
+        mixed=any(it.pays_to != {Payee.BANK_CARD} for it in can.values()),
+        registers={one.id for one in accounts if not can[one.adapter].binds},
     )
-
-
-def only_cards(adapter: str) -> bool:
-    """Does this channel pay to nothing but bank cards?"""
-    return abilities(adapter).pays_to == {Payee.BANK_CARD}
 
 
 @bp.post("/search")

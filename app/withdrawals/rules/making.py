@@ -20,9 +20,12 @@ def require_amount(amount: Money, *, limit: Money) -> None:
         )
 
 
-def require_clean_memo(memo: str) -> None:
+def require_clean_memo(memo: str, *, payee: str = "") -> None:
+    """`payee`: what names the payee's account, where that is no card."""
     if has_card_number(memo):
         raise Refused("备注里不能写银行卡号", advice="请删去卡号后再提交")
+    if payee and payee.lower() in memo.lower():
+        raise Refused("备注里不能写收款账号", advice="请删去账号后再提交")
 
 
 APPROVAL_LASTS_H = 24
