@@ -35,6 +35,8 @@ from app.channels import rules as channel_rules
 from app.channels import service as channel_service
 from app.channels import views as channels
 from app.collections import jobs as collection_jobs
+from app.collections import queries as collection_queries
+from app.collections import views as collections
 from app.config import Config
 from app.exports import jobs as export_jobs
 from app.exports import views as exports
@@ -58,7 +60,7 @@ log = structlog.get_logger(__name__)
 TOP = Path(__file__).resolve().parent.parent
 WORK = (alert_jobs, auth_jobs, card_jobs, channel_jobs, collection_jobs, export_jobs, live_jobs, withdrawal_jobs)
 """The workers' doors, imported here so that a worker has everything before it forks."""
-ROOMS = (live, callbacks, ledger, menus, exports)
+ROOMS = (live, callbacks, ledger, collections, menus, exports)
 
 
 def create_app(config: Config) -> Flask:
@@ -103,6 +105,7 @@ def examine() -> list[str]:
             *channel_queries.problems(),
             *withdrawal_queries.problems(),
             *withdrawal_queries.against_ledger(),
+            *collection_queries.problems(),
             *audit.verify(),
         ]
 

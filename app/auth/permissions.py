@@ -46,6 +46,8 @@ class Permission(StrEnum):
     ALERT_CLOSE = "alert:close"
     ALERT_HOOKS = "alert:hooks"
     LEDGER_READ = "ledger:read"
+    COLLECTION_ENTER = "collection:enter"
+    COLLECTION_APPROVE = "collection:approve"
     OPERATOR_READ = "operator:read"
     OPERATOR_EDIT = "operator:edit"
     ROLE_READ = "role:read"
@@ -78,7 +80,10 @@ _WORKS = (
     | {_P.PLATFORM_READ, _P.PLATFORM_REVEAL}
 )
 _SEES_TO_IT = {_P.ALERT_READ, _P.ALERT_ACKNOWLEDGE, _P.ALERT_CLOSE}
-_DECIDES = {_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP, _P.WITHDRAWAL_RULES}
+_DECIDES = {
+    *(_P.WITHDRAWAL_APPROVE, _P.WITHDRAWAL_DECLARE, _P.SENDING_STOP, _P.WITHDRAWAL_RULES),
+    *(_P.COLLECTION_ENTER, _P.COLLECTION_APPROVE),
+}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     # What a new house begins with; from then on the database knows (a migration writes it there).
@@ -152,7 +157,11 @@ LABELS: dict[Text, dict[Permission, Text]] = {
         _P.ALERT_CLOSE: gettext_noop("结束告警"),
         _P.ALERT_HOOKS: gettext_noop("管理告警推送"),
     },
-    gettext_noop("资金"): {_P.LEDGER_READ: gettext_noop("看资金账本")},
+    gettext_noop("资金"): {
+        _P.LEDGER_READ: gettext_noop("看资金账本"),
+        _P.COLLECTION_ENTER: gettext_noop("记入期初与充值到账"),
+        _P.COLLECTION_APPROVE: gettext_noop("审批他人记的入账"),
+    },
     gettext_noop("人员与系统"): {
         _P.OPERATOR_READ: gettext_noop("看用户"),
         _P.OPERATOR_EDIT: gettext_noop("管理用户"),

@@ -10,17 +10,22 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, Field, HiddenField, IntegerField, SearchField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from app.cards import rules
 from app.cards.states import LABELS
 from app.kernel.cells import KINDS, Cell, Column, Kind
 from app.kernel.columns import Judge
-from app.kernel.errors import Text
+from app.kernel.errors import Malformed, Text
+from app.kernel.payee import Payee, PayeeAccount
 from app.kernel.written import CORPORATE, PRIVATE
 from app.runtime.forms import StrictForm
 from app.runtime.page import say
 from app.uploads.forms import HeldForm
+
+
+def _stripped(text: str | None) -> str | None:
+    return text and text.strip()
 
 
 class BindForm(StrictForm):
@@ -107,6 +112,52 @@ _LOOKS: dict[Kind, dict[str, str]] = {
 }
 
 
+class PayeeForm(StrictForm):
+    """An account that is no bank card: what names it there, and who its holder is."""
+
+    account = HiddenField(validators=[InputRequired()])
+    fence = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,18}\Z")])
+    form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
+    payee = HiddenField(validators=[InputRequired(), AnyOf([str(it) for it in Payee if it is not Payee.BANK_CARD])])
+    number = StringField(
+        _("账号"),
+        validators=[InputRequired(_("必填，没有填")), Length(max=120)],
+        render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
+    )
+    holder = StringField(
+        _("开户人"),
+        validators=[InputRequired(_("必填，没有填"))],
+        filters=[_stripped],
+        render_kw={"autocomplete": "off"},
+    )
+
+    read: PayeeAccount | None = None
+
+    def validate_number(self, field: Field) -> None:
+        if self.payee.errors:
+            return
+        try:
+            self.read = PayeeAccount.parse(Payee(self.payee.data), field.data)
+        except Malformed as problem:
+            raise ValidationError(say(problem.text)) from None
+
+    def validate_holder(self, field: Field) -> None:
+        """As a sheet's name is read, of a person or a company: which of both it is, nobody is asked."""
+        for fault in Judge(_HOLDER).judge([field.data, CORPORATE]).faults:
+            raise ValidationError(say(fault.text))
+
+
+_HOLDER = (
+    Column(key=rules.HOLDER, title="", kind=Kind.NAME, required=True),
+    Column(key=rules.ACCOUNT_TYPE, title="", kind=Kind.ACCOUNT_TYPE),
+)
+PAYEE_HINTS = {
+    Payee.ALIPAY_LOGIN: _("收款人登录支付宝用的邮箱或手机号"),
+    Payee.ALIPAY_USER: _("2088 开头的 16 位数字；改了登录名也不变"),
+    Payee.WECHAT_OPENID: _("收款人在商户公众号或小程序里的 openid，28 个字符"),
+}
+
+
 class AccountForm(StrictForm):
     account = HiddenField(validators=[InputRequired(), Length(max=32)])
 
@@ -141,8 +192,8 @@ class StepForm(DraftForm):
     step = HiddenField(validators=[Optional(), AnyOf(("-1", "1"))])
 
 
-def _stripped(text: str | None) -> str | None:
-    return text and text.strip()
+# What a column of every account's kind holds, is the house's own sheet (`rules.OF_PAYEES`), and no channel's.
+_COLUMN_KINDS = [SelectChoice(str(kind), _(label)) for kind, label in KINDS.items() if kind is not Kind.PAYEE]
 
 
 class ColumnForm(DraftForm):
@@ -159,7 +210,10 @@ class ColumnForm(DraftForm):
         description=_("渠道接口用它取值；小写字母、数字、下划线"),
         render_kw={"list": "known-keys", "autocomplete": "off", "spellcheck": "false"},
     )
-    kind = SelectField(_("类型"), choices=[SelectChoice(str(kind), _(label)) for kind, label in KINDS.items()])
+    kind = SelectField(
+        _("类型"),
+        choices=[SelectChoice(str(kind), _(label)) for kind, label in KINDS.items() if kind is not Kind.PAYEE],
+    )
     required = BooleanField(_("必填"))
     aliases = StringField(
         _("别名"),
@@ -238,9 +292,9 @@ class CardFilters(StrictForm):
     )
     holder = StringField(_("开户人"))
     card = SearchField(
-        _("完整卡号"),
-        description=_("按完整卡号精确查找"),
-        render_kw={"autocomplete": "off", "inputmode": "numeric"},
+        _("完整卡号或账号"),
+        description=_("按完整号码精确查找"),
+        render_kw={"autocomplete": "off"},
     )
     sealed_card = HiddenField()
 
@@ -254,5 +308,5 @@ class CardSearch(CardFilters):
 
 class RevealForm(StrictForm):
     reason = StringField(
-        _("查看原因"), validators=[InputRequired(_("请写明查看完整卡号的原因")), Length(min=2, max=200)]
+        _("查看原因"), validators=[InputRequired(_("请写明查看完整号码的原因")), Length(min=2, max=200)]
     )

@@ -1,4 +1,4 @@
-"""Bank cards bound to channel accounts, the templates of their sheets, runs that bind many, and what channels list.
+"""Bank cards and other payees of channel accounts, the templates of their sheets, runs that bind many, and what channels list.
 
 A card's number is sealed; the index lets one find it again.
 """
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.cards.states import CARD, RUN, RowState
 from app.kernel import clock
+from app.kernel.payee import Payee
 from app.runtime.db import Key, Model
 
 _KEYED = text("form_key <> ''")
@@ -36,6 +37,8 @@ class Card(Model):
     holder: Mapped[str] = mapped_column(String(60))
     bank: Mapped[str] = mapped_column(String(60))
     phone: Mapped[str] = mapped_column(String(20), default="")
+    payee: Mapped[str] = mapped_column(String(16), default=Payee.BANK_CARD)
+    """What kind of account it is: beside bank cards, what some channels pay to (Alipay, WeChat). `number_*` names it."""
     account_type: Mapped[str] = mapped_column(String(10), default="private")
     kind: Mapped[str] = mapped_column(String(12), default="")
     """What the first digits say it is: debit, credit … A hint, kept as it was when the card was bound."""

@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.kernel.cells import KINDS, Column, Kind
 from app.kernel.columns import Judge
 from app.kernel.errors import Refused, Text, gettext_noop
-from app.kernel.written import CORPORATE
+from app.kernel.payee import Payee, is_reference, kind_of, read
+from app.kernel.written import CORPORATE, REGISTERED
 
 NUMBER, HOLDER, BANK, PHONE, ACCOUNT_TYPE = "number", "holder", "bank", "phone", "account_type"
 OURS = (NUMBER, HOLDER, BANK, PHONE, ACCOUNT_TYPE)
@@ -86,6 +87,39 @@ def _title(key: str, title: str) -> str:
 
 DEFAULT = unpacked((Path(__file__).parent / "default.json").read_text(encoding="utf-8"))
 """What a channel asks for whose template nobody has designed yet."""
+
+
+def _registered(key: str, title: Text, kind: Kind, *, required: bool = False, note: str = "") -> Column:
+    aliases, example = REGISTERED[key]
+    names = tuple(aliases.split())
+    return Column(key=key, title=title, kind=kind, required=required, aliases=names, example=example, note=note)
+
+
+OF_PAYEES = (
+    _registered(
+        NUMBER,
+        gettext_noop("收款账号"),
+        Kind.PAYEE,
+        required=True,
+        note=gettext_noop("支付宝账号或用户号、微信 openid、银行卡号"),
+    ),
+    _registered(HOLDER, KEYS[HOLDER][1], Kind.NAME, required=True),
+    _registered(ACCOUNT_TYPE, KEYS[ACCOUNT_TYPE][1], Kind.ACCOUNT_TYPE),
+    _registered(BANK, KEYS[BANK][1], Kind.BANK, note=gettext_noop("银行卡、对公账户必填")),
+)
+"""What is asked for where a channel pays to more than bank cards: the kind of each account is read from the number."""
+WITHOUT_BANK = gettext_noop("银行卡、对公账户要填开户行")
+NOT_PAYABLE = gettext_noop("该渠道不能付到这种账号")
+
+
+def flaw_of_payee(number: str, *, bank: str, corporate: bool, kinds: Set[Payee]) -> tuple[str, Text] | None:
+    """Why this row cannot be registered at a channel that pays to these kinds: the column to blame and a sentence."""
+    if is_reference(number):
+        return NUMBER, NOT_PAYABLE
+    payee = kind_of(read(number, corporate=corporate))
+    if payee not in kinds:
+        return NUMBER, NOT_PAYABLE
+    return (BANK, WITHOUT_BANK) if payee is Payee.BANK_CARD and not bank else None
 
 
 def flaws(columns: Sequence[Column]) -> list[Text]:

@@ -26,6 +26,8 @@ VERBS = {
     "bind": gettext_noop("绑定成功"),
     "refuse": gettext_noop("渠道拒绝"),
     "retry": gettext_noop("重新绑定"),
+    "register": gettext_noop("登记"),
+    "remove": gettext_noop("移除登记"),
     "unbind": gettext_noop("解绑"),
     "keep": gettext_noop("解绑未成，仍绑定"),
     "part": gettext_noop("已解绑"),
@@ -39,6 +41,9 @@ CARD = Machine(
     moves=(
         Move(verb="bind", sources=(State.BINDING,), target=State.BOUND),
         Move(verb="refuse", sources=(State.BINDING,), target=State.REFUSED),
+        # Where the channel binds none: it is registered here, and nobody else is asked.
+        Move(verb="register", sources=(State.BINDING,), target=State.BOUND),
+        Move(verb="remove", sources=(State.BOUND,), target=State.DELETED),
         Move(verb="retry", sources=(State.REFUSED,), target=State.BINDING),
         Move(verb="unbind", sources=(State.BOUND,), target=State.UNBINDING),
         Move(verb="keep", sources=(State.UNBINDING,), target=State.BOUND),

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, update
 from app.cards import queries
 from app.cards.models import Card
 from app.cards.states import State
-from app.kernel.bank_card import mask
+from app.kernel.payee import Payee, masked
 from app.runtime import vault
 from app.runtime.db import db, in_transaction, table_of
 
@@ -30,7 +30,15 @@ def _count(more: Mapping[int, int]) -> None:
 
 
 def known_again(
-    *, reference: str, account_id: int, number: str, holder: str, bank: str, channel_card: str, made_by: str
+    *,
+    reference: str,
+    account_id: int,
+    payee: Payee,
+    number: str,
+    holder: str,
+    bank: str,
+    channel_card: str,
+    made_by: str,
 ) -> Card:
     """A bound card that a restored database has lost, as the send journal knows it. The one that is there, if it is."""
     assert in_transaction()
@@ -41,11 +49,12 @@ def known_again(
     card = Card(
         reference=reference,
         account_id=account_id,
+        payee=payee,
         holder=holder,
         bank=bank,
         number_sealed=vault.seal(number, table="card", column="number_sealed", row=reference),
         number_index=index,
-        number_masked=mask(number),
+        number_masked=masked(payee, number),
         state=State.BOUND,
         channel_card=channel_card,
         made_by=made_by,

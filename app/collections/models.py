@@ -1,12 +1,16 @@
-"""How much of a business day's collections is in the ledger already."""
+"""How much of a business day's collections is in the ledger already, and what people enter where no channel says."""
 
-from datetime import date
+from datetime import date, datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.collections.states import TOP_UP
+from app.kernel import clock
 from app.kernel.money import Money
-from app.runtime.db import Model
+from app.runtime.db import Key, Model
+
+_OPENING = text("kind = 'opening' AND state IN ('waiting', 'booked')")
 
 
 class CollectedDay(Model):
@@ -17,3 +21,35 @@ class CollectedDay(Model):
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"), primary_key=True)
     business_day: Mapped[date] = mapped_column(primary_key=True)
     booked: Mapped[Money] = mapped_column("booked_minor")
+
+
+class TopUp(Model):
+    """充值入账: money that came into an account, as somebody entered it. It is in the ledger, under its number, once another
+    person has looked; nothing of it ever changes but that."""
+
+    __tablename__ = "top_up"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("checker_id IS NULL OR checker_id <> maker_id", name="four_eyes"),
+        Index("uq_top_up_opening", "account_id", unique=True, postgresql_where=_OPENING, sqlite_where=_OPENING),
+        Index("ix_top_up_account", "account_id", "id"),
+        Index("ix_top_up_state", "state", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    number: Mapped[str] = mapped_column(String(32), unique=True)
+    form_key: Mapped[str] = mapped_column(String(36), unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    amount: Mapped[Money] = mapped_column("amount_minor")
+    arrived_on: Mapped[date]
+    evidence: Mapped[str] = mapped_column(String(200))
+    """Where it can be seen: the channel's page, a bank's slip, whose word."""
+    state: Mapped[str] = mapped_column(String(10), default=TOP_UP.initial)
+    maker_id: Mapped[int] = mapped_column(ForeignKey("operator.id"))
+    maker: Mapped[str] = mapped_column(String(60))
+    made_at: Mapped[datetime] = mapped_column(default=clock.now)
+    checker_id: Mapped[int | None] = mapped_column(ForeignKey("operator.id"))
+    checker: Mapped[str] = mapped_column(String(60), default="")
+    decided_at: Mapped[datetime | None]
+    why: Mapped[str] = mapped_column(String(200), default="")

@@ -1,8 +1,12 @@
-"""What a new figure means for the ledger, as a plain function of plain values."""
+"""What a new figure means for the ledger, and what people may enter, as plain functions of plain values."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
+from app.collections.states import Kind
+from app.kernel.bank_card import has_card_number
+from app.kernel.errors import Refused
 from app.kernel.money import ZERO, Money
 
 LOOK_BACK_DAYS = 31
@@ -34,3 +38,81 @@ def newly_collected(*, reported: Money, booked: Money) -> Money:
 def opening(*, settleable: Money, today: Money) -> Money:
     """What the account held before today, when its figures are read for the first time."""
     return max(settleable - today, ZERO)
+
+
+OLDEST_DAYS = 366
+"""So far back money may have arrived that is entered by hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One account: what its channel says it holds (None: it says nothing), and what our book says."""
+
+    reported: Money | None
+    available: Money
+    in_flight: Money
+    has_begun: bool = True
+    """Is the first balance that the channel told in the book?"""
+
+    @property
+    def most(self) -> Money:
+        """What may be missing in our book at most: all that is on its way has left the channel already."""
+        assert self.reported is not None
+        return self.reported - self.available
+
+    @property
+    def gap(self) -> Money:
+        """What is certainly missing (above zero) or too much (below). Of what is on its way nobody knows whether the channel
+        still counts it: a difference that it can explain is none."""
+        least = self.most - self.in_flight
+        return least if least > ZERO else self.most if self.most < ZERO else ZERO
+
+
+def require_by_hand(standing: Standing, *, totals: bool, kind: Kind, name: str) -> None:
+    """Where the channel tells what came in, people do not."""
+    if totals:
+        raise Refused(
+            "“%(name)s”的收款由系统按渠道的汇总自动入账", name=name, advice="如有差额，请核对渠道的汇总与流水"
+        )
+    if standing.reported is None and standing.has_begun:
+        return
+    if not standing.has_begun:
+        raise Refused("还没有取得“%(name)s”的渠道余额", name=name, advice="请先刷新渠道数据：首次余额会自动记为期初")
+    if kind is Kind.OPENING:
+        raise Refused("“%(name)s”的期初已按渠道的首次余额自动记入", name=name, advice="之后到账的，请选“充值到账”")
+
+
+def require_amount(amount: Money, standing: Standing) -> None:
+    """No more than the channel itself shows beyond our book."""
+    if amount <= ZERO:
+        raise Refused("金额必须大于 0")
+    if standing.reported is not None and amount > standing.most:
+        raise Refused(
+            "渠道余额 ¥%(reported)s，账上可用 ¥%(available)s，最多可以记入 ¥%(most)s",
+            reported=str(standing.reported),
+            available=str(standing.available),
+            most=str(max(standing.most, ZERO)),
+            advice="如刚刚到账，请先刷新渠道数据再记",
+        )
+
+
+def require_day(arrived_on: date, *, today: date) -> None:
+    if arrived_on > today:
+        raise Refused("到账日期不能晚于今天")
+    if arrived_on < today - timedelta(days=OLDEST_DAYS):
+        raise Refused("到账日期不能早于一年前")
+
+
+def require_clean_evidence(evidence: str) -> None:
+    if has_card_number(evidence):
+        raise Refused("凭证说明里不能写银行卡号", advice="请删去卡号后再提交")
+
+
+def require_another_pair_of_eyes(*, maker_id: int, checker_id: int) -> None:
+    if maker_id == checker_id:
+        raise Refused("不能审批自己记的入账，请由另一人审批", advice="记错了可以撤回")
+
+
+def require_own(*, maker_id: int, actor_id: int) -> None:
+    if maker_id != actor_id:
+        raise Refused("只有记入的人可以撤回", advice="审批人可以驳回")

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from app.kernel import banks, bins, clock, cnaps, id_number, phone, regions
+from app.kernel import banks, bins, clock, cnaps, id_number, payee, phone, regions
 from app.kernel.bank_card import BankCard, has_card_number, passes_luhn
 from app.kernel.errors import Malformed, Text, gettext_noop
 from app.kernel.money import Money
@@ -39,12 +39,15 @@ class Kind(StrEnum):
     CHOICE = "choice"
     DATE = "date"
     AMOUNT = "amount"
+    PAYEE = "payee"
+    """A card's number, what names any other account, or the reference under which it is registered here."""
     REFERENCE = "reference"
     """What somebody calls it in their own books: digits in it are no card's, unless they begin as one."""
 
 
 KINDS: dict[Kind, Text] = {
     Kind.CARD: gettext_noop("银行卡号"),
+    Kind.PAYEE: gettext_noop("收款账号"),
     Kind.NAME: gettext_noop("户名"),
     Kind.ACCOUNT_TYPE: gettext_noop("账户类型（对私、对公）"),
     Kind.BANK: gettext_noop("银行"),
@@ -81,7 +84,7 @@ REPAIRS: dict[str, Text] = {
 }
 """What the doctor may offer to do, in words."""
 
-_NUMBERS = frozenset({Kind.CARD, Kind.ID_NUMBER, Kind.PHONE, Kind.CNAPS, Kind.AMOUNT, Kind.DATE})
+_NUMBERS = frozenset({Kind.CARD, Kind.PAYEE, Kind.ID_NUMBER, Kind.PHONE, Kind.CNAPS, Kind.AMOUNT, Kind.DATE})
 LONGEST = {Kind.NAME: 60, Kind.BANK: 60, Kind.BRANCH: 80, Kind.CITY: 30, Kind.TEXT: 200, Kind.CHOICE: 40}
 
 
@@ -193,7 +196,7 @@ def read_number(column: Column, cell: Cell) -> Read | None:
         return Read("", fault=Text("单元格是真假值（TRUE、FALSE），这一列不能这样填"))
     if column.kind in (Kind.CARD, Kind.ID_NUMBER) and isinstance(cell, int | float):
         return Read("", fault=_digits_lost(cell))
-    if column.kind is Kind.REFERENCE and isinstance(cell, int | float) and abs(cell) >= 10**_FIFTEEN:
+    if column.kind in (Kind.REFERENCE, Kind.PAYEE) and isinstance(cell, int | float) and abs(cell) >= 10**_FIFTEEN:
         return Read("", fault=_digits_lost(cell))
     return None
 
@@ -260,6 +263,15 @@ def _card(_column: Column, text: str, codes: tuple[str, ...], corporate: bool) -
     if _SCIENTIFIC.fullmatch(text):
         return Read("", fault=_LOST)
     return Read((BankCard.parse_corporate if corporate else BankCard.parse)(text).number, codes)
+
+
+def _payee(_column: Column, text: str, codes: tuple[str, ...], corporate: bool) -> Read:
+    if _SCIENTIFIC.fullmatch(text):
+        return Read("", fault=_LOST)
+    if payee.is_reference(text):
+        return Read(text.upper(), codes if text.isupper() else (*codes, "case"))
+    number = payee.read(text, corporate=corporate).number
+    return Read(number, codes if number == text else (*codes, "separator"))
 
 
 def _name(_column: Column, text: str, codes: tuple[str, ...], corporate: bool) -> Read:
@@ -368,6 +380,7 @@ def _text(_column: Column, text: str, codes: tuple[str, ...], _corporate: bool) 
 _PARSERS: Mapping[Kind, Callable[[Column, str, tuple[str, ...], bool], Read]] = {
     Kind.TEXT: _text,
     Kind.CARD: _card,
+    Kind.PAYEE: _payee,
     Kind.NAME: _name,
     Kind.ACCOUNT_TYPE: _account_type,
     Kind.ID_NUMBER: _id,

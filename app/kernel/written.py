@@ -10,12 +10,15 @@ ACCOUNT_TYPES = {
         (CORPORATE, "公司", "企业", "公", "公司账户", "企业账户", "对公账户", "corporate", "company"), CORPORATE
     ),
 }
+ALIPAY, WECHAT = "支付宝", "微信支付"
+"""Where an account that is no bank card is held, as a bank's name says it of a card."""
 DATE = re.compile(r"([0-9]{4})[年/.\-]([0-9]{1,2})[月/.\-]([0-9]{1,2})日?")
 MONEY_MARKS = re.compile(r"[¥￥元]|RMB|CNY", re.I)
 
 TITLES = {
     "card": "卡号 银行卡号 银行卡 账号 帐号 银行账号 收款账号 收款卡号 cardno cardnumber card accountno",
     "name": "姓名 户名 开户人 开户名 持卡人 收款人 收款户名 账户名 账户名称 name holder accountname payee",
+    "payee": "收款账号 收款帐号 账号 帐号 卡号 银行卡号 支付宝账号 支付宝 openid 收款人编号 account accountno",
     "account_type": "账户类型 账户性质 对公对私 公私标志 公私 accounttype",
     "bank": "银行 开户行 开户银行 银行名称 所属银行 收款银行 bank bankname",
     "branch": "支行 支行名称 开户支行 开户网点 网点 branch branchname",
@@ -31,9 +34,18 @@ TITLES = {
 
 PAYMENTS: dict[str, tuple[str, str]] = {
     "number": ("银行卡号 收款卡号 收款账号", "6222021001116245702"),
+    "payee": ("收款帐号 账号 帐号 卡号 银行卡号 支付宝账号 openid", "name@example.com"),
     "holder": ("户名 姓名 收款人", "张三"),
     "amount": ("提现金额 付款金额", "1280.50"),
     "memo": ("用途 附言", "十一月货款"),
     "own_number": ("业务单号 客户单号", "PO-20261121-001"),
 }
 """A sheet of withdrawals: by column, what else it is called (parted by blanks), and an example."""
+
+REGISTERED: dict[str, tuple[str, str]] = {
+    "number": ("收款帐号 账号 帐号 卡号 银行卡号 支付宝账号 openid", "name@example.com"),
+    "holder": ("户名 姓名 收款人", "张三"),
+    "account_type": ("账户性质 对公对私", "对私"),
+    "bank": ("银行 开户银行 银行名称", ""),
+}
+"""A sheet of payees to register: the same."""

@@ -53,6 +53,7 @@ DEFAULTS = (
     Default("platforms.index", gettext_noop("第三方平台账号"), "Platform accounts", "key", "f"),
     Default("channel_calls.index", gettext_noop("渠道日志"), "Channel log", "webhook", "q"),
     Default("ledger.index", gettext_noop("资金账本"), "Ledger", "books", "l"),
+    Default("collections.index", gettext_noop("充值入账"), "Top-ups", "cash-banknote", "y"),
     Default(
         *(None, gettext_noop("系统管理"), "Administration", "settings"),
         inside=(

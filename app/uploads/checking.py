@@ -13,7 +13,7 @@ from functools import partial
 
 from sqlalchemy import delete, update
 
-from app.kernel import bins, clock
+from app.kernel import bins, clock, payee
 from app.kernel.bank_card import mask, mask_runs
 from app.kernel.cells import Cell, Column, Kind, plain
 from app.kernel.columns import Fault, Judge, Verdict
@@ -307,7 +307,7 @@ def shown(kind: Kind, text: str) -> str:
     return _marked(before) + covered + _marked(after)
 
 
-_COVERS = {Kind.CARD: mask, Kind.ID_NUMBER: mask_id, Kind.PHONE: mask_phone}
+_COVERS = {Kind.CARD: mask, Kind.PAYEE: payee.covered, Kind.ID_NUMBER: mask_id, Kind.PHONE: mask_phone}
 _NUMBER = re.compile(r"\d{11,}")
 """What may be somebody's card, ID or phone number, in whatever column it stands."""
 _ROUNDED = re.compile(r"[0-9]\.[0-9]{1,5}E\+[0-9]{1,2}", re.ASCII)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.auth.identity import Actor
 from app.config import config
-from app.kernel import bins
+from app.kernel import bins, payee
 from app.kernel.bank_card import mask, mask_runs, normalise
 from app.kernel.cells import Column, Kind, plain
 from app.kernel.errors import Refused, Text, gettext_noop
@@ -25,7 +25,7 @@ from app.uploads.states import State
 MASKED, WHOLE = "result", "result-whole"
 EXPORTS = Limit(30, within_s=3600, shut_s=3600)
 """How often one person may take something along, with the audit log's exports."""
-MASKS = {Kind.CARD: mask, Kind.ID_NUMBER: mask_id, Kind.PHONE: mask_phone}
+MASKS = {Kind.CARD: mask, Kind.PAYEE: payee.covered, Kind.ID_NUMBER: mask_id, Kind.PHONE: mask_phone}
 _HARMLESS = frozenset({Kind.CNAPS, Kind.DATE, Kind.AMOUNT})
 _DIGITS = re.compile("[0-9０-９](?:[ \u00a0\u3000-]?[0-9０-９]){8,}[Xx]?")
 """So many digits may be a phone, an ID number, or a card with a mistyped digit, in whatever column."""

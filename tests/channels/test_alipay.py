@@ -320,6 +320,7 @@ class Bank(Double):
         self.transfers: dict[str, dict[str, Any]] = {}
         self.fate = "DEALING"
         self.refuses = ""
+        self.balance = "26.45"
 
     def answer(self, asked: Asked) -> Said:
         assert asked.method == "POST" and asked.path.startswith("/gateway.do?")
@@ -337,7 +338,7 @@ class Bank(Double):
     def told(self, method: str, asked: dict[str, Any]) -> dict[str, Any]:
         if method == "alipay.fund.account.query":
             assert asked["alipay_user_id"] == PLAIN["user_id"]
-            return {"code": "10000", "msg": "Success", "available_amount": "26.45", "freeze_amount": "11.11"}
+            return {"code": "10000", "msg": "Success", "available_amount": self.balance, "freeze_amount": "11.11"}
         known = self.transfers.get(asked["out_biz_no"])
         if method == "alipay.fund.trans.uni.transfer":
             if self.refuses:

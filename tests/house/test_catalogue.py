@@ -30,16 +30,23 @@ from app.auth.rules import LANGUAGES
 from app.cards import queries as cards
 from app.cards import service as card_service
 from app.cards.queries import runs
-from app.cards.rules import DEFAULT
+from app.cards.rules import DEFAULT, OF_PAYEES
 from app.channels import gateway
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.channels.adapters.templated.examples import example
 from app.channels.models import CallbackInbox, ChannelCall
 from app.channels.rules import told
+from app.collections import queries as top_ups
+from app.collections import service as collections
+from app.collections.states import Kind
+from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop
 from app.kernel.money import Money
+from app.kernel.payee import Payee, PayeeAccount
+from app.kernel.written import CORPORATE, PRIVATE
+from app.ledger import book as ledger
 from app.runtime import jobs
 from app.runtime.db import db, transaction
 from app.runtime.page import local, say
@@ -48,7 +55,9 @@ from app.uploads import queries as uploads
 from app.withdrawals import queries, service
 from app.withdrawals.queries import sheets as payments
 from app.withdrawals.rules import Limit, PayeeList, Rulebook
-from app.withdrawals.rules.sheet import COLUMNS
+from app.withdrawals.rules.sheet import FORMS
+from tests.channels.test_alipay import AlipayThem
+from tests.channels.test_unionpay import UnionpayThem
 from tests.world import CARD, PASSWORD, World
 from tools import catalogue
 from tools.catalogue import CHINESE
@@ -229,6 +238,8 @@ class Story:
         self.fresh = self._settings()
         keeper = self.actors[Role.ADMINISTRATOR]
         channel_service.templates.draft("wave", example("dolphin"), actor=keeper)
+        self.alipay, self.payee, self.to_payee = self._other_payees()
+        self.top_ups = self._top_ups()
         self.place = channel_service.platforms.add(
             channel="spruce",
             login_name="treasury",
@@ -302,6 +313,53 @@ class Story:
         card_service.listing.refresh(self.other, actor=maker)
         self.world.until(lambda: (told := cards.listing(channels.account(self.other).id)) and told.told_at)
         return list(made.values()), run
+
+    def _other_payees(self) -> tuple[str, str, str]:
+        """A channel that binds nothing and pays to more than bank cards, a payee there, and a withdrawal to it."""
+        terms: dict[str, Any] = {"single_limit": Money.parse("50.00"), "fee_fixed": Money(0), "fee_rate_ppm": 0}
+        channel_service.open_channel(code="alipay", name="alipay", adapter="alipay", actor="test")
+        account = channel_service.open_account(
+            channel="alipay", name="yunqi", settings=AlipayThem().settings, actor="test", **terms
+        )
+        with transaction():
+            ledger.open_accounts(account)
+            ledger.collect(account, Money.parse("500.00"), number=f"{account}/opening")
+        payee = card_service.bind(
+            account=account,
+            number=PayeeAccount.parse(Payee.ALIPAY_LOGIN, "ann@example.com"),
+            holder="Ann Lee",
+            bank="Alipay",
+            phone="",
+            fence=self.world.claimed(account),
+            form_key=str(uuid4()),
+            actor=self.world.maker,
+        )
+        return account, payee, self.world.withdrawal("20.00", account=account, card=payee)
+
+    def _top_ups(self) -> list[str]:
+        """One in each of its states, of a channel that tells no balance."""
+        terms: dict[str, Any] = {"single_limit": Money.parse("50.00"), "fee_fixed": Money(0), "fee_rate_ppm": 0}
+        channel_service.open_channel(code="unionpay", name="unionpay", adapter="unionpay", actor="test")
+        account = channel_service.open_account(
+            channel="unionpay", name="silent", settings=UnionpayThem().settings, actor="test", **terms
+        )
+        maker, checker = self.actors[Role.FINANCE], self.world.checker
+        made = [
+            collections.enter(
+                account=account,
+                kind=Kind.TOP_UP,
+                amount=Money.parse(amount),
+                arrived_on=clock.business_day(),
+                evidence="slip 0137",
+                form_key=str(uuid4()),
+                actor=maker,
+            )
+            for amount in ("1.00", "2.00", "3.00", "4.00")
+        ]
+        collections.approve(made[1], actor=checker)
+        collections.reject(made[2], reason="not there", actor=checker)
+        collections.withdraw(made[3], actor=maker)
+        return made
 
     def _rules(self) -> None:
         """A version in force, a draft that was tried, and somebody on each kind of list."""
@@ -452,7 +510,8 @@ class Story:
             "channel_templates.edit": [{"code": "wave"}],
             "channel_templates.try_out": [{"code": "wave"}],
             "handovers.show": [{"reference": "nothing"}],  # its people's alone: tests/tasks
-            "cards.show": [{"reference": reference} for reference in self.cards.values()],
+            "cards.show": [{"reference": reference} for reference in (*self.cards.values(), self.payee)],
+            "collections.show": [{"number": number} for number in self.top_ups],
             "card_uploads.show": [{"reference": reference} for reference in self.uploads],
             "binding_runs.show": [{"reference": self.run}],
             "withdrawal_uploads.show": [{"reference": reference} for reference in self.payments],
@@ -464,8 +523,9 @@ class Story:
             "withdrawal_rules.payees": [{"kind": kind} for kind in PayeeList],
             "withdrawal_rules.new_payee": [{"kind": "black"}, {"kind": "source"}],
             "withdrawal_rules.payee": [{"entry_id": 1}, {"entry_id": 2}],
-            "withdrawals.show": [{"number": number} for number in numbers],
-            "withdrawals.slip": [{"number": self.withdrawals[name]} for name in ("paid", "rejected")],
+            "withdrawals.show": [{"number": number} for number in (*numbers, self.to_payee)],
+            "withdrawals.slip": [{"number": self.withdrawals[name]} for name in ("paid", "rejected")]
+            + [{"number": self.to_payee}],
             "withdrawals.selection": [
                 {"reference": "nothing"}
             ],  # its owner's alone: tests/withdrawals/test_list_pages.py
@@ -479,13 +539,16 @@ class Story:
             "withdrawals.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
             "ledger.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
         }
-        claims = [f"account={number}" for number in (self.account, self.other, self.free)]
+        claims = [f"account={number}" for number in (self.account, self.other, self.free, self.alipay)]
+        kinds_there = [f"account={self.alipay}&payee={kind}" for kind in Payee]
         searches = {
             "live.dashboard": ["channel=nothing"],
             "cache.index": ["q=nothing"],
             "audit.index": ["who=nobody", "from=never", "what=claim", "size=100"],
             "cards.index": ["holder=nobody", f"state=refused&account={self.account}"],
-            "cards.new": claims,
+            "cards.new": [*claims, *kinds_there],
+            "collections.index": ["show=all"],
+            "collections.new": [f"account={self.alipay}"],
             "cards.listed": [*claims, f"account={self.other}&show=here"],
             "card_uploads.new": claims,
             "card_uploads.show": ["show=all"],
@@ -528,9 +591,20 @@ class Story:
                 ours = outcome not in ("ok", "taken")
                 found.add(message.partition("：")[2] if ours else message)
         db.session.rollback()
-        for column in (*DEFAULT, *COLUMNS):  # what a sheet holds is written as its channel wants it
+        for column in (
+            *DEFAULT,
+            *OF_PAYEES,
+            *FORMS[0],
+            *FORMS[1],
+        ):  # what a sheet holds is written as its channel wants it
             found |= {column.title, column.example, "、".join(column.aliases)}
-        found |= {"账号", "姓名"}  # the header of a sheet
+        found |= {
+            "账号",
+            "姓名",
+            f"{PRIVATE}、{CORPORATE}",
+            PRIVATE,
+            CORPORATE,
+        }  # the header of a sheet, and what is written in it
         return sorted(found - {""}, key=len, reverse=True)
 
 
@@ -630,6 +704,10 @@ def _be_refused(story: Story) -> None:
         (maker, "/withdrawals/check", _withdrawal_form(story, memo=f"for {CARD}")),
         (maker, "/withdrawals/", _withdrawal_form(story, card=story.cards["refused"])),
         (maker, "/withdrawals/", _withdrawal_form(story, fence="0")),
+        (maker, "/cards/register", _payee_form(story)),
+        (checker, "/collections/", _top_up_form(story, amount="0")),
+        (checker, f"/collections/{story.top_ups[1]}/reject", {"reason": "too late"}),
+        (checker, f"/collections/{story.top_ups[0]}/withdraw", {}),
     ]
     for person, path, form in refused:
         answer = person.does(path, **form)
@@ -649,6 +727,11 @@ def _mistype(story: Story) -> None:
         (maker, "/withdrawals/check", _withdrawal_form(story, card="", amount="", memo=long)),
         (maker, "/withdrawals/check", _withdrawal_form(story, amount="1,2.345")),
         (maker, "/withdrawals/", _withdrawal_form(story, amount="")),
+        (maker, "/cards/register", _payee_form(story, number="", holder="")),
+        *((maker, "/cards/register", _payee_form(story, payee=it, number="12ab")) for it in Payee if it != "bank_card"),
+        (checker, "/collections/", _top_up_form(story, account="", amount="", evidence="", arrived_on="")),
+        (checker, "/collections/", _top_up_form(story, amount="1,2.345", evidence="x", arrived_on="never")),
+        (checker, f"/collections/{story.top_ups[0]}/reject", {"reason": ""}),
         (checker, reject, {"reason": ""}),
         (checker, reject, {"reason": "x"}),
         (checker, reject, {"reason": long}),
@@ -683,6 +766,21 @@ def _card_form(story: Story, **more: str) -> dict[str, str]:
     fence = str(story.world.claimed(story.account))
     form = {"c_number": "6222021001116245702", "c_holder": "Ann Lee", "c_bank": "Harbour Bank", "c_phone": ""}
     return {"account": story.account, "fence": fence, "form_key": str(uuid4()), "template": "0", **form, **more}
+
+
+def _payee_form(story: Story, **more: str) -> dict[str, str]:
+    fence = str(story.world.claimed(story.alipay))
+    form = {"payee": "alipay_login", "number": "ann@example.com", "holder": "Ann Lee"}
+    return {"account": story.alipay, "fence": fence, "form_key": str(uuid4()), **form, **more}
+
+
+def _top_up_form(story: Story, **more: str) -> dict[str, str]:
+    form = {"kind": "top_up", "amount": "5.00", "arrived_on": "20261121", "evidence": "slip 0138"}
+    return {"account": _silent(story), "form_key": str(uuid4()), **form, **more}
+
+
+def _silent(story: Story) -> str:
+    return channels.account_by_id(top_ups.top_up(story.top_ups[0]).account_id).number
 
 
 def _withdrawal_form(story: Story, **more: str) -> dict[str, str]:

@@ -34,11 +34,13 @@ from app.kernel.bank_card import mask
 from app.runtime import log
 from app.runtime.db import db
 from app.withdrawals.models import Withdrawal
+from tests.payees import Alipay, at_alipay
 from tests.sandbox.third_party import ThirdParty
 from tests.stories.test_words import Person
 from tests.world import World
 
 CARD, MISTYPED = "6217001210024455220", "6217001210024455221"
+LOGIN, MISTYPED_LOGIN = "canary.sings@example.com", "canary.sings@@example.com"
 SHEET_CARD, SPOILT_CARD = "6214830100799658", "6214830100799659"
 SOAK_ON_POSTGRES = ("",)  # in CI on SQLite alone
 HARMLESS = "the-canary-was-here"
@@ -73,6 +75,8 @@ class Canary:
             self.accounts.append(account)
             self._pays(account)
             self._uploads(account)
+        with at_alipay(self.world) as alipay:
+            self._pays_at_alipay(alipay)
         logging.getLogger("canary").warning(HARMLESS)
 
     def _enters(self, role: Role, name: str) -> Person:
@@ -113,6 +117,33 @@ class Canary:
         self.world.until_state(number, "paid")
         came = select(CallbackInbox.id).where(CallbackInbox.number == number, CallbackInbox.outcome == "taken")
         self.world.until(lambda: db.session.scalar(came), hurry_s=1)
+
+    def _pays_at_alipay(self, alipay: Alipay) -> None:
+        """To an account that is no card: mistyped, registered, written into a memo, paid, and listed."""
+        clerk, boss, account = self.people[Role.OPERATOR], self.people[Role.SUPERVISOR], alipay.number
+        self.secret |= {LOGIN: "an Alipay account", MISTYPED_LOGIN: "a mistyped Alipay account"}
+        there = f"/channels/{account}"
+        assert clerk.post(f"{there}/claim", data=clerk.form(there, f"{there}/claim")).location
+        register = clerk.form(f"/cards/new?account={account}", "/cards/register") | {"holder": "王五"}
+        # What was mistyped comes back on that page alone, as every form's words do.
+        assert clerk.post("/cards/register", data=register | {"number": MISTYPED_LOGIN}).status_code == 422
+        made = clerk.post("/cards/register", data=register | {"number": f" {LOGIN}"})
+        assert made.status_code == 303
+        payee = made.location.rsplit("/", 1)[1]
+        form = clerk.form(f"/withdrawals/new?account={account}&card={payee}", "/withdrawals/check") | {
+            "amount": "12.00"
+        }
+        assert clerk.post("/withdrawals/", data=form | {"memo": f"to {LOGIN}"}).status_code == 409
+        number = clerk.post("/withdrawals/", data=form).location.rsplit("/", 1)[1]
+        search = clerk.form("/cards/", "/cards/search") | {"card": LOGIN}
+        assert LOGIN not in clerk.post("/cards/search", data=search).location
+        approve = f"/withdrawals/{number}/approve"
+        assert boss.post(approve, data=boss.form(f"/withdrawals/{number}", approve)).status_code == 303
+        alipay.bank.fate = "SUCCESS"
+        self.world.until_state(number, "paid", hurry_s=30)
+        lists = "/withdrawal-rules/lists/black"
+        listed = boss.form(f"{lists}/new", lists) | {"card": LOGIN, "reason": "冒充客服"}
+        assert boss.post(lists, data=listed).status_code == 303
 
     def _uploads(self, account: str) -> None:
         """A sheet with a card in its name too; a good row, one to repair, one that is wrong; its result with full numbers."""

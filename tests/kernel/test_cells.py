@@ -42,6 +42,7 @@ def said(kind: Kind, cell: Cell, **more: Any) -> str | tuple[str, str] | None:
 
 RIGHT: list[tuple[Kind, list[Cell]]] = [
     (Kind.CARD, [CARD, CREDIT, "4111111111111111", "378282246310005"]),
+    (Kind.PAYEE, [CARD, "13800138000", 13800138000, "a.b@example.com", "2088102146225135", "K20261121ABCDEFGHJK"]),
     (Kind.NAME, ["张三", "阿卜杜拉·买买提", "欧阳修", "John O'Neil", "Anne-Marie Li", "𠮷田"]),
     (Kind.ACCOUNT_TYPE, ["对私", "对公"]),
     (Kind.BANK, ["中国工商银行", "招商银行", "某某村镇银行", "中国工商银行深圳分行"]),

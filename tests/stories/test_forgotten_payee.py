@@ -177,7 +177,7 @@ def test_it_is_refused_while_a_withdrawal_is_open(
             world.until_state(number, "pending", hurry_s=0)
     code, told = command("forget-payee", card, "--why", WHY)
     assert code == 1
-    assert "还有 1 笔提现用到这张卡且没有办完" in told and number in told
+    assert "还有 1 笔提现用到这个收款账号且没有办完" in told and number in told
     assert cards.card(card).holder == NAME
     assert cards.number_of(cards.card(card)) == CARD
 

@@ -14,11 +14,13 @@ from sqlalchemy import select, text
 from app.config import Config
 from app.kernel import clock
 from app.kernel.money import Money
+from app.kernel.payee import Payee
 from app.ledger import queries as ledger
 from app.runtime import journal
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
 from app.withdrawals.models import WithdrawalCounter
+from tests.payees import LOGIN, at_alipay
 from tests.world import World
 
 ONE_ENGINE = True  # a backup is a file here; what the room does with the journal is the same on both
@@ -256,3 +258,20 @@ def test_half_a_line_loses_only_itself(app: Flask, config: Config, torn: int) ->
         file.write("\n" + whole[:torn])
     journal.append(line("W3"))
     assert [it.number for it in journal.backwards()] == ["W3", "W1"]
+
+
+def test_a_payee_that_is_no_card_comes_back_as_what_it_is(world: World, config: Config, backup: Path) -> None:
+    with at_alipay(world) as alipay:
+        back_up(config, backup)
+        number = world.withdrawal("10.00", account=alipay.number, card=alipay.payee())
+        world.approve(number)
+        world.until_state(number, "pending")
+        restore(config, backup)
+        assert service.restoring.look() == 1
+        world.until(lambda: queries.find(number), hurry_s=10)
+        assert queries.by_number(number).payee == Payee.ALIPAY_LOGIN
+        alipay.bank.fate = "SUCCESS"
+        world.until_state(number, "paid", hurry_s=30)
+        assert len(alipay.bank.transfers) == 1
+    told = str([tuple(row) for row in db.session.execute(text("SELECT * FROM card"))])
+    assert LOGIN not in told and "z****@example.com" in told

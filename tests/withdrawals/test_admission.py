@@ -177,7 +177,7 @@ def test_a_card_is_one_over_all_accounts_and_an_account_over_all_cards(world: Wo
     one, two = world.account(), world.account()
     in_force(world, Rulebook(card_day=Limit(count=1)))
     world.withdrawal("1.00", account=one)
-    refused(lambda: world.withdrawal("1.00", account=two), "这张卡今天已收 1 笔")
+    refused(lambda: world.withdrawal("1.00", account=two), "这个账号今天已收 1 笔")
     world.withdrawal("1.00", account=two, card=world.card(two, SECOND_CARD))
     in_force(world, Rulebook(account_day=Limit(count=2)))
     world.withdrawal("2.00", account=two)
@@ -320,7 +320,7 @@ def test_a_duplicate_is_named_over_all_accounts_to_who_may_see_it(world: World) 
     one, other = world.account("dolphin"), world.account("egret")
     in_force(world, Rulebook(duplicate_minutes=10))
     first = world.withdrawal("30.00", account=one)
-    refused(lambda: world.withdrawal("30.00", account=other), f"同卡同金额的提现 {first}")
+    refused(lambda: world.withdrawal("30.00", account=other), f"同账号同金额的提现 {first}")
     with limited_to(world, "egret"), pytest.raises(Refused) as found:
         world.withdrawal("30.00", account=other)
     assert first not in str(found.value) and "看不到" in str(found.value)
@@ -341,7 +341,7 @@ def test_a_preview_says_what_would_be_refused_and_counts_nothing(world: World) -
     in_force(world, Rulebook(card_day=Limit(yuan("100.00")), duplicate_minutes=5))
     source, payee = channels.account(account), cards.card(world.card(account))
     before = counters(Scope.HOUSE)
-    for amount, words in (("40.01", "还可收 ¥40.00"), ("60.00", "同卡同金额")):
+    for amount, words in (("40.01", "还可收 ¥40.00"), ("60.00", "同账号同金额")):
         refused(lambda amount=amount: service.preview(source, payee, amount=yuan(amount)), words)  # type: ignore[misc]
     service.preview(source, payee, amount=yuan("40.00"))
     assert counters(Scope.HOUSE) == before

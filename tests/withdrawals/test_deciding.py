@@ -163,7 +163,7 @@ def facts(**known: object) -> Facts:
     ("known", "words"),
     [
         ({}, []),
-        ({"history": History(paid=0)}, ["第一次付给这张卡"]),
+        ({"history": History(paid=0)}, ["第一次付给这个账号"]),
         ({"amount": Money.parse("2700.01")}, ["远高于"]),
         ({"amount": Money.parse("2700.00")}, []),
         ({"tiers": [Money.parse("1000.01")]}, ["略低"]),
@@ -192,4 +192,4 @@ def test_the_radar_sees_over_accounts(world: World) -> None:
     dead = world.withdrawal("100.00", account=one)
     service.reject(dead, reason="重复", actor=world.checker)
     found = {it.number: it.why.template for it in queries.echoes(queries.by_number(first))}
-    assert found == {same: "同卡同金额", open_one: "同卡，还没有办完", same_name: "同户名同金额"}
+    assert found == {same: "同账号同金额", open_one: "同账号，还没有办完", same_name: "同户名同金额"}

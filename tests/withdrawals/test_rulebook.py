@@ -90,7 +90,7 @@ def test_each_refusal_names_figures() -> None:
     used = {scope: Used(yuan("950.00"), 3) for scope in Scope}
     for name, who in (
         ("account_day", "该渠道账号今天已提"),
-        ("card_day", "这张卡今天已收"),
+        ("card_day", "这个账号今天已收"),
         ("house_day", "全公司今天已提"),
     ):
         book = Rulebook(**{name: Limit(yuan("1000.00"))})  # type: ignore[arg-type]
@@ -179,7 +179,7 @@ def test_a_closed_hour_and_a_closed_day_are_told_apart() -> None:
 def test_a_duplicate_names_the_earlier_one_until_the_window_is_over() -> None:
     book = Rulebook(duplicate_minutes=10)
     early = Twin("W7", NOON - timedelta(minutes=10) + timedelta(seconds=1))
-    assert told(book, facts(twin=early)).startswith("10 分钟内已有一笔同卡同金额的提现 W7")
+    assert told(book, facts(twin=early)).startswith("10 分钟内已有一笔同账号同金额的提现 W7")
     assert broken(book, facts(twin=Twin("W7", NOON - timedelta(minutes=10)))) == []
     assert broken(book, facts(twin=Twin("W7", NOON + timedelta(minutes=5)))) == [Rule.DUPLICATE], "clocks step"
 

@@ -84,8 +84,8 @@ FIELDS = {
     "order_most": gettext_noop("每笔最多"),
     "account_day_amount": gettext_noop("每个渠道账号每天最多"),
     "account_day_count": gettext_noop("每个渠道账号每天笔数"),
-    "card_day_amount": gettext_noop("每张卡每天最多"),
-    "card_day_count": gettext_noop("每张卡每天笔数"),
+    "card_day_amount": gettext_noop("每个收款账号每天最多"),
+    "card_day_count": gettext_noop("每个收款账号每天笔数"),
     "house_day_amount": gettext_noop("全公司每天最多"),
     "house_day_count": gettext_noop("全公司每天笔数"),
     "days": gettext_noop("可以创建的日子"),
@@ -95,5 +95,5 @@ FIELDS = {
     "credit_refused": gettext_noop("信用卡、准贷记卡不能收款"),
     "white_from": gettext_noop("从此金额起只付白名单"),
     "card_funded": gettext_noop("资金来自银行卡的渠道账号"),
-    "duplicate_minutes": gettext_noop("同卡同金额，几分钟内只能一笔"),
+    "duplicate_minutes": gettext_noop("同账号同金额，几分钟内只能一笔"),
 }

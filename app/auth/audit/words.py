@@ -81,6 +81,8 @@ DEEDS: dict[Text, dict[str, Text]] = {
     },
     gettext_noop("银行卡"): {
         "card.bind": gettext_noop("绑定银行卡"),
+        "card.register": gettext_noop("登记收款人"),
+        "card.remove": gettext_noop("移除登记的收款人"),
         "card.refuse": gettext_noop("渠道拒绝绑卡"),
         "card.retry": gettext_noop("重新绑卡"),
         "card.reveal": gettext_noop("查看完整卡号"),
@@ -88,6 +90,12 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "card.unbind": gettext_noop("请渠道删除银行卡"),
         "card.part": gettext_noop("渠道已删除银行卡"),
         "card.keep": gettext_noop("渠道没有删除银行卡"),
+    },
+    gettext_noop("充值入账"): {
+        "collection.enter": gettext_noop("记入到账"),
+        "collection.approve": gettext_noop("审批入账"),
+        "collection.reject": gettext_noop("驳回入账"),
+        "collection.withdraw": gettext_noop("撤回入账"),
     },
     gettext_noop("绑定模版"): {
         "template.draft": gettext_noop("建立模版草稿"),

@@ -9,9 +9,9 @@ from sqlalchemy import Row, select
 from app.cards.models import Card
 from app.cards.states import State
 from app.channels import queries as channels
-from app.kernel.bank_card import normalise
 from app.kernel.errors import NotThere, Refused
 from app.kernel.id_number import mask_id
+from app.kernel.payee import canonical
 from app.runtime import vault
 from app.runtime.db import db
 from app.runtime.listing import Listing, listing
@@ -69,13 +69,21 @@ def payees(account_id: int, indexes: Sequence[str]) -> dict[str, Row[*tuple[Any,
     return {row.number_index: row for row in db.session.execute(found)}
 
 
+def indexes_of(account_id: int, references: Sequence[str]) -> dict[str, str]:
+    """The index of the number behind each of these references that the account has."""
+    found = select(Card.reference, Card.number_index).where(
+        Card.account_id == account_id, Card.reference.in_(references), Card.state != State.DELETED
+    )
+    return {reference: index for reference, index in db.session.execute(found)}  # noqa: C416 (a row is no pair)
+
+
 def by_form_key(form_key: str) -> Card | None:
     return db.session.scalars(select(Card).where(Card.form_key == form_key)).one_or_none()
 
 
 def bound_to(account_id: int, limit: int = 500) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The cards one may withdraw to, the newest first."""
-    found = select(Card.id, Card.reference, Card.holder, Card.bank, Card.number_masked)
+    """The cards and other payees one may withdraw to, the newest first."""
+    found = select(Card.id, Card.reference, Card.holder, Card.bank, Card.number_masked, Card.payee)
     mine = found.where(Card.account_id == account_id, Card.state == State.BOUND)
     return db.session.execute(mine.order_by(Card.id.desc()).limit(limit)).all()
 
@@ -89,6 +97,7 @@ def cards(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
         Card.holder,
         Card.bank,
         Card.number_masked,
+        Card.payee,
         Card.state,
         Card.message,
         Card.made_by,
@@ -108,17 +117,18 @@ def cards(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
 
 
 def index_of(number: str) -> str:
-    """The blind index of a full card number, as people write it."""
-    return vault.blind_index(normalise(number), purpose=NUMBER_PURPOSE)
+    """The blind index of a full number, as people write it: a card's, or what names any other account."""
+    return vault.blind_index(canonical(number), purpose=NUMBER_PURPOSE)
 
 
 def indexer() -> Callable[[str], bytes]:
-    """`index_of` for many numbers that are digits already."""
-    return vault.blind_indexer(NUMBER_PURPOSE)
+    """`index_of` for many numbers that are digits already, or as they were read (`kernel.payee`)."""
+    index = vault.blind_indexer(NUMBER_PURPOSE)
+    return lambda number: index(number if number.isdigit() else canonical(number))
 
 
 def safe_search(typed: Mapping[str, str]) -> dict[str, str]:
-    """A search as an address may hold it: a full card number goes in as its blind index."""
+    """A search as an address may hold it: a full number goes in as its blind index."""
     found = {name: value for name, value in typed.items() if value and name not in ("card", "csrf_token")}
     return found | ({"sealed_card": index_of(typed["card"])} if typed.get("card", "").strip() else {})
 
@@ -126,7 +136,7 @@ def safe_search(typed: Mapping[str, str]) -> dict[str, str]:
 def number_of(card: Card) -> str:
     """The full number, for a call to the channel and for nothing else. Refused when its owner was forgotten."""
     if not card.number_sealed:
-        raise Refused("这张卡的收款人资料已删除")
+        raise Refused("收款人资料已删除")
     return vault.unseal(card.number_sealed, table="card", column="number_sealed", row=card.reference)
 
 

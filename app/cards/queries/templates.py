@@ -8,8 +8,11 @@ from sqlalchemy import Select, select
 
 from app.cards import rules
 from app.cards.models import CardTemplate
+from app.channels import queries as channels
+from app.channels.manners import abilities
 from app.kernel.cells import Column
 from app.kernel.errors import Refused
+from app.kernel.payee import Payee
 from app.runtime.db import db
 
 
@@ -25,6 +28,7 @@ class Template:
 
 
 BUILT_IN = Template(id=0, version=0, columns=rules.DEFAULT)
+OF_PAYEES = Template(id=-1, version=0, columns=rules.OF_PAYEES)
 
 
 def template(channel_id: int) -> Template:
@@ -34,8 +38,16 @@ def template(channel_id: int) -> Template:
     return _template(row) if row else BUILT_IN
 
 
+def sheet_template(channel_id: int) -> Template:
+    """What the sheets of this channel are read by now: its template, or where it pays to more than bank cards, the house's."""
+    kinds = abilities(channels.channel_by_id(channel_id).adapter).pays_to
+    return template(channel_id) if kinds <= {Payee.BANK_CARD} else OF_PAYEES
+
+
 def template_by_id(template_id: int) -> Template:
     """A version that something was made by; 0 is the house's default."""
+    if template_id == OF_PAYEES.id:
+        return OF_PAYEES
     return _template(db.session.get_one(CardTemplate, template_id)) if template_id else BUILT_IN
 
 

@@ -38,6 +38,7 @@ from app.channels.manners import abilities
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop
+from app.kernel.payee import Destination, PayeeAccount, read
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, transaction
 from app.runtime.queue import Line
@@ -94,6 +95,8 @@ def _hand_on(reference: str) -> Handed | jobs.Again | None:
         if not account.usable:
             move_run(run, "pause", why="")  # nobody's deed: the page says why
             return None
+        if not account.can.binds:
+            return _register(run)
         setting_id = channels.active_setting_id(account.id)
         assert setting_id is not None, f"{account.number} has no settings"
         many = abilities(account.adapter).cards_at_once
@@ -102,8 +105,7 @@ def _hand_on(reference: str) -> Handed | jobs.Again | None:
         at_once = many > 1 and run.silent_since is None
         cards = _cards(run, CALLERS if run.silent_since else max(many, ROWS_AT_ONCE))
         if not cards:
-            move_run(run, "finish", ended_at=clock.now())
-            jobs.promise(RESULT, reference, line=Line.SHEETS)
+            _finish(run)
             return None
         if at_once:
             subjects, interface = [reference], Interface.BIND_CARDS
@@ -115,6 +117,23 @@ def _hand_on(reference: str) -> Handed | jobs.Again | None:
             if account.can.binds
         ]
         return Handed(run.id, cards, calls, at_once, account.bind_per_s)
+
+
+def _finish(run: BindingRun) -> None:
+    move_run(run, "finish", ended_at=clock.now())
+    jobs.promise(RESULT, run.reference, line=Line.SHEETS)
+
+
+def _register(run: BindingRun) -> jobs.Again | None:
+    """The channel binds none: the next rows are registered here, and nobody is asked."""
+    cards = _cards(run, AT_ONCE)
+    if not cards:
+        _finish(run)
+        return None
+    _settle(run.id, {card_id: BindObservation(seen=BindSeen.BOUND) for card_id, _card in cards})
+    live_events.announce(RUNS, run.reference)
+    live_events.announce(TOPIC, "")
+    return jobs.Again(0)
 
 
 def _cards(run: BindingRun, limit: int) -> list[Put]:
@@ -141,16 +160,22 @@ def _next_rows(run: BindingRun, count: int) -> list[tuple[int, Wanted]]:
             if len(found) >= count:
                 return found
             if one.is_good(decisions):
-                found.append((one.row, _wanted(rules.wish(one.texts(columns, mapping, decisions)))))
+                wish = rules.wish(one.texts(columns, mapping, decisions))
+                found.append((one.row, _wanted(wish, of_payees=columns is rules.OF_PAYEES)))
             run.cursor = one.row
     return found
 
 
-def _wanted(wish: rules.Wish) -> Wanted:
+def _wanted(wish: rules.Wish, *, of_payees: bool) -> Wanted:
+    number: Destination
+    if of_payees:
+        number = read(wish.number, corporate=wish.corporate)
+    else:
+        number = (BankCard.parse_corporate if wish.corporate else BankCard.parse)(wish.number)
     return Wanted(
-        number=(BankCard.parse_corporate if wish.corporate else BankCard.parse)(wish.number),
+        number=number,
         holder=wish.holder,
-        bank=wish.bank,
+        bank=number.institution if isinstance(number, PayeeAccount) else wish.bank,
         phone=wish.phone,
         corporate=wish.corporate,
         details=wish.details,

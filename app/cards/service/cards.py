@@ -17,10 +17,10 @@ from app.channels import log as channel_log
 from app.channels import queries as channels
 from app.channels.contract import BindObservation, BindSeen, CardToBind, Interface
 from app.kernel import bins, clock
-from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused, gettext_noop
 from app.kernel.limit import Limit
 from app.kernel.numbers import new_number
+from app.kernel.payee import Destination, Payee, kind_of
 from app.runtime import jobs, live_events, throttle, vault
 from app.runtime.db import changed, db, transaction
 
@@ -39,7 +39,7 @@ NOBODY = str(gettext_noop("已删除"))
 def bind(
     *,
     account: str,
-    number: BankCard,
+    number: Destination,
     holder: str,
     bank: str,
     phone: str,
@@ -49,10 +49,11 @@ def bind(
     corporate: bool = False,
     details: Mapping[str, str] | None = None,
 ) -> str:
-    """Ask the channel to bind a card to the account that the actor holds. Returns the card's reference.
+    """Ask the channel to bind a card to the account that the actor holds. Returns the card's reference. Where the channel
+    binds none, the card (or the account that is none) is registered here, and may be paid at once.
 
-    The same form sent twice is one card. Refused when the claim is not the actor's, the card is bound already, or the
-    form was sent before with another card in it.
+    The same form sent twice is one card. Refused when the claim is not the actor's, the card is bound already, the channel
+    does not pay to accounts of this kind, or the form was sent before with another card in it.
     """
     with transaction():
         held, index = channels.account(account), queries.index_of(number.number)
@@ -63,9 +64,10 @@ def bind(
         claims.require(held.id, fence=fence, actor=actor)
         if made := _made_before(form_key, wish):  # a double click: the second one waited for the first at the claim
             return made
+        rules.require_pays_to(kind_of(number), held.can.pays_to, name=held.title)
         known = queries.by_number(held.id, index)
         if known is not None and known.state != State.REFUSED:
-            raise Refused("卡 %(card)s 已绑定在该渠道账号上", card=known.number_masked, advice="可直接用它发起提现")
+            raise Refused("%(card)s 已绑定在该渠道账号上", card=known.number_masked, advice="可直接用它发起提现")
         wanted = Wanted(
             number=number,
             holder=holder,
@@ -80,8 +82,13 @@ def bind(
         else:
             _id, asked = put_again(known, wanted)
         reference = asked.reference
-        audit.record(actor, "card.bind", reference, after={"account": account, "card": number.masked})
-        jobs.promise(BIND, reference)
+        told = {"account": account, "card": number.masked}
+        if held.can.binds:
+            audit.record(actor, "card.bind", reference, after=told)
+            jobs.promise(BIND, reference)
+        else:
+            move(queries.held(reference), "register", message="")
+            audit.record(actor, "card.register", reference, after=told)
         live_events.announce(TOPIC, reference)
     return reference
 
@@ -90,7 +97,7 @@ def bind(
 class Wanted:
     """A card as somebody wants it bound."""
 
-    number: BankCard
+    number: Destination
     holder: str
     bank: str
     phone: str
@@ -141,13 +148,15 @@ def put_again(known: Card, wanted: Wanted) -> Put:
 
 def _values(reference: str, wanted: Wanted) -> dict[str, object]:
     details = json.dumps(dict(wanted.details), ensure_ascii=False) if wanted.details else ""
+    is_private_card = kind_of(wanted.number) is Payee.BANK_CARD and not wanted.corporate
     return {
         "reference": reference,
+        "payee": kind_of(wanted.number),
         "holder": wanted.holder,
         "bank": wanted.bank,
         "phone": wanted.phone,
         "account_type": _account_type(wanted),
-        "kind": "" if wanted.corporate else bins.look_up(wanted.number.number).kind,
+        "kind": bins.look_up(wanted.number.number).kind if is_private_card else "",
         "details_sealed": details and vault.seal(details, table="card", column="details_sealed", row=reference),
         "form_key": wanted.form_key,
     }
@@ -238,7 +247,7 @@ def forget(reference: str, *, why: str, above: Callable[[int, str], int], actor:
     with transaction():
         card = queries.held(reference)
         if not card.number_sealed:
-            raise Refused("这张卡的收款人资料已删除")
+            raise Refused("收款人资料已删除")
         same_card = queries.same_card(card)
         copies = above(card.id, NOBODY)
         move(card, "forget", message="")
@@ -257,11 +266,11 @@ def reveal(reference: str, *, reason: str, actor: Actor) -> str:
     try:
         throttle.take(f"reveal:{actor.operator_id}", REVEALS)
     except throttle.Shut as shut:
-        raise Refused("查看完整卡号的次数太多，请于 %(until)s 后再试", until=shut.until) from None
+        raise Refused("查看完整号码的次数太多，请于 %(until)s 后再试", until=shut.until) from None
     with transaction():
         card = queries.card(reference)
         if not card.number_sealed:
-            raise Refused("这张卡的资料已删除，没有卡号可看")
+            raise Refused("资料已删除，没有号码可看")
         number = queries.number_of(card)
         audit.record(actor, "card.reveal", reference, after={"card": card.number_masked}, why=reason)
     return number

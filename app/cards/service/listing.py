@@ -91,16 +91,21 @@ def ask_list(number: str) -> None:
 
 
 def unbind(reference: str, *, why: str, fence: int, actor: Actor) -> None:
-    """Ask the channel to let the card go. Refused while unfinished work names it, and where the channel cannot do it."""
+    """Ask the channel to let the card go; where it was only registered here, it goes at once. Refused while unfinished work
+    names it, and where the channel cannot do it."""
     with transaction():
         card = queries.held(reference)
         account = channels.account_by_id(card.account_id)
         claims.require(account.id, fence=fence, actor=actor)
         if card.open_work:
             raise Refused(
-                "这张卡还有 %(count)d 笔未完成的提现，不能删除", count=card.open_work, advice="请等它们有结果后再删除"
+                "还有 %(count)d 笔未完成的提现用到它，不能删除", count=card.open_work, advice="请等它们有结果后再删除"
             )
-        if not abilities(account.adapter).unbinds:
+        if not account.can.binds:
+            move(card, "remove", message="")
+            audit.record(actor, "card.remove", reference, before={"card": card.number_masked}, why=why)
+            return
+        if not account.can.unbinds:
             raise Refused("该渠道没有解绑接口", advice="请在渠道的后台解绑")
         move(card, "unbind", message="")
         audit.record(actor, "card.unbind", reference, after={"card": card.number_masked}, why=why)

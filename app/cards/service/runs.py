@@ -40,7 +40,7 @@ def confirm(upload_reference: str, *, seen: int, fence: int, actor: Actor) -> st
             reference=new_number("R"),
             upload_id=upload.id,
             account_id=account.id,
-            template_id=upload.form_id or None,
+            template_id=upload.form_id if upload.form_id > 0 else None,
             total=seen,
             left_out=left_out,
             maker_id=actor.operator_id,

@@ -1,6 +1,6 @@
 """批量绑卡, until it is confirmed: the room's desk, and what is known of the cards in its sheets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from sqlalchemy import select
 
@@ -8,19 +8,24 @@ from app.cards import queries, rules
 from app.cards.models import Card
 from app.cards.queries import runs
 from app.cards.states import State
+from app.channels import queries as channels
 from app.kernel.cells import Column
+from app.kernel.columns import Fault
 from app.kernel.errors import Text, gettext_noop
+from app.kernel.payee import Payee
+from app.kernel.written import CORPORATE
 from app.runtime.db import db
 from app.uploads import checking
 from app.uploads import queries as uploads
 from app.uploads.desk import LONGEST, UPLOADS, Desk
+from app.uploads.queries import SheetRow
 
 BOUND = gettext_noop("已绑定在该渠道账号上")
 EXAMPLE = gettext_noop("这是模版里的示例，请删除这一行")
 
 
 def _form_of(channel_id: int) -> int:
-    return queries.template(channel_id).id
+    return queries.sheet_template(channel_id).id
 
 
 def _columns_of(form_id: int) -> Sequence[Column]:
@@ -45,9 +50,27 @@ def check(reference: str) -> None:
             columns=columns,
             index_key=rules.NUMBER,
             index=queries.indexer(),
-            compare=checking.Once(rules.NUMBER, _Known(upload.account_id, columns)),
+            compare=_Compare(upload.account_id, columns),
         ),
     )
+
+
+class _Compare(checking.Once):
+    """Each number once, and none that is known; where the kind of account is read from it, one that the channel pays to."""
+
+    def __init__(self, account_id: int, columns: Sequence[Column]) -> None:
+        super().__init__(rules.NUMBER, _Known(account_id, columns))
+        self.kinds: Set[Payee] = channels.account_by_id(account_id).can.pays_to
+        self.reads_kinds = columns is rules.OF_PAYEES
+
+    def __call__(self, rows: Sequence[SheetRow], indexes: Sequence[bytes], settled: checking.Settled) -> None:
+        super().__call__(rows, indexes, settled)
+        for one in rows if self.reads_kinds else ():
+            number = settled(one, rules.NUMBER)
+            corporate = settled(one, rules.ACCOUNT_TYPE) == CORPORATE
+            bank = settled(one, rules.BANK) or ""
+            if number and (flaw := rules.flaw_of_payee(number, bank=bank, corporate=corporate, kinds=self.kinds)):
+                one.verdict.faults.append(Fault(flaw[0], flaw[1].template, {}))
 
 
 class _Known:

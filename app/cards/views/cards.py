@@ -12,21 +12,24 @@ from app.auth.identity import me
 from app.auth.permissions import Permission, needs, passive
 from app.cards import queries, rules, service
 from app.cards.forms import (
+    PAYEE_HINTS,
     AccountForm,
     BindForm,
     CardFilters,
     CardSearch,
+    PayeeForm,
     RevealForm,
     UnbindForm,
     bind_form,
 )
-from app.cards.states import LABELS
+from app.cards.states import LABELS, State
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.manners import abilities
 from app.kernel import bins
 from app.kernel.bank_card import BankCard, normalise
 from app.kernel.errors import Refused
+from app.kernel.payee import EXAMPLES, PAYEES, Payee
 from app.runtime.page import page, said, say
 from app.uploads.pages import held_account
 
@@ -41,12 +44,15 @@ def index() -> ResponseReturnValue:
     filters.account.choices = [SelectChoice("", _("全部")), *(SelectChoice(one.number, one.title) for one in accounts)]
     wanted = request.args.get("account")
     chosen = next((account.id for account in accounts if account.number == wanted), -1 if wanted else None)
+    can = {adapter: abilities(adapter) for adapter in {one.adapter for one in accounts}}
     return page(
         "cards/index.html",
         listing=queries.cards(request.args, account_id=chosen),
         filters=filters,
         accounts={account.id: account for account in accounts},
         labels=LABELS,
+        mixed=any(it.pays_to != {Payee.BANK_CARD} for it in can.values()),
+        registers={one.id for one in accounts if not can[one.adapter].binds},
     )
 
 
@@ -95,7 +101,8 @@ def _show(
         card=card,
         account=account,
         place=place,
-        can=abilities(account.adapter),
+        can=account.can,
+        kind=PAYEES[Payee(card.payee)],
         details=queries.details_shown(card),
         history=queries.history(card),
         unbind_form=unbind_form,
@@ -112,7 +119,7 @@ def _show(
 @bp.get("/new")
 @needs(Permission.CARD_BIND)
 def new() -> ResponseReturnValue:
-    return _form(None, request.args.get("account", ""))
+    return _form(None, request.args.get("account", ""), kind=request.args.get("payee", ""))
 
 
 @bp.post("/")
@@ -143,12 +150,50 @@ def bind() -> ResponseReturnValue:
         )
     except Refused as problem:
         return _form(form, number, status=409, refused=problem)
-    flash(_("已提交渠道绑定，结果会自动显示在本页"), "info")
+    return _made(reference)
+
+
+@bp.post("/register")
+@needs(Permission.CARD_BIND)
+def register() -> ResponseReturnValue:
+    """A payee that is no bank card."""
+    form = PayeeForm()
+    number = form.account.data or ""
+    if not form.validate():
+        return _form(form, number, status=422, kind=form.payee.data or "")
+    assert form.read is not None
+    try:
+        reference = service.bind(
+            account=number,
+            number=form.read,
+            holder=form.holder.data,
+            bank=form.read.institution,
+            phone="",
+            fence=int(form.fence.data),
+            form_key=form.form_key.data,
+            actor=me(),
+        )
+    except Refused as problem:
+        return _form(form, number, status=409, refused=problem, kind=form.payee.data or "")
+    return _made(reference)
+
+
+def _made(reference: str) -> ResponseReturnValue:
+    if queries.card(reference).state == State.BOUND:
+        flash(_("已登记，可以提现"), "good")
+    else:
+        flash(_("已提交渠道绑定，结果会自动显示在本页"), "info")
     return redirect(url_for(".show", reference=reference), 303)
 
 
-def _form(form: BindForm | None, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:
-    """The form as it was typed, with why it was refused."""
+def _form(
+    form: BindForm | PayeeForm | None,
+    number: str,
+    status: int = 200,
+    refused: Refused | None = None,
+    kind: str = Payee.BANK_CARD,
+) -> ResponseReturnValue:
+    """The form as it was typed, with why it was refused; a new one of this kind, or of the first that the channel pays to."""
     if form is not None and refused is not None:
         form.form_errors += said(refused)
         flash(say(refused.text), "bad")
@@ -156,17 +201,33 @@ def _form(form: BindForm | None, number: str, status: int = 200, refused: Refuse
     if place.account is None:
         return page("cards/new.html", status, form=None, place=place)
     template = queries.template(place.account.channel_id)
+    can = place.account.can
+    offered = sorted(can.pays_to, key=list(Payee).index)
+    offered = [it for it in offered if it is not Payee.BANK_CARD] + [it for it in offered if it is Payee.BANK_CARD]
+    chosen = Payee(kind) if kind in can.pays_to else offered[0]
     if form is not None and place.mine:
         form.fence.data = place.fence  # they may have claimed it anew meanwhile
     if form is None:
-        form = bind_form(template.columns)(
-            formdata=None,
-            form_key=str(uuid4()),
-            account=place.account.number,
-            fence=place.fence,
-            template=str(template.id),
-        )
-    return page("cards/new.html", status, form=form, place=place, template=template)
+        blank = {"form_key": str(uuid4()), "account": place.account.number, "fence": place.fence}
+        if chosen is Payee.BANK_CARD:
+            form = bind_form(template.columns)(formdata=None, template=str(template.id), **blank)
+        else:
+            form = PayeeForm(formdata=None, payee=chosen.value, **blank)
+    if isinstance(form, PayeeForm):
+        form.number.label.text = say(PAYEES[chosen])
+    return page(
+        "cards/new.html",
+        status,
+        form=form,
+        place=place,
+        template=template,
+        can=can,
+        chosen=chosen,
+        offered=offered,
+        kinds=PAYEES,
+        hints=PAYEE_HINTS,
+        examples=EXAMPLES,
+    )
 
 
 @bp.post("/hint")
@@ -187,7 +248,10 @@ def unbind(reference: str) -> ResponseReturnValue:
     if not form.validate():
         return _show(reference, RevealForm(formdata=None), unbind_form=form, status=422)
     service.listing.unbind(reference, why=str(form.reason.data), fence=int(form.fence.data), actor=me())
-    flash(_("已请渠道删除这张卡，结果会自动显示在本页"), "info")
+    if queries.card(reference).state == State.DELETED:
+        flash(_("已移除，不能再向它提现"), "good")
+    else:
+        flash(_("已请渠道删除这张卡，结果会自动显示在本页"), "info")
     return redirect(url_for(".show", reference=reference), 303)
 
 

@@ -125,7 +125,7 @@ def drop_column(channel: str) -> ResponseReturnValue:
 def xlsx(channel: str) -> Response:
     """An empty sheet to fill in: every cell is text, choices drop down, a second sheet explains."""
     found = channels.channel(channel)
-    template = queries.template(found.id)
+    template = queries.sheet_template(found.id)
     name = _("绑卡模版-%(channel)s-第%(version)s版", channel=found.name, version=template.version)
     first = _("第一行是表头，请不要改动；从第二行起每行一张卡，示例行请删除或改写。")
     return send_xlsx(blank(_("绑卡"), first, template.columns), name)
@@ -135,7 +135,7 @@ def xlsx(channel: str) -> Response:
 @needs(Permission.CARD_READ)
 def csv(channel: str) -> Response:
     found = channels.channel(channel)
-    template = queries.template(found.id)
+    template = queries.sheet_template(found.id)
     name = _("绑卡模版-%(channel)s-第%(version)s版", channel=found.name, version=template.version)
     return send_csv(template.columns, name)
 

@@ -37,6 +37,7 @@ ROOM = pages.Room(
     make=Permission.CARD_BIND,
     confirm="cards/_confirm.html",
     downloads=_downloads,
+    more=lambda upload: {"binds": channels.account_by_id(upload.account_id).can.binds},
 )
 pages.open_doors(bp, ROOM)
 

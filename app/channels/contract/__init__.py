@@ -31,7 +31,6 @@ from app.channels.contract.values import (
     ListedCard,
     Observation,
     Order,
-    Payee,
     RawCallback,
     Reply,
     Request,
@@ -40,6 +39,7 @@ from app.channels.contract.values import (
     UnbindSeen,
     Unreadable,
 )
+from app.kernel.payee import Payee
 
 __all__ = [
     "Abilities",

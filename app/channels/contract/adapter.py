@@ -15,7 +15,6 @@ from app.channels.contract.values import (
     Figures,
     Observation,
     Order,
-    Payee,
     RawCallback,
     Reply,
     Request,
@@ -24,6 +23,7 @@ from app.channels.contract.values import (
 )
 from app.kernel.errors import Text
 from app.kernel.money import ZERO, Money
+from app.kernel.payee import Payee
 
 
 class Shape(StrEnum):

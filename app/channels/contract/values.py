@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.kernel.money import Money
+from app.kernel.payee import Payee
 
 
 class Seen(StrEnum):
@@ -54,15 +55,6 @@ class BadSignature(Unreadable):
 
 class KickedOut(Unreadable):
     """Validly signed: somebody else signed in where only one may, so our seat is gone. Of what was asked it says nothing."""
-
-
-class Payee(StrEnum):
-    """What kind of account an order pays to."""
-
-    BANK_CARD = "bank_card"
-    ALIPAY_LOGIN = "alipay_login"  # the e-mail address or mobile number somebody signs in with
-    ALIPAY_USER = "alipay_user"  # 2088…
-    WECHAT_OPENID = "wechat_openid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ from functools import cached_property, lru_cache
 from html import escape
 from urllib.parse import quote, quote_plus
 
-from app.channels.contract import CardToBind, Order, Payee
+from app.channels.contract import CardToBind, Order
 from app.kernel.bank_card import mask, mask_runs, normalise
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import Money
+from app.kernel.payee import PAYEES, Payee, masked
 
 _HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=\\u)[0-9A-Fa-f]{4}|(?<=%5Cu)[0-9A-Fa-f]{4}")
 _HEAD, _TAIL = re.compile("[0-9]+"), re.compile("[0-9]{4}$")
@@ -144,6 +145,16 @@ def require_enabled(*, channel: bool, account: bool, name: str) -> None:
         raise Refused("渠道账号“%(name)s”已停用，不能办理业务", name=name, advice="请联系管理员启用，或换一个渠道账号")
 
 
+def require_pays_to(kind: Payee, kinds: Set[Payee], *, name: str) -> None:
+    if kind not in kinds:
+        raise Refused(
+            "渠道账号“%(name)s”不能付到%(kind)s",
+            name=name,
+            kind=PAYEES[kind],
+            advice="请换一个能付的渠道账号，或换一个收款人",
+        )
+
+
 def of_card(card: CardToBind) -> dict[str, str]:
     """What is private of a card, and what stands in its place."""
     return of_names(*card.details.values(), card.phone, card.holder) | {card.card_number: mask(card.card_number)}
@@ -151,16 +162,7 @@ def of_card(card: CardToBind) -> dict[str, str]:
 
 def of_payee(order: Order) -> dict[str, str]:
     """Whom an order pays, and what stands in its place."""
-    return of_names(order.holder) | {order.card_number: masked_payee(order.payee, order.card_number)}
-
-
-def masked_payee(kind: Payee, account: str) -> str:
-    """A payee's account as it may be shown: a card as every card, of any other name its ends, of an address its host."""
-    if kind is Payee.BANK_CARD:
-        return mask(account)
-    name, at, host = account.partition("@")
-    head, tail = (name[:3], name[-4:]) if len(name) > 10 and not at else (name[:1], "")
-    return f"{head}****{tail}{at}{host}"
+    return of_names(order.holder) | {order.card_number: masked(order.payee, order.card_number)}
 
 
 def of_names(*names: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from app.runtime import sheet
 from app.runtime.page import say
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-TEXT_CELLS = (Kind.CARD, Kind.ID_NUMBER, Kind.CNAPS, Kind.PHONE)
+TEXT_CELLS = (Kind.CARD, Kind.PAYEE, Kind.ID_NUMBER, Kind.CNAPS, Kind.PHONE)
 
 
 def blank(name: str, first: str, columns: Sequence[Column]) -> list[sheet.Sheet]:
@@ -80,5 +80,5 @@ def _choices(column: Column) -> tuple[str, ...]:
 
 
 def _width(column: Column) -> int:
-    wide = {Kind.CARD: 26, Kind.BANK: 22, Kind.BRANCH: 32, Kind.ID_NUMBER: 24, Kind.NAME: 16}
+    wide = {Kind.CARD: 26, Kind.PAYEE: 32, Kind.BANK: 22, Kind.BRANCH: 32, Kind.ID_NUMBER: 24, Kind.NAME: 16}
     return wide.get(column.kind, 18)

@@ -1,6 +1,8 @@
 """Shape and syntax of the rulebook and of the lists of payees."""
 
+from collections.abc import Collection
 from datetime import date
+from functools import partial
 from typing import Any, Self
 
 from flask_babel import lazy_gettext as _
@@ -17,10 +19,10 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
 
 from app.kernel import clock
-from app.kernel.bank_card import BankCard
 from app.kernel.errors import Malformed
 from app.kernel.hours import WEEKDAYS
 from app.kernel.money import ZERO
+from app.kernel.payee import Destination, Payee, read
 from app.runtime.fields import HourField, MoneyField
 from app.runtime.forms import StrictForm
 from app.runtime.page import say
@@ -49,8 +51,8 @@ class RulebookForm(DraftForm):
     order_most = MoneyField(_("每笔最多"), validators=[Optional()], render_kw=_AMOUNT)
     account_day_amount = MoneyField(_("每个渠道账号每天最多"), validators=[Optional()], render_kw=_AMOUNT)
     account_day_count = IntegerField(_("每个渠道账号每天笔数"), validators=[Optional()], render_kw=_COUNT)
-    card_day_amount = MoneyField(_("每张卡每天最多"), validators=[Optional()], render_kw=_AMOUNT)
-    card_day_count = IntegerField(_("每张卡每天笔数"), validators=[Optional()], render_kw=_COUNT)
+    card_day_amount = MoneyField(_("每个收款账号每天最多"), validators=[Optional()], render_kw=_AMOUNT)
+    card_day_count = IntegerField(_("每个收款账号每天笔数"), validators=[Optional()], render_kw=_COUNT)
     house_day_amount = MoneyField(_("全公司每天最多"), validators=[Optional()], render_kw=_AMOUNT)
     house_day_count = IntegerField(_("全公司每天笔数"), validators=[Optional()], render_kw=_COUNT)
     days = SelectMultipleField(
@@ -69,7 +71,7 @@ class RulebookForm(DraftForm):
         _("资金来自银行卡的渠道账号"), description=_("勾选的账号只能付给“来源卡”名单里的卡")
     )
     duplicate_minutes = IntegerField(
-        _("同卡同金额，几分钟内只能一笔"), validators=[InputRequired(_("请填写分钟数，0 为不检查"))], render_kw=_COUNT
+        _("同账号同金额，几分钟内只能一笔"), validators=[InputRequired(_("请填写分钟数，0 为不检查"))], render_kw=_COUNT
     )
 
     @classmethod
@@ -131,7 +133,7 @@ class EntryForm(StrictForm):
     """A card or a name for a list."""
 
     card = StringField(
-        _("完整卡号"), validators=[Length(max=60)], render_kw={"autocomplete": "off", "inputmode": "numeric"}
+        _("完整卡号或账号"), validators=[Length(max=120)], render_kw={"autocomplete": "off", "spellcheck": "false"}
     )
     corporate = BooleanField(_("这是对公账号"))
     name = StringField(_("或者姓名"), validators=[Length(max=60)], render_kw={"autocomplete": "off"})
@@ -142,7 +144,8 @@ class EntryForm(StrictForm):
     )
     until = StringField(_("有效至"), description=_("当天仍有效；留空为长期"), render_kw={"placeholder": "20261121"})
 
-    parsed: BankCard | None = None
+    kinds: Collection[Payee] = tuple(Payee)
+    parsed: Destination | None = None
     last_day: date | None = None
 
     @property
@@ -152,9 +155,9 @@ class EntryForm(StrictForm):
     def validate_card(self, field: Any) -> None:
         text = (field.data or "").strip()
         if bool(text) == bool(self.named):
-            raise ValidationError(_("请填写卡号或姓名，只填一项") if self.name else _("请填写卡号"))
+            raise ValidationError(_("请填写账号或姓名，只填一项") if self.name else _("请填写卡号"))
         if text:
-            self.parsed = self._read(BankCard.parse_corporate if self.corporate.data else BankCard.parse, text)
+            self.parsed = self._read(partial(read, among=self.kinds, corporate=bool(self.corporate.data)), text)
 
     def validate_until(self, field: Any) -> None:
         if (field.data or "").strip():
@@ -173,6 +176,8 @@ def entry_form(kind: PayeeList, *, blank: bool = False) -> EntryForm:
     form = EntryForm(formdata=None) if blank else EntryForm()
     if kind in NAMELESS:
         del form.name
+        form.kinds = (Payee.BANK_CARD,)
+        form.card.label.text = _("完整卡号")
     return form
 
 
@@ -190,8 +195,8 @@ class EntryFilters(StrictForm):
     class Meta:
         csrf = False
 
-    q = SearchField(_("姓名 / 卡尾号"), description=_("姓名或卡尾号"))
-    card = StringField(_("完整卡号"), render_kw={"autocomplete": "off", "inputmode": "numeric"})
+    q = SearchField(_("姓名 / 尾号"), description=_("姓名或账号的末四位"))
+    card = StringField(_("完整卡号或账号"), render_kw={"autocomplete": "off"})
     sealed_card = HiddenField()
     show = HiddenField()
 

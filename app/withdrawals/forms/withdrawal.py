@@ -17,7 +17,7 @@ class WithdrawalForm(StrictForm):
     form_key = HiddenField(validators=[InputRequired(), Length(min=16, max=36)])
     replaces = HiddenField(validators=[Optional(), Regexp(r"W[0-9A-Z]{1,31}\Z")])
     kind = HiddenField(validators=[Optional(), AnyOf([str(kind) for kind in Kind])])
-    card = SelectField(_("收款卡"), validators=[InputRequired(_("请选择收款卡"))], validate_choice=False)
+    card = SelectField(_("收款人"), validators=[InputRequired(_("请选择收款人"))], validate_choice=False)
     amount = MoneyField(
         _("提现金额"),
         validators=[InputRequired(_("请输入提现金额"))],
@@ -77,7 +77,7 @@ class WithdrawalFilters(StrictForm):
     least = StringField(_("金额从"))
     most = StringField(_("金额到"))
     to = StringField(_("截止日期"), description="20261121")
-    card = StringField(_("完整卡号"), render_kw={"autocomplete": "off", "inputmode": "numeric"})
+    card = StringField(_("完整卡号或账号"), render_kw={"autocomplete": "off"})
     sheet = StringField(_("批量提现"), description="S20261121…", render_kw={"autocomplete": "off"})
     sealed_card = HiddenField()
     state = HiddenField()

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import clock
 from app.kernel.money import Money
+from app.kernel.payee import Payee
 from app.runtime.db import Key, Model, append_only
 from app.withdrawals.states import WITHDRAWAL, Kind, State
 
@@ -50,6 +51,7 @@ class Withdrawal(Model):
     sheet_id: Mapped[int | None] = mapped_column(ForeignKey("withdrawal_sheet.id"))
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
     card_id: Mapped[int] = mapped_column(ForeignKey("card.id"))
+    payee: Mapped[str] = mapped_column(String(16), default=Payee.BANK_CARD)
     holder: Mapped[str] = mapped_column(String(60))
     bank: Mapped[str] = mapped_column(String(60))
     card_masked: Mapped[str] = mapped_column(String(30))

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
+from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.errors import Refused, Text
 from app.kernel.money import Money
+from app.kernel.payee import Payee
 from app.runtime.db import db
 from app.withdrawals import rules
 from app.withdrawals.models import Withdrawal
@@ -27,7 +29,10 @@ def objection(withdrawal: Withdrawal, *, lists: Listed | None = None, lock: bool
     place of stays as it is until the transaction ends."""
     standing = (lists or lists_about([withdrawal])).standing(withdrawal.card_index, withdrawal.holder)
     old_is_certain = not withdrawal.replaces or _is_certain(withdrawal.replaces, lock=lock)
-    return rules.objection(black=standing.black, old_is_certain=old_is_certain)
+    kinds = channels.account_by_id(withdrawal.account_id).can.pays_to
+    return rules.objection(
+        black=standing.black, old_is_certain=old_is_certain, is_payable=Payee(withdrawal.payee) in kinds
+    )
 
 
 def _is_certain(number: str, *, lock: bool) -> bool:

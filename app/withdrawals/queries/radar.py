@@ -88,8 +88,8 @@ def _echoes(*, card_index: str, holder: str, amount: Money, since: datetime, but
 
 def _why(same_card: bool, same_amount: bool) -> Text:
     if same_card and same_amount:
-        return Text("同卡同金额")
-    return Text("同卡，还没有办完") if same_card else Text("同户名同金额")
+        return Text("同账号同金额")
+    return Text("同账号，还没有办完") if same_card else Text("同户名同金额")
 
 
 def oddities(withdrawal: Withdrawal, *, tiers: Sequence[Money] = ()) -> list[Text]:

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, exists, func, select
 
 from app.channels import queries as channels
 from app.kernel.errors import NotThere
+from app.kernel.payee import Payee
 from app.runtime import vault
 from app.runtime.db import db
 from app.withdrawals.models import (
@@ -86,6 +87,8 @@ def digest(withdrawal: Withdrawal) -> str:
         str(withdrawal.maker_id),
         # A payout's form is the one it had before there were settlements: what was approved then still holds.
         *([] if withdrawal.kind == Kind.PAYOUT else [withdrawal.kind]),
+        # And one to a bank card the form it had before there were other payees.
+        *([] if withdrawal.payee == Payee.BANK_CARD else [withdrawal.payee]),
     )
     data = b"".join(f"{len(part.encode())}:".encode() + part.encode() for part in parts)
     return vault.mac(data, purpose="approvals")

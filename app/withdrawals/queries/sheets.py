@@ -12,6 +12,7 @@ from app.channels import rules as channel_rules
 from app.kernel import clock, signing
 from app.kernel.errors import NotThere, Text
 from app.kernel.money import ZERO, Money
+from app.kernel.payee import Payee
 from app.runtime import vault
 from app.runtime.db import db, total
 from app.runtime.listing import Listing, listing
@@ -73,8 +74,9 @@ def totals(upload: uploads.Upload) -> rules.Totals:
     tally, decisions = uploads.tally(upload), uploads.decisions(upload)
     account, mapping = channels.account_by_id(upload.account_id), uploads.mapping(upload)
     sums = {name: tally.sum_of_covered(name, decisions) for name in ("amount", "fee")}
+    columns = rules.FORMS[upload.form_id]
     for row in uploads.rows(upload, tally.alone(decisions)):
-        for name, minor in weigh(account, row.texts(rules.COLUMNS, mapping, decisions)).items():
+        for name, minor in weigh(account, row.texts(columns, mapping, decisions)).items():
             sums[name] += minor
     return rules.Totals(tally.good(decisions), Money(sums["amount"]), Money(sums["fee"]))
 
@@ -202,7 +204,7 @@ class Review:
 def in_review(sheet_id: int) -> Review:
     w = Withdrawal
     rows = db.session.execute(
-        select(w.number, w.amount, w.fee, w.holder, w.bank, w.card_index, w.card_id, w.account_id, w.maker_id)
+        select(w.number, w.amount, w.fee, w.payee, w.holder, w.bank, w.card_index, w.card_id, w.account_id, w.maker_id)
         .where(w.sheet_id == sheet_id, w.state == State.REVIEW)
         .order_by(w.id)
     ).all()
@@ -222,6 +224,7 @@ def review_of(rows: Sequence[Any]) -> Review:
             it.card_id,
             it.account_id,
             it.maker_id,
+            *([] if it.payee == Payee.BANK_CARD else [it.payee]),  # as before there were others
         ]
         for it in rows
     ]

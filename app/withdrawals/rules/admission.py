@@ -35,9 +35,9 @@ LABELS = {
     Rule.WHITE: gettext_noop("收款人不在白名单"),
     Rule.ORDER: gettext_noop("超过每笔上限"),
     Rule.HOURS: gettext_noop("不在可以创建的时间"),
-    Rule.DUPLICATE: gettext_noop("同卡同金额重复"),
+    Rule.DUPLICATE: gettext_noop("同账号同金额重复"),
     Rule.ACCOUNT_DAY: gettext_noop("超过渠道账号每日上限"),
-    Rule.CARD_DAY: gettext_noop("超过每张卡每日上限"),
+    Rule.CARD_DAY: gettext_noop("超过每个收款账号每日上限"),
     Rule.HOUSE_DAY: gettext_noop("超过全公司每日上限"),
 }
 
@@ -207,31 +207,33 @@ def _duplicate(book: Rulebook, facts: Facts) -> Said:
     advice = Text("请先核对是不是重复；确要再付一笔，请等满 %(minutes)s 分钟", minutes=minutes)
     if number:
         told = {"number": number, "minutes": minutes, "at": at}
-        return Text("%(minutes)s 分钟内已有一笔同卡同金额的提现 %(number)s（%(at)s 创建）", **told), advice
-    return Text("%(minutes)s 分钟内已有一笔同卡同金额的提现，在您看不到的渠道", minutes=minutes), advice
+        return Text("%(minutes)s 分钟内已有一笔同账号同金额的提现 %(number)s（%(at)s 创建）", **told), advice
+    return Text("%(minutes)s 分钟内已有一笔同账号同金额的提现，在您看不到的渠道", minutes=minutes), advice
 
 
 _TOO_MUCH = {
     Scope.ACCOUNT: gettext_noop(
         "该渠道账号今天已提 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可提 ¥%(left)s"
     ),
-    Scope.CARD: gettext_noop("这张卡今天已收 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可收 ¥%(left)s"),
+    Scope.CARD: gettext_noop(
+        "这个账号今天已收 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可收 ¥%(left)s"
+    ),
     Scope.HOUSE: gettext_noop(
         "全公司今天已提 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可提 ¥%(left)s"
     ),
 }
 _TOO_MANY = {
     Scope.ACCOUNT: gettext_noop("该渠道账号今天已提 %(used)s 笔，每日上限 %(most)s 笔"),
-    Scope.CARD: gettext_noop("这张卡今天已收 %(used)s 笔，每日上限 %(most)s 笔"),
+    Scope.CARD: gettext_noop("这个账号今天已收 %(used)s 笔，每日上限 %(most)s 笔"),
     Scope.HOUSE: gettext_noop("全公司今天已提 %(used)s 笔，每日上限 %(most)s 笔"),
 }
 _NO_MORE = {
-    Scope.CARD: gettext_noop("这笔会使这张卡今天的收款超过每日上限"),
+    Scope.CARD: gettext_noop("这笔会使这个账号今天的收款超过每日上限"),
     Scope.HOUSE: gettext_noop("这笔会使全公司今天的提现超过每日上限"),
 }
 _ELSE = {
     Scope.ACCOUNT: gettext_noop("请减少金额、换一个渠道账号，或明天再提"),
-    Scope.CARD: gettext_noop("请减少金额、换一张卡，或明天再提"),
+    Scope.CARD: gettext_noop("请减少金额、换一个收款人，或明天再提"),
     Scope.HOUSE: gettext_noop("请减少金额，或明天再提"),
 }
 

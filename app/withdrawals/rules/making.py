@@ -20,9 +20,12 @@ def require_amount(amount: Money, *, limit: Money) -> None:
         )
 
 
-def require_clean_memo(memo: str) -> None:
+def require_clean_memo(memo: str, *, payee: str = "") -> None:
+    """`payee`: what names the payee's account, where that is no card."""
     if has_card_number(memo):
         raise Refused("备注里不能写银行卡号", advice="请删去卡号后再提交")
+    if payee and payee.lower() in memo.lower():
+        raise Refused("备注里不能写收款账号", advice="请删去账号后再提交")
 
 
 APPROVAL_LASTS_H = 24
@@ -42,11 +45,13 @@ def require_never_sent(*, attempts: int) -> None:
         raise Refused("这笔提现已经发送过，不能撤回", advice="请等渠道的结果")
 
 
-def objection(*, black: str, old_is_certain: bool) -> Text | None:
+def objection(*, black: str, old_is_certain: bool, is_payable: bool = True) -> Text | None:
     """Why something that was made by the rules must not leave after all. `old_is_certain`: what it is made in place of, if
-    there is such a one, is certain never to be paid."""
+    there is such a one, is certain never to be paid. `is_payable`: its channel pays to accounts of this kind, as it is now."""
     if black:
         return Text("收款人已列入黑名单，不能再付")
+    if not is_payable:
+        return Text("渠道账号现在的渠道协议不能付到这种收款账号，不能再付")
     return None if old_is_certain else Text("它代替的那一笔可能已付或还没有定论，不能再付")
 
 
@@ -57,7 +62,7 @@ def is_stale(approved_at: datetime | None, *, now: datetime) -> bool:
 def require_nothing_open(numbers: Sequence[str]) -> None:
     if numbers:
         raise Refused(
-            "还有 %(count)s 笔提现用到这张卡且没有办完（如 %(number)s），不能删除收款人资料",
+            "还有 %(count)s 笔提现用到这个收款账号且没有办完（如 %(number)s），不能删除收款人资料",
             count=len(numbers),
             number=numbers[0],
             advice="请等它们有结果、人工待办处理完后再删除",

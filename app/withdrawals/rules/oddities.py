@@ -38,11 +38,11 @@ def oddities(facts: Facts) -> list[Text]:
     found = []
     history = facts.history
     if not history.paid:
-        found.append(Text("第一次付给这张卡"))
+        found.append(Text("第一次付给这个账号"))
     elif facts.amount.minor > FAR * history.largest.minor:
         found.append(
             Text(
-                "远高于这张卡以往的金额：此前 %(count)s 笔，最大 ¥%(largest)s",
+                "远高于这个账号以往的金额：此前 %(count)s 笔，最大 ¥%(largest)s",
                 count=history.paid,
                 largest=str(history.largest),
             )
@@ -54,5 +54,5 @@ def oddities(facts: Facts) -> list[Text]:
     if made.weekday() >= SATURDAY or not EARLY <= made.hour < LATE_HOUR:
         found.append(Text("在非工作时间创建（%(at)s）", at=f"{made:%m-%d %H:%M}"))
     if facts.card_bound_at is not None and facts.made_at - facts.card_bound_at < timedelta(hours=NEW_CARD_H):
-        found.append(Text("卡是在创建前 24 小时内绑定的"))
+        found.append(Text("收款人是在创建前 24 小时内绑定或登记的"))
     return found

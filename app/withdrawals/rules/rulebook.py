@@ -225,7 +225,7 @@ def lines(book: Rulebook, titles: Mapping[str, str]) -> dict[Text, list[Line]]:
         gettext_noop("限额"): [
             Line(gettext_noop("每笔"), (_yuan(Text("最多 ¥%(amount)s"), book.order_most, anything),)),
             Line(gettext_noop("每个渠道账号每天"), _limit(book.account_day)),
-            Line(gettext_noop("每张卡每天"), _limit(book.card_day)),
+            Line(gettext_noop("每个收款账号每天"), _limit(book.card_day)),
             Line(gettext_noop("全公司每天"), _limit(book.house_day)),
         ],
         gettext_noop("时间"): [
@@ -243,7 +243,7 @@ def lines(book: Rulebook, titles: Mapping[str, str]) -> dict[Text, list[Line]]:
         ],
         gettext_noop("重复"): [
             Line(
-                gettext_noop("同卡同金额"),
+                gettext_noop("同账号同金额"),
                 (Text("%(minutes)s 分钟内只能一笔", minutes=book.duplicate_minutes),)
                 if book.duplicate_minutes
                 else (Text("不检查"),),

@@ -1,11 +1,12 @@
 """What a sheet of withdrawals holds, and what may be said of all of it: plain functions of plain values."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 
 from app.kernel.cells import Column, Kind
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import Money
+from app.kernel.payee import Payee
 from app.kernel.written import PAYMENTS
 
 NUMBER, HOLDER, AMOUNT, MEMO, OWN_NUMBER = "number", "holder", "amount", "memo", "own_number"
@@ -39,10 +40,31 @@ COLUMNS = (
     ),
 )
 
+OF_PAYEES = (
+    replace(
+        COLUMNS[0],
+        title=gettext_noop("收款账号"),
+        kind=Kind.PAYEE,
+        aliases=tuple(PAYMENTS["payee"][0].split()),
+        example=PAYMENTS["payee"][1],
+        note=gettext_noop("已登记在该渠道账号上的账号，或它的编号（K 开头）"),
+    ),
+    *COLUMNS[1:],
+)
+"""Of a channel that pays to more than bank cards."""
+FORMS = (COLUMNS, OF_PAYEES)
+"""By the number that an upload keeps."""
+
+
+def form_of(kinds: Set[Payee]) -> int:
+    """What a sheet is read by whose channel pays to these."""
+    return FORMS.index(COLUMNS if kinds <= {Payee.BANK_CARD} else OF_PAYEES)
+
+
 BOUND, BINDING = "bound", "binding"
-NOT_BOUND = gettext_noop("这张卡没有绑定在该渠道账号上，请先绑定再提现")
-STILL_BINDING = gettext_noop("这张卡还在绑定中，请等绑定成功后重新上传")
-OTHER_HOLDER = gettext_noop("与绑定这张卡时的开户人不一致，请核对；换了户名请先重新绑定")
+NOT_BOUND = gettext_noop("没有绑定或登记在该渠道账号上，请先绑定再提现")
+STILL_BINDING = gettext_noop("还在绑定中，请等绑定成功后重新上传")
+OTHER_HOLDER = gettext_noop("与绑定时的开户人不一致，请核对；换了户名请先重新绑定")
 OWN_NUMBER_TWICE = gettext_noop("与第 %(row)d 行的业务编号重复")
 SAME_PAYMENT = gettext_noop("与第 %(row)d 行的卡号、金额都相同，请确认不是重复付款")
 

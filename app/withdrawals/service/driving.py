@@ -17,6 +17,7 @@ from app.channels.contract import Interface, Observation, Order, Seen
 from app.channels.manners import abilities
 from app.kernel import clock, signing
 from app.kernel.errors import Refused, gettext_noop
+from app.kernel.payee import Payee
 from app.runtime import jobs, journal, live_events
 from app.runtime.db import db, transaction
 from app.runtime.work import Begun, all_or_each
@@ -386,4 +387,5 @@ def _order(withdrawal: Withdrawal, card_number: str) -> Order:
         made_at=withdrawal.made_at,
         sent_at=withdrawal.sent_at,
         kind=withdrawal.kind,
+        payee=Payee(withdrawal.payee),
     )

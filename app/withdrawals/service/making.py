@@ -14,6 +14,7 @@ from app.channels import rules as channel_rules
 from app.kernel.errors import NotThere, Refused
 from app.kernel.money import Money
 from app.kernel.numbers import new_number
+from app.kernel.payee import Payee
 from app.ledger import book
 from app.runtime import live_events
 from app.runtime.db import in_transaction, transaction
@@ -83,9 +84,10 @@ def put(
     """
     assert in_transaction()
     if payee.state != CardState.BOUND:
-        raise Refused("这张卡还没有绑定成功，不能提现", advice="请等绑定完成，或换一张已绑定的卡")
+        raise Refused("收款人还没有绑定成功，不能提现", advice="请等绑定完成，或换一个已绑定的收款人")
+    channel_rules.require_pays_to(Payee(payee.payee), source.can.pays_to, name=source.title)
     rules.require_amount(amount, limit=source.single_limit)
-    rules.require_clean_memo(memo)
+    rules.require_clean_memo(memo, payee=cards.number_of(payee) if payee.payee != Payee.BANK_CARD else "")
     fee = channel_rules.fee(amount, fixed=source.fee_fixed, rate_ppm=source.fee_rate_ppm)
     number = new_number("W")
     admitted = admission.admit(source, payee, amount=amount)
@@ -99,6 +101,7 @@ def put(
         sheet_id=sheet_id,
         account_id=source.id,
         card_id=payee.id,
+        payee=payee.payee,
         holder=payee.holder,
         bank=payee.bank,
         card_masked=payee.number_masked,

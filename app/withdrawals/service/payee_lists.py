@@ -8,6 +8,7 @@ from app.cards import queries as cards
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused
+from app.kernel.payee import Destination
 from app.runtime.db import changed, insert, transaction
 from app.withdrawals import queries
 from app.withdrawals.models import PayeeEntry
@@ -15,12 +16,13 @@ from app.withdrawals.rules.payees import LISTS, NAMELESS, PayeeList, plain
 
 
 def enlist(
-    kind: PayeeList, *, card: BankCard | None = None, name: str = "", reason: str, until: date | None, actor: Actor
+    kind: PayeeList, *, card: Destination | None = None, name: str = "", reason: str, until: date | None, actor: Actor
 ) -> None:
-    """Put a card or a name on a list. Refused where it stands already, and a name where only cards belong."""
+    """Put a card, another account or a name on a list. Refused where it stands already, and all but cards where only these
+    belong."""
     if (card is None) == (not name):
-        raise Refused("请填写卡号或姓名，只填一项")
-    if name and kind in NAMELESS:
+        raise Refused("请填写账号或姓名，只填一项")
+    if kind in NAMELESS and not isinstance(card, BankCard):
         raise Refused("这份名单只收卡号")
     today = clock.business_day()
     if until is not None and until < today:

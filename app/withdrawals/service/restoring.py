@@ -18,6 +18,7 @@ from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused, Text, gettext_noop
 from app.kernel.money import Money
+from app.kernel.payee import Payee
 from app.ledger import book
 from app.runtime import jobs, journal, vault
 from app.runtime.db import db, insert, transaction
@@ -36,7 +37,10 @@ TROUBLES: Mapping[type[Exception], Text] = {
 }
 """What keeps a lost send from being entered, where no rule says why. Tried again until it can be."""
 _UNDONE = (State.REJECTED, State.CANCELLED, State.FAILED)
-_COPIED = ("form_key", "kind", "holder", "bank", "card_masked", "card_index", "memo", "maker", "checker", "approval")
+_COPIED = (
+    *("form_key", "kind", "payee", "holder", "bank", "card_masked", "card_index", "memo"),
+    *("maker", "checker", "approval"),
+)
 _PLACE = {"table": "lost_send", "column": "sealed"}
 """A line of the journal is sealed as the row that it may become."""
 
@@ -144,7 +148,8 @@ def enter(number: str) -> jobs.Again | None:
 def _enter(number: str) -> None:
     lost = db.session.get(LostSend, number, populate_existing=True, with_for_update=True)
     assert lost is not None
-    told = json.loads(vault.unseal(lost.sealed, row=lost.number, **_PLACE))
+    # Lines of before there were other payees name none.
+    told = {"payee": Payee.BANK_CARD} | json.loads(vault.unseal(lost.sealed, row=lost.number, **_PLACE))
     withdrawal = queries.held(number) if queries.find(number) else _again(lost, told)
     setting_id = withdrawal.setting_id or channels.active_setting_id(withdrawal.account_id)
     # What the channel did not know before this send says nothing about it.
@@ -178,6 +183,7 @@ def _again(lost: LostSend, told: Mapping[str, Any]) -> Withdrawal:
     card = usage.known_again(
         reference=told["card"],
         account_id=account.id,
+        payee=Payee(told["payee"]),
         number=told["card_number"],
         holder=told["holder"],
         bank=told["bank"],

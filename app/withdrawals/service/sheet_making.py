@@ -5,7 +5,7 @@ that is refused takes the rows of its transaction back with it; they are made ag
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import insert
 
@@ -18,6 +18,7 @@ from app.channels import rules as channel_rules
 from app.kernel import clock
 from app.kernel.errors import Refused, Text
 from app.kernel.money import ZERO, Money
+from app.kernel.payee import is_reference
 from app.ledger import book
 from app.ledger.chart import Code
 from app.runtime import jobs, live_events, vault
@@ -44,11 +45,15 @@ class Wish:
     """A good row, read."""
 
     row: int
+    named: str
     number_index: str
     holder: str
     amount: Money
     memo: str
     own_number: str
+
+    def __repr__(self) -> str:
+        return f"Wish({self.row})"
 
 
 class _No(Exception):
@@ -171,15 +176,17 @@ def _next(sheet: WithdrawalSheet, count: int) -> list[Wish]:
     """The next good rows, up to so many."""
     upload = uploads.by_id(sheet.upload_id)
     mapping, decisions, index = uploads.mapping(upload), uploads.decisions(upload), cards.indexer()
+    columns = rules.FORMS[upload.form_id]
     found: list[Wish] = []
     for block in uploads.blocks(upload, after_row=sheet.cursor):
         for one in block:
             if not one.is_good(decisions):
                 continue
-            texts = one.texts(rules.COLUMNS, mapping, decisions)
+            texts = one.texts(columns, mapping, decisions)
             found.append(
                 Wish(
                     row=one.row,
+                    named=texts[rules.NUMBER],
                     number_index=index(texts[rules.NUMBER]).hex(),
                     holder=texts[rules.HOLDER],
                     amount=Money.parse(texts[rules.AMOUNT]),
@@ -188,5 +195,12 @@ def _next(sheet: WithdrawalSheet, count: int) -> list[Wish]:
                 )
             )
             if len(found) == count:
-                return found
-    return found
+                return _behind_references(sheet.account_id, found)
+    return _behind_references(sheet.account_id, found)
+
+
+def _behind_references(account_id: int, wishes: list[Wish]) -> list[Wish]:
+    """Of a payee that is named by its reference, the index of what that stands for."""
+    named = [wish.named for wish in wishes if is_reference(wish.named)]
+    known = cards.indexes_of(account_id, named) if named else {}
+    return [replace(wish, number_index=known.get(wish.named, wish.number_index)) for wish in wishes]

@@ -16,7 +16,7 @@ from app.uploads import queries as uploads
 from app.uploads import results
 from app.uploads.results import MASKED, Outcome, Plan
 from app.withdrawals.queries import sheets
-from app.withdrawals.rules.sheet import COLUMNS
+from app.withdrawals.rules.sheet import FORMS
 from app.withdrawals.service.sheets import RESULT, TOPIC
 from app.withdrawals.states import LABELS, SheetState, State
 
@@ -54,10 +54,11 @@ def write(reference: str) -> None:
         sheets.held_sheet(reference).result_at = clock.now()
         live_events.announce(TOPIC, reference)
 
+    upload = uploads.by_id(sheet.upload_id)
     results.write(
-        uploads.by_id(sheet.upload_id),
+        upload,
         Plan(
-            columns=COLUMNS,
+            columns=FORMS[upload.form_id],
             outcomes=outcomes,
             rest=rest,
             kept=kept,

@@ -11,11 +11,13 @@ from app.cards import queries as cards
 from app.channels import claims
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
+from app.channels.manners import abilities
 from app.kernel import clock
 from app.kernel.columns import Fault
 from app.kernel.errors import Malformed, Refused
 from app.kernel.money import ZERO, Money
 from app.kernel.numbers import new_number
+from app.kernel.payee import is_reference
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, transaction
 from app.runtime.queue import Line
@@ -36,21 +38,22 @@ RESULT = "app.withdrawals.jobs.write_sheet_result"
 DESK = Desk(
     purpose="withdrawals",
     check="app.withdrawals.jobs.check_sheet",
-    form_of=lambda _channel_id: 0,
-    columns_of=lambda _form_id: columns.COLUMNS,
+    form_of=lambda channel_id: columns.form_of(abilities(channels.channel_by_id(channel_id).adapter).pays_to),
+    columns_of=columns.FORMS.__getitem__,
 )
 
 
 def check(reference: str) -> None:
     """The worker's part: read the sheet and judge its rows."""
-    account = channels.account_by_id(DESK.upload(reference).account_id)
+    upload = DESK.upload(reference)
+    account, form_id = channels.account_by_id(upload.account_id), upload.form_id
     checking.check(
         reference,
         checking.Plan(
-            columns=columns.COLUMNS,
+            columns=columns.FORMS[form_id],
             index_key=columns.NUMBER,
             index=cards.indexer(),
-            compare=_Compare(account),
+            compare=_Compare(account, by_reference=columns.FORMS[form_id] is columns.OF_PAYEES),
             weigh=lambda text: sheets.weigh(account, {columns.AMOUNT: text(columns.AMOUNT) or ""}),
         ),
     )
@@ -59,12 +62,13 @@ def check(reference: str) -> None:
 class _Compare:
     """Each row beside the cards of the account, its limit, and the rows before it."""
 
-    def __init__(self, account: channels.Account) -> None:
-        self.account = account
+    def __init__(self, account: channels.Account, *, by_reference: bool) -> None:
+        self.account, self.by_reference = account, by_reference
         self._paid: dict[tuple[bytes, Money], int] = {}
         self._own_numbers: dict[str, int] = {}
 
     def __call__(self, rows: Sequence[SheetRow], indexes: Sequence[bytes], settled: checking.Settled) -> None:
+        indexes = self._behind_references(rows, indexes, settled)
         wanted = [index.hex() for index in indexes if index != checking.NO_INDEX]
         payees = cards.payees(self.account.id, wanted)
         for one, index in zip(rows, indexes, strict=True):
@@ -83,6 +87,17 @@ class _Compare:
             if own and (first := self._own_numbers.setdefault(own, one.row)) != one.row:
                 twice = Fault(columns.OWN_NUMBER, columns.OWN_NUMBER_TWICE.template, {"row": first})
                 one.verdict.faults.append(twice)
+
+    def _behind_references(
+        self, rows: Sequence[SheetRow], indexes: Sequence[bytes], settled: checking.Settled
+    ) -> Sequence[bytes]:
+        """Of a payee that is named by its reference, the index of what that stands for: it is the same payee."""
+        if not self.by_reference:
+            return indexes
+        texts = [settled(one, columns.NUMBER) or "" for one in rows]
+        known = cards.indexes_of(self.account.id, [text for text in texts if is_reference(text)])
+        found = zip(texts, indexes, strict=True)
+        return [bytes.fromhex(known[text]) if text in known else index for text, index in found]
 
     def _amount(self, one: SheetRow, text: str | None) -> Money | None:
         """None, where it cannot be read or paid: then the row says so."""

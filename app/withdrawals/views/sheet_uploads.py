@@ -1,8 +1,8 @@
 """Bulk withdrawals, until they are confirmed. The doors up to there are those of every room that takes sheets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from flask import Blueprint, Response, redirect, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -10,6 +10,7 @@ from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.channels import queries as channels
 from app.channels.queries import Account
+from app.kernel.cells import Column
 from app.kernel.errors import Refused, Text, gettext_noop
 from app.ledger import queries as ledger
 from app.runtime.page import said
@@ -19,18 +20,24 @@ from app.uploads.states import State
 from app.withdrawals import service
 from app.withdrawals.forms import SheetConfirmForm
 from app.withdrawals.queries import sheets
-from app.withdrawals.rules.sheet import COLUMNS
+from app.withdrawals.rules.sheet import FORMS, form_of
 
 bp = Blueprint("withdrawal_uploads", __name__, url_prefix="/withdrawal-uploads")
 DESK = service.sheets.DESK
 STEPS = (gettext_noop("上传"), gettext_noop("核对"), gettext_noop("确认"), gettext_noop("生成"), gettext_noop("审批"))
 
 
-def _downloads(_account: Account) -> list[tuple[Text, str]]:
+def _downloads(account: Account) -> list[tuple[Text, str]]:
+    form = form_of(account.can.pays_to) or None
     return [
-        (gettext_noop("下载 .xlsx 模版"), url_for("withdrawal_uploads.xlsx")),
-        (gettext_noop("下载 .csv 模版"), url_for("withdrawal_uploads.csv")),
+        (gettext_noop("下载 .xlsx 模版"), url_for("withdrawal_uploads.xlsx", form=form)),
+        (gettext_noop("下载 .csv 模版"), url_for("withdrawal_uploads.csv", form=form)),
     ]
+
+
+def _columns() -> Sequence[Column]:
+    """Those that the address asks for: of bank cards, where it does not say."""
+    return FORMS[1] if request.args.get("form") == "1" else FORMS[0]
 
 
 def _totals(upload: uploads.Upload) -> Mapping[str, object]:
@@ -84,10 +91,10 @@ def confirm(reference: str) -> ResponseReturnValue:
 def xlsx() -> Response:
     """An empty sheet to fill in: every cell is text, a second sheet explains."""
     first = _("第一行是表头，请不要改动；从第二行起每行一笔提现，示例行请删除或改写。")
-    return pages.send_xlsx(pages.blank(_("提现"), first, COLUMNS), _("批量提现模版"))
+    return pages.send_xlsx(pages.blank(_("提现"), first, _columns()), _("批量提现模版"))
 
 
 @bp.get("/sheet.csv")
 @needs(Permission.WITHDRAWAL_CREATE)
 def csv() -> Response:
-    return pages.send_csv(COLUMNS, _("批量提现模版"))
+    return pages.send_csv(_columns(), _("批量提现模版"))

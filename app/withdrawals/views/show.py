@@ -14,6 +14,7 @@ from app.cards import queries as cards
 from app.channels import opening
 from app.channels import queries as channels
 from app.kernel.money import Money
+from app.kernel.payee import PAYEES, Payee
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules
@@ -53,6 +54,7 @@ def show_page(
         status,
         withdrawal=withdrawal,
         account=account,
+        kind=PAYEES[Payee(withdrawal.payee)],
         card=cards.by_id(withdrawal.card_id),
         sheet=sheets.reference_of(withdrawal.sheet_id),
         trace=trace,
@@ -165,7 +167,7 @@ def _changes(shown: str, facts: Mapping[str, str]) -> list[tuple[str, str, str]]
         "amount": _("金额"),
         "fee": _("手续费"),
         "holder": _("开户人"),
-        "card": _("卡号"),
+        "card": _("收款账号"),
         "bank": _("开户行"),
         "memo": _("备注"),
     }

@@ -14,6 +14,7 @@ from app.channels import opening
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel.errors import NotThere, Refused
+from app.kernel.payee import PAYEES, Payee
 from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import is_fragment, page, said, say
@@ -63,6 +64,7 @@ def check(status: int = 200) -> ResponseReturnValue:
         raise NotThere(card.reference)
     try:
         channel_rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
+        channel_rules.require_pays_to(Payee(card.payee), account.can.pays_to, name=account.title)
         rules.require_amount(form.amount.data, limit=account.single_limit)
         rules.require_clean_memo(form.memo.data or "")
         if form.replaces.data:
@@ -77,6 +79,7 @@ def check(status: int = 200) -> ResponseReturnValue:
         form=form,
         account=account,
         card=card,
+        kind=PAYEES[Payee(card.payee)],
         fee=fee,
         available=available,
         remains=available - form.amount.data - fee,
@@ -192,10 +195,13 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
     if claim is not None and mine:
         form.fence.data = str(claim.fence)  # also after a refusal: they may have claimed it anew meanwhile
     bound = cards.bound_to(account.id) if account else []
+    pays_to = account.can.pays_to if account else frozenset()
     form.card.choices = [
         SelectChoice("", _("请选择")),
-        *(SelectChoice(c.reference, f"{c.holder} · {c.bank} · {c.number_masked}") for c in bound),
+        *(SelectChoice(c.reference, f"{c.holder} · {c.bank} · {c.number_masked}") for c in bound if c.payee in pays_to),
     ]
+    if only_cards := pays_to <= {Payee.BANK_CARD}:
+        form.card.label.text = _("收款卡")
     return page(
         "withdrawals/new.html",
         status,
@@ -206,6 +212,7 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
         mine=mine,
         typed=_typed(),
         bound=bound,
+        only_cards=only_cards,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
         halt=opening.now(account.id).said if account else None,
     )

@@ -1,11 +1,11 @@
-"""Posting what channels collected. One transaction."""
+"""What channels say they collected is posted. One transaction."""
 
 from datetime import date, timedelta
 
 from sqlalchemy import func, select, update
 
 from app.channels import queries as channels
-from app.collections import rules
+from app.collections import queries, rules
 from app.collections.models import CollectedDay
 from app.kernel.money import ZERO, Money
 from app.ledger import book
@@ -28,7 +28,7 @@ def book_collected(number: str) -> None:
         if first is None:
             first = today - timedelta(days=1)
             before = rules.opening(settleable=figures.settleable, today=figures.today)
-            if before:
+            if before and not queries.was_entered(account.id):  # people said before the channel did
                 book.collect(number, before, number=f"{number}/opening")
             _bring_up(account.id, number, first, figures.yesterday, post=False)  # the opening has it in it
         since = max(first, today - timedelta(days=rules.LOOK_BACK_DAYS))

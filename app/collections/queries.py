@@ -1,0 +1,106 @@
+"""Reading money in: what was entered by hand, and how accounts stand that nobody else tells of. Nothing here writes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from app.channels import queries as channels
+from app.collections.models import CollectedDay, TopUp
+from app.collections.rules import Standing
+from app.collections.states import State
+from app.kernel.errors import NotThere
+from app.ledger import queries as ledger
+from app.runtime.db import db
+from app.runtime.listing import Listing, listing
+
+ECHO_DAYS = 31
+
+
+def top_up(number: str) -> TopUp:
+    """By its number; NotThere otherwise."""
+    mine = select(TopUp).where(TopUp.number == number, channels.within_reach(TopUp.account_id))
+    found = db.session.scalars(mine).one_or_none() if "\0" not in number else None
+    if found is None:
+        raise NotThere(number)
+    return found
+
+
+def held(number: str) -> TopUp:
+    """The top-up, locked until the transaction ends."""
+    found = select(TopUp).where(TopUp.id == top_up(number).id).with_for_update()
+    return db.session.scalars(found.execution_options(populate_existing=True)).one()
+
+
+def by_form_key(form_key: str) -> TopUp | None:
+    return db.session.scalars(select(TopUp).where(TopUp.form_key == form_key)).one_or_none()
+
+
+def top_ups(asked: Mapping[str, str]) -> Listing:
+    """The list: what waits, or (`show=all`) everything."""
+    t = TopUp
+    statement = select(
+        t.id, t.number, t.account_id, t.kind, t.amount, t.arrived_on, t.evidence, t.state, t.maker, t.made_at, t.checker,
+        t.decided_at, t.why,
+    ).where(channels.within_reach(t.account_id))  # fmt: skip
+    if asked.get("show") != "all":
+        statement = statement.where(t.state == State.WAITING)
+    return listing(statement, key=t.id.expression, asked=asked, kept={"show": asked.get("show", "")})
+
+
+def echoes(top_up: TopUp) -> Sequence[TopUp]:
+    """Others of this account that may be the same money: entered or booked, and arrived within a month of it."""
+    span = timedelta(days=ECHO_DAYS)
+    found = select(TopUp).where(
+        TopUp.account_id == top_up.account_id,
+        TopUp.id != top_up.id,
+        TopUp.state.in_((State.WAITING, State.BOOKED)),
+        TopUp.arrived_on.between(top_up.arrived_on - span, top_up.arrived_on + span),
+    )
+    return db.session.scalars(found.order_by(TopUp.id.desc()).limit(20)).all()
+
+
+def opening_of(account_id: int) -> TopUp | None:
+    """The opening that was entered for this account, be it booked or not yet."""
+    mine = (TopUp.account_id == account_id, TopUp.kind == "opening", TopUp.state.in_((State.WAITING, State.BOOKED)))
+    return db.session.scalars(select(TopUp).where(*mine)).one_or_none()
+
+
+def was_entered(account_id: int) -> bool:
+    """Is anything in the book of this account that people entered?"""
+    found = select(TopUp.id).where(TopUp.account_id == account_id, TopUp.state == State.BOOKED).limit(1)
+    return db.session.scalar(found) is not None
+
+
+def standings(accounts: Collection[channels.Account]) -> dict[int, tuple[Standing, datetime | None]]:
+    """How each stands, and when its channel said so."""
+    ids = [account.id for account in accounts]
+    figures, balances = channels.latest_figures(ids), ledger.balances_of([account.number for account in accounts])
+    begun = set(db.session.scalars(select(CollectedDay.account_id).where(CollectedDay.account_id.in_(ids))))
+    found: dict[int, tuple[Standing, datetime | None]] = {}
+    for account in accounts:
+        ours, told = balances[account.number], figures.get(account.id)
+        standing = Standing(
+            reported=told.settleable if told and account.can.balance else None,
+            available=ours.available,
+            in_flight=ours.in_flight,
+            has_begun=not account.can.balance or (told is not None and account.id in begun),
+        )
+        found[account.id] = standing, told.pulled_at if told and account.can.balance else None
+    return found
+
+
+def standing(account: channels.Account) -> Standing:
+    return standings([account])[account.id][0]
+
+
+def problems() -> list[str]:
+    """Each that is booked is in the ledger, to the fen and at its account; none that is not."""
+    numbers = {account.id: account.number for account in channels.accounts()}
+    found: list[str] = []
+    for row in db.session.execute(select(TopUp.number, TopUp.account_id, TopUp.amount, TopUp.state)):
+        posted = ledger.collected(row.number)
+        wanted = ledger.Collected(numbers[row.account_id], row.amount) if row.state == State.BOOKED else None
+        if posted != wanted:
+            found.append(f"top-up {row.number} is {row.state}, and the ledger has {posted} of it instead of {wanted}")
+    return found

@@ -1,0 +1,45 @@
+"""The life of a top-up that people enter, in one table."""
+
+from enum import StrEnum
+
+from app.kernel.errors import gettext_noop
+from app.kernel.machine import Machine, Move
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    BOOKED = "booked"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+class Kind(StrEnum):
+    """What the account held when it was first worked with, or what came later."""
+
+    OPENING = "opening"
+    TOP_UP = "top_up"
+
+
+LABELS = {
+    State.WAITING: (gettext_noop("待审批"), "wait"),
+    State.BOOKED: (gettext_noop("已入账"), "good"),
+    State.REJECTED: (gettext_noop("已驳回"), "bad"),
+    State.WITHDRAWN: (gettext_noop("已撤回"), "neutral"),
+}
+KINDS = {Kind.OPENING: gettext_noop("期初余额"), Kind.TOP_UP: gettext_noop("充值到账")}
+VERBS = {
+    "approve": gettext_noop("审批入账"),
+    "reject": gettext_noop("驳回"),
+    "withdraw": gettext_noop("撤回"),
+}
+
+TOP_UP = Machine(
+    name=gettext_noop("这笔入账"),
+    initial=State.WAITING,
+    words={**{str(state): label for state, (label, _tone) in LABELS.items()}, **VERBS},
+    moves=(
+        Move(verb="approve", sources=(State.WAITING,), target=State.BOOKED),
+        Move(verb="reject", sources=(State.WAITING,), target=State.REJECTED),
+        Move(verb="withdraw", sources=(State.WAITING,), target=State.WITHDRAWN),
+    ),
+)

@@ -1,0 +1,161 @@
+"""充值入账: entered by one person, let into the book by another."""
+
+from uuid import uuid4
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from wtforms.fields.choices import SelectChoice
+
+from app.auth.identity import me
+from app.auth.permissions import Permission, needs
+from app.channels import queries as channels
+from app.channels.manners import abilities
+from app.collections import queries, service
+from app.collections.forms import RejectForm, TopUpForm
+from app.collections.states import KINDS, LABELS, Kind, State
+from app.kernel import clock
+from app.kernel.errors import Refused
+from app.ledger import queries as ledger
+from app.ledger.chart import LABELS as LEDGER_LABELS
+from app.runtime.page import page, said, say
+
+bp = Blueprint("collections", __name__, url_prefix="/collections")
+
+
+@bp.get("/")
+@needs(Permission.LEDGER_READ)
+def index() -> ResponseReturnValue:
+    accounts = channels.accounts()
+    silent = _by_hand(accounts)
+    return page(
+        "collections/index.html",
+        listing=queries.top_ups(request.args),
+        accounts={account.id: account for account in accounts},
+        silent=silent,
+        standings=queries.standings(silent),
+        everything=request.args.get("show") == "all",
+        labels=LABELS,
+        kinds=KINDS,
+        may_enter=me().can(Permission.COLLECTION_ENTER),
+    )
+
+
+@bp.get("/new")
+@needs(Permission.COLLECTION_ENTER)
+def new() -> ResponseReturnValue:
+    number, today = request.args.get("account", ""), f"{clock.business_day():%Y%m%d}"
+    account = channels.account(number) if number else None
+    begins = account is not None and not account.can.balance and queries.opening_of(account.id) is None
+    kind = Kind.OPENING if begins else Kind.TOP_UP
+    return _form(TopUpForm(formdata=None, form_key=str(uuid4()), account=number, kind=kind.value, arrived_on=today))
+
+
+@bp.post("/")
+@needs(Permission.COLLECTION_ENTER)
+def enter() -> ResponseReturnValue:
+    form = TopUpForm()
+    _offer(form)
+    if not form.validate():
+        return _form(form, 422)
+    assert form.amount.data is not None and form.day is not None
+    try:
+        number = service.enter(
+            account=form.account.data,
+            kind=Kind(form.kind.data),
+            amount=form.amount.data,
+            arrived_on=form.day,
+            evidence=form.evidence.data.strip(),
+            form_key=form.form_key.data,
+            actor=me(),
+        )
+    except Refused as refused:
+        form.form_errors += said(refused)
+        flash(say(refused.text), "bad")
+        return _form(form, 409)
+    flash(_("已记下，另一人审批后入账"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+@bp.get("/<number>")
+@needs(Permission.LEDGER_READ)
+def show(number: str) -> ResponseReturnValue:
+    return _show(number)
+
+
+@bp.post("/<number>/approve")
+@needs(Permission.COLLECTION_APPROVE, proof=True)
+def approve(number: str) -> ResponseReturnValue:
+    service.approve(number, actor=me())
+    flash(_("已入账，可以提现了"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+@bp.post("/<number>/reject")
+@needs(Permission.COLLECTION_APPROVE)
+def reject(number: str) -> ResponseReturnValue:
+    form = RejectForm()
+    if not form.validate():
+        return _show(number, form, 422)
+    service.reject(number, reason=form.reason.data, actor=me())
+    flash(_("已驳回，没有入账"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+@bp.post("/<number>/withdraw")
+@needs(Permission.COLLECTION_ENTER)
+def withdraw(number: str) -> ResponseReturnValue:
+    service.withdraw(number, actor=me())
+    flash(_("已撤回，没有入账"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+def _show(number: str, form: RejectForm | None = None, status: int = 200) -> ResponseReturnValue:
+    found, person = queries.top_up(number), me()
+    account = channels.account_by_id(found.account_id)
+    waits, mine = found.state == State.WAITING, found.maker_id == person.operator_id
+    standing, told_at = queries.standings([account])[account.id]
+    return page(
+        "collections/show.html",
+        status,
+        top_up=found,
+        account=account,
+        kind=KINDS[Kind(found.kind)],
+        label=LABELS[State(found.state)],
+        labels=LABELS,
+        kinds=KINDS,
+        standing=standing,
+        told_at=told_at,
+        echoes=queries.echoes(found),
+        entries=ledger.entries(number),
+        ledger_labels=LEDGER_LABELS,
+        may_check=waits and not mine and person.can(Permission.COLLECTION_APPROVE),
+        may_take_back=waits and mine and person.can(Permission.COLLECTION_ENTER),
+        waits=waits,
+        form=form or RejectForm(formdata=None),
+    )
+
+
+def _form(form: TopUpForm, status: int = 200) -> ResponseReturnValue:
+    silent = _offer(form)
+    chosen = next((account for account in silent if account.number == form.account.data), None)
+    return page(
+        "collections/new.html",
+        status,
+        form=form,
+        silent=silent,
+        chosen=chosen,
+        standings=queries.standings(silent),
+    )
+
+
+def _offer(form: TopUpForm) -> list[channels.Account]:
+    silent = _by_hand(channels.accounts())
+    form.account.choices = [SelectChoice("", _("请选择")), *(SelectChoice(it.number, it.title) for it in silent)]
+    return silent
+
+
+def _by_hand(accounts: list[channels.Account]) -> list[channels.Account]:
+    """Those whose channel does not tell what comes in."""
+    tells = {adapter: abilities(adapter).totals for adapter in {account.adapter for account in accounts}}
+    return [account for account in accounts if not tells[account.adapter]]
