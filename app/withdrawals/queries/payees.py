@@ -18,7 +18,7 @@ FILTERS = ("q", "sealed_card", "show")
 def listed(day: date, *, card_index: str | None = None, name: str = "") -> Listed:
     """Who stands on the lists on this day; with `card_index`, only what is about this card and this name."""
     found = _LISTED if card_index is None else _LISTED_PAYEE
-    given = {"day": day, "its_card": card_index, "its_name": plain(name)}
+    given = {"day": day, "its_card": card_index, "its_name": plain(name) or None}
     black: dict[str, str] = {}
     cards: dict[str, set[str]] = {kind: set() for kind in PayeeList}
     names: dict[str, set[str]] = {kind: set() for kind in PayeeList}
