@@ -5,6 +5,7 @@ judged anew, under locks.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from app.auth.identity import Actor
 from app.cards import queries as cards
@@ -27,6 +28,9 @@ from app.withdrawals.rules import Limit, Rulebook, routing
 from app.withdrawals.rules.admission import Facts
 from app.withdrawals.rules.outcome import STOPS
 from app.withdrawals.rules.routing import Bound, Candidate, Judged
+
+Found: TypeAlias = Mapping[str, Sequence[Card]]
+"""Payees that a search has found, by the blind index of their number, each with its cards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
