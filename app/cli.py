@@ -290,5 +290,42 @@ def grants(role: str, execute: bool) -> None:
                 raise click.ClickException(str(problem)) from None
 
 
+@main.group()
+def channel() -> None:
+    """Channels, for those who program them. Many need no program: page 渠道模板 describes them."""
+
+
+@channel.command("new")
+@click.argument("code")
+@click.option("--title", required=True, help="its name in Chinese, as pages show it")
+@click.option("--binds", is_flag=True, help="pays only to cards that were bound to the account before")
+@click.option("--lists", is_flag=True, help="tells which cards are bound (with --binds)")
+@click.option("--unbinds", is_flag=True, help="lets a bound card go (with --binds)")
+@click.option(
+    "--settles", is_flag=True, help="pays what may be settled to a card of our own, by an interface of its own"
+)
+@click.option("--figures", is_flag=True, help="tells totals of a day and the balance")
+@click.option("--balance", is_flag=True, help="tells the balance alone")
+def new_channel(code: str, title: str, **abilities: bool) -> None:
+    """Write an adapter, its samples and its suite to begin with, in a checkout. docs/adding-a-channel.md leads on.
+
+    CODE is how the program calls the channel: lower case, heron. What is written works with a made-up third party;
+    its suite fails with the list of all that only the real one's document can say.
+    """
+    from app import scaffold
+
+    try:
+        written = scaffold.new_channel(code, title=title, abilities=frozenset(it for it in abilities if abilities[it]))
+    except scaffold.Unfit as problem:
+        raise click.ClickException(str(problem)) from None
+    for path in written[:4]:
+        click.echo(f"  {path}")
+    click.echo(f"  … and {len(written) - 4} example messages beside it")
+    click.echo("Now:")
+    click.echo(f"  ./test tests/channels/test_{code}.py    fails with the list of what is left to do, file and line")
+    click.echo("  .venv/bin/python -m tools.catalogue update    then its English name into app/translations/en")
+    click.echo("  docs/adding-a-channel.md    the whole way, from their document to the first paid withdrawal")
+
+
 if __name__ == "__main__":
     main()

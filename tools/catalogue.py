@@ -34,11 +34,11 @@ BESIDE = {"advice"}
 """Sentences that go by name."""
 
 APART = (
-    *("app/sandbox/", "app/demo.py", "app/demo_sheets.py", "app/runtime/up.py"),
+    *("app/sandbox/", "app/scaffold/", "app/demo.py", "app/demo_sheets.py", "app/runtime/up.py"),
     *("app/kernel/written.py", "app/kernel/regions.py", "app/kernel/money_words.py"),
 )
-"""A company of its own, the people and banks of the demo, the name on the terminal, what other people write in their
-sheets: not said on any page of ours."""
+"""A company of its own, what a made-up channel says, the people and banks of the demo, the name on the terminal, what other
+people write in their sheets: not said on any page of ours."""
 
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
 HAN = re.compile(r"[\u4e00-\u9fff]")

@@ -4,9 +4,10 @@ Samples are recorded answers, `samples/<code>/<interface>.<name>.http`: a first 
 `Them` is the third party's pen: it words and signs what the samples do not hold, with keys of its own.
 """
 
+import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -46,7 +47,8 @@ from app.channels.contract import (
 from app.kernel import clock
 from app.kernel.money import LARGEST_MINOR, ZERO, Money
 
-SAMPLES = Path(__file__).parent / "samples"
+TOP = Path(__file__).resolve().parents[2]
+SAMPLES = TOP / "tests" / "channels" / "samples"
 CARD = "6222020200112233441"
 ORDER = Order(
     number="W20261121ABCDE",
@@ -153,12 +155,14 @@ class TakesCards(ABC):
 
 
 class KeepsCards(ABC):
-    """The pen of a third party that lists cards and lets them go."""
+    """The pen of a third party that lists cards."""
 
     @abstractmethod
     def page(self, after: str, following: str, cards: Sequence[tuple[str, str, str]]) -> Reply:
         """Cards as (reference, number, status word)."""
 
+
+class LetsCardsGo(ABC):
     @abstractmethod
     def unbind(self, card: CardToUnbind, word: str, *, code: str = "") -> Reply: ...
 
@@ -198,6 +202,11 @@ class ChannelContract:
         """The adapter as the samples were recorded for it."""
         return self.adapter(self.sample_settings)
 
+    def test_nothing_is_left_to_do(self) -> None:
+        """`paydesk channel new` says what it made up. A line goes when the channel or its document has said how it is."""
+        if left := list(todos(self.adapter.code, Path(inspect.getfile(type(self))))):
+            pytest.fail(f"{len(left)} things are made up, and wait for you:\n" + "\n".join(left), pytrace=False)
+
     # -- what we write
 
     def test_a_submit_names_our_order_and_amount(self, channel: Adapter) -> None:
@@ -214,11 +223,15 @@ class ChannelContract:
         def written(later: timedelta) -> tuple[object, ...]:
             with clock.replaced(lambda: datetime(2026, 11, 21, 2, tzinfo=UTC) + later):
                 request: Request = getattr(channel, write)(ORDER)
-            assert set(request.headers) >= self.volatile_headers
+            assert set(request.headers) >= self.volatile_headers, (
+                "headers that change with the time, and are not written"
+            )
             kept = {name: text for name, text in request.headers.items() if name not in self.volatile_headers}
             return request.method, self.lasting(request), request.content_type, kept
 
-        assert written(timedelta()) == written(timedelta(days=3))
+        assert written(timedelta()) == written(timedelta(days=3)), (
+            "what must change belongs to volatile_headers, or `lasting`"
+        )
 
     @given(amount=Amounts)
     @quick
@@ -681,6 +694,14 @@ SUITES: dict[type, type] = {
     UnbindsCards: UnbindsCardsContract,
     Settles: SettlesContract,
 }
+
+
+def todos(code: str, suite: Path) -> Iterator[str]:
+    """File, line and sentence of each TODO in a channel's adapter, suite and samples."""
+    for path in (TOP / "app" / "channels" / "adapters" / f"{code}.py", suite, SAMPLES / code / "README.md"):
+        for place, line in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
+            if "TODO:" in line:
+                yield f"{path.relative_to(TOP)}:{place}: {line.partition('TODO:')[2].strip()}"
 
 
 def decides(promised: object) -> bool:

@@ -31,6 +31,7 @@ from tests.channels.contract import (
     BindsCardsContract,
     ChannelContract,
     KeepsCards,
+    LetsCardsGo,
     ListsCardsContract,
     Message,
     ReadsFiguresContract,
@@ -44,7 +45,7 @@ from tests.channels.contract import (
 KEY = "dolphin-test-key"
 
 
-class DolphinThem(Them, TellsFigures, TakesCards, KeepsCards):
+class DolphinThem(Them, TellsFigures, TakesCards, KeepsCards, LetsCardsGo):
     settings: ClassVar = {"base_url": "https://dolphin.test", "merchant_no": "880100231", "key": KEY}
     other_settings: ClassVar = {"key": "another-key"}
 

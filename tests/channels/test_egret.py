@@ -33,6 +33,7 @@ from tests.channels.contract import (
     BindsManyContract,
     ChannelContract,
     KeepsCards,
+    LetsCardsGo,
     ListsCardsContract,
     Message,
     ReadsFiguresContract,
@@ -50,7 +51,7 @@ def pair(whose: str) -> tuple[str, str]:
     return signing.new_rsa_pair()
 
 
-class EgretThem(Them, TellsFigures, TakesCards, KeepsCards, BindsMany):
+class EgretThem(Them, TellsFigures, TakesCards, KeepsCards, LetsCardsGo, BindsMany):
     @property
     def settings(self) -> dict[str, str]:  # type: ignore[override]
         return {

@@ -105,6 +105,9 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("a sample that reads otherwise", "samples[1].expects", lambda it: it["samples"][1].update(expects="paid")),
     ("a sample about nobody knows what", "samples[0].about", lambda it: it["samples"][0].update(about={"order.x": "1"})),
     ("a worked example that is not ours", "worked[0].signature", lambda it: it["worked"][0].update(signature="0")),
+    ("some totals and not others", "interfaces.figures", lambda it: it["interfaces"]["figures"].pop("yesterday")),
+    ("totals of no day", "interfaces.figures.ask.parameters",
+     lambda it: it["interfaces"]["figures"]["ask"].update(parameters=[])),
     ("answers that pass for callbacks", "callback.checks",
      lambda it: it["callback"].update(checks=[{"path": "mchId", "source": "account.merchant_no"}])),
 ]  # fmt: skip

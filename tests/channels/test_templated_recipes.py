@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.channels.adapters import abilities_of
 from app.channels.adapters.templated import adapter_of, parse, recipe, strict
 from app.channels.adapters.templated.description import Digest, Piece, Recipe, SignedText, Written
 from app.channels.adapters.templated.examples import example
 from app.channels.contract import BadSignature, Order, RawCallback, Reply, Seen, Unreadable
 from app.kernel import signing
-from tests.channels.contract import ORDER
+from app.kernel.money import Money
+from tests.channels.contract import DAY, ORDER
 from tests.channels.test_dolphin import DolphinThem
 
 WECHAT = {
@@ -132,6 +134,26 @@ def reply(**fields: object) -> Reply:
     flat = {name: str(it) for name, it in given.items() if name != "note" and it is not None}
     text = "&".join(f"{name}={flat[name]}" for name in sorted(flat)) + f"&key={DolphinThem.settings['key']}"
     return Reply(status=200, body=json.dumps({**given, "sign": hashlib.md5(text.encode()).hexdigest()}).encode())
+
+
+def test_who_tells_the_balance_alone_is_described_without_totals() -> None:
+    def of(**interface: str) -> Any:
+        found = json.loads(example("dolphin"))
+        ask = {"method": "POST", "path": [{"constant": "/api/balance"}], "body": "form", "parameters": []}
+        found["interfaces"]["figures"] = {"ask": ask, "unit": "fen", "settleable": "availableAmount", **interface}
+        return adapter_of("balance", parse(json.dumps(found)))
+
+    alone, both = of(), of(total="a", yesterday="b", today="c", settled="d")
+    assert (abilities_of(alone).balance, abilities_of(alone).totals) == (True, False)
+    assert (abilities_of(both).balance, abilities_of(both).totals) == (True, True)
+    channel, them = alone(DolphinThem.settings), DolphinThem()
+    told = Reply(status=200, body=them.form({"respCode": "0000", "availableAmount": "12345"}))
+    assert channel.read_balance(told) == Money(12345)
+    assert channel.read_figures(DAY, told).settleable == Money(12345)
+    assert channel.write_figures(DAY).path == "/api/balance"
+    for other in ({"respCode": "9999", "availableAmount": "12345"}, {"respCode": "0000"}):
+        with pytest.raises(Unreadable):
+            channel.read_balance(Reply(status=200, body=them.form(other)))
 
 
 def test_a_fourth_partys_variants_are_spoken() -> None:

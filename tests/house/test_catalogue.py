@@ -408,6 +408,11 @@ class Story:
             "channel_settings.show": [{"number": self.free, "version": version} for version in (1, 2, 3, 4)],
             "channel_settings.draft": [{"number": number} for number in (self.free, self.fresh)],
             "channel_settings.edit": [{"number": number} for number in (self.free, self.fresh)],
+            "channel_health.show": [{"number": number} for number in (self.account, self.other, self.fresh)],
+            "channel_health.rule": [
+                {"measure": "answered", "severity": "severe"},
+                {"measure": "late", "severity": "warning"},
+            ],
             "channel_admin.channel": [{"code": "dolphin"}],
             "channel_admin.new_account": [{"code": "dolphin"}],
             "channel_admin.edit": [{"number": number} for number in (self.free, self.fresh)],
@@ -440,8 +445,8 @@ class Story:
                 {"reference": "nothing"}
             ],  # its owner's alone: tests/withdrawals/test_list_pages.py
             "exports.download": [{"reference": "nothing"}],
-            "cache.show": [{"room": "channels", "name": "health"}],
-            "cache.value": [{"room": "channels", "name": "health"}],
+            "cache.show": [{"room": "channels", "name": "trend"}],
+            "cache.value": [{"room": "channels", "name": "trend"}],
             "audit.show": [{"seq": seq} for seq in db.session.scalars(audited)],
             "menus.edit": [{"entry_id": 2}, {"entry_id": 6}],
             "operators.show": [{"username": "keeper"}, {"username": "maker"}],

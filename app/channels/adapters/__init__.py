@@ -1,4 +1,4 @@
-"""The channels we speak. Adding one: write the file, add the class to this line."""
+"""The channels we speak. Adding one: `paydesk channel new <code>` writes its file and adds it here."""
 
 from app.channels.adapters.alipay import Alipay
 from app.channels.adapters.dolphin import Dolphin
@@ -19,7 +19,15 @@ from app.channels.contract import (
 )
 
 ADAPTERS: dict[str, type[Adapter]] = {
-    adapter.code: adapter for adapter in (Dolphin, Egret, Spruce, Alipay, Wechat, Unionpay)
+    adapter.code: adapter
+    for adapter in (
+        Dolphin,
+        Egret,
+        Spruce,
+        Alipay,
+        Wechat,
+        Unionpay,
+    )
 }
 
 

@@ -124,6 +124,14 @@ def object_of(fields: Mapping[str, object], name: str) -> Mapping[str, object]:
     return found
 
 
+def objects_of(fields: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    """A list of objects inside."""
+    found = fields.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Unreadable("不是 JSON 对象", name)
+    return found
+
+
 def fen_of(fields: Mapping[str, object], name: str) -> Money:
     """An amount in fen as a JSON integer."""
     value = fields.get(name)

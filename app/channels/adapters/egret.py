@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
-from app.channels.adapters._reading import fen_of, json_object, object_of, text_of
+from app.channels.adapters._reading import fen_of, json_object, object_of, objects_of, text_of
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -157,7 +157,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         if envelope["code"] != ACCEPTED:
             return {}
         ours, found = {card.reference for card in cards}, dict[str, BindObservation]()
-        for one in _objects(object_of(envelope, "data"), "cards"):
+        for one in objects_of(object_of(envelope, "data"), "cards"):
             reference = text_of(one, "outBindNo")
             if reference not in ours:
                 raise Unreadable("应答的绑卡流水号不是我们的")
@@ -198,7 +198,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
                 bank=text_of(card, "bankName"),
                 state=self.bind_words.get(text_of(card, "cardState"), BindSeen.PENDING),
             )
-            for card in _objects(data, "cards")
+            for card in objects_of(data, "cards")
         ]
         return CardPage(cards=cards, next=following)
 
@@ -317,10 +317,3 @@ def _card(card: CardToBind) -> dict[str, str]:
 def _signed(timestamp: str, body: bytes) -> bytes:
     """§2.2: the timestamp of the header, a line feed, the body as it travels."""
     return timestamp.encode() + b"\n" + body
-
-
-def _objects(fields: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
-    found = fields.get(name)
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise Unreadable("不是 JSON 对象", name)
-    return found

@@ -151,6 +151,10 @@ class Tally:
     took: Took = field(default_factory=Took)
 
     @property
+    def counts(self) -> tuple[int, int, int, int]:
+        return self.answered, self.refused, self.unsent, self.unknown
+
+    @property
     def calls(self) -> int:
         return self.answered + self.unsent + self.unknown
 

@@ -34,6 +34,7 @@ from app.channels.contract import (
     Observation,
     Order,
     RawCallback,
+    ReadsBalance,
     ReadsFigures,
     Reply,
     Request,
@@ -164,6 +165,21 @@ class _Figures(Templated, ReadsFigures):
         )
 
 
+class _Balance(Templated, ReadsBalance):
+    telling: ClassVar[FiguresInterface]
+
+    def write_balance(self) -> Request:
+        return self._request(self.telling.ask, {"call.day": clock.business_day()})
+
+    def read_balance(self, reply: Reply) -> Money:
+        known, told = self._known({"call.day": clock.business_day()}), self.telling
+        fields, code, signed = self._answer(told.ask, known, reply)
+        if code is not None or not signed:
+            raise Unreadable("没有余额", code or "")
+        self._require_echoes(told, fields, known)
+        return reading.money(self._text(fields, told.settleable), told.unit, told.settleable)
+
+
 class _Binding(Templated, BindsCards):
     binding: ClassVar[BindInterface]
 
@@ -250,7 +266,9 @@ def adapter_class(code: str, text: str) -> type[Templated]:
 
 def adapter_of(code: str, description: Description) -> type[Templated]:
     interfaces, manner = description.interfaces, description.manner
-    offered = [(it, name) for key, (it, name) in _ABILITIES.items() if getattr(interfaces, key) is not None]
+    offered = [it for key, (it, _) in _ABILITIES.items() if getattr(interfaces, key) is not None]
+    if interfaces.figures is not None and not interfaces.figures.total:
+        offered = [_Balance if it is _Figures else it for it in offered]
     unbinding = interfaces.unbind_card
     attributes: dict[str, Any] = {
         "description": description,
@@ -274,8 +292,7 @@ def adapter_of(code: str, description: Description) -> type[Templated]:
         "callback_answer": description.callback.answer_word if description.callback else "success",
         **{name: getattr(interfaces, key) for key, (_, name) in _ABILITIES.items()},
     }
-    bases = tuple(it for it, _ in offered) or (Templated,)
-    return type("Described", bases, attributes)
+    return type("Described", tuple(offered) or (Templated,), attributes)
 
 
 def _pieces(description: Description) -> list[Piece]:

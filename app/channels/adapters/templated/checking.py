@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 
-from app.channels.adapters.templated import recipe as recipes
 from app.channels.adapters.templated.description import (
     FORMAT,
     Ask,
@@ -13,6 +12,7 @@ from app.channels.adapters.templated.description import (
     Description,
     Digest,
     Echo,
+    FiguresInterface,
     Method,
     OrderInterface,
     OrderReads,
@@ -37,7 +37,6 @@ _NEEDS = {
     "submit": ("order.number", "order.amount", "order.card_number"),
     "settle": ("order.number", "order.amount", "order.card_number"),
     "query": ("order.number",),
-    "figures": ("call.day",),
     "bind_card": ("card.reference", "card.card_number"),
 }
 """Without these a request would not say what it is about."""
@@ -47,27 +46,6 @@ _LONGEST_WAITS = 200
 def flaws(description: Description) -> list[Flaw]:
     """Everything that keeps it from being used. The samples are read only where nothing else is wrong."""
     return [Flaw(place, text) for place, text in _static(description)] or rehearsed(description)
-
-
-def warnings(description: Description) -> list[Flaw]:
-    """What people should know and may accept."""
-    signing = description.signing
-    found = [
-        Flaw(f"signing.{name}", Text("第三方的这种签名有歧义：两份不同的内容可能有同一个待签名串"))
-        for name, recipe in (("request", signing.request), ("answer", signing.answer), ("callback", signing.callback))
-        if recipe is not None and recipes.is_ambiguous(recipe)
-    ]
-    if signing.answer.text is SignedText.NONE:
-        found.append(Flaw("signing.answer", Text("渠道不签名应答：结果只以签过名的回调为准，否则由人认定")))
-    for name in ("figures", "list_cards"):
-        interface = getattr(description.interfaces, name)
-        if interface is not None and not interface.echoes:
-            found.append(Flaw(f"interfaces.{name}", Text("应答不带回我们所问的，别的应答可能被当成它")))
-    if not any(check.source == "account.merchant_no" for check in description.answer.checks):
-        found.append(Flaw("answer.checks", Text("没有核对应答里的商户号")))
-    if description.callback is None:
-        found.append(Flaw("callback", Text("没有回调，结果只靠查询得知")))
-    return found
 
 
 Found = Iterator[tuple[str, Text]]
@@ -239,11 +217,21 @@ def _interfaces(description: Description) -> Found:
             yield place, Text("渠道不签名应答，这个接口的应答不能作数，请去掉它")
     if description.signing.answer.text is SignedText.NONE and description.callback is None:
         yield "callback", Text("应答不签名又没有回调，任何一笔都不会有结果")
+    if interfaces.figures is not None:
+        yield from _figures(interfaces.figures)
     bind, unbind = interfaces.bind_card, interfaces.unbind_card
     if bind is not None and "card.reference" not in {echo.source for echo in bind.echoes}:
         yield "interfaces.bind_card.echoes", Text("应答要带回绑卡流水号（card.reference）")
     if unbind is not None and not {"card.reference", "card.channel_card"} & {echo.source for echo in unbind.echoes}:
         yield "interfaces.unbind_card.echoes", Text("应答要带回所解绑的卡")
+
+
+def _figures(told: FiguresInterface) -> Found:
+    totals = (told.total, told.yesterday, told.today, told.settled)
+    if any(totals) and not all(totals):
+        yield "interfaces.figures", Text("四项汇总要么都写，要么都不写：都不写就是只告知余额")
+    if any(totals) and "call.day" not in {it.source for it in (*told.ask.parameters, *told.ask.path)}:
+        yield "interfaces.figures.ask.parameters", Text("请求里没有 %(name)s", name="call.day")
 
 
 def _ask(description: Description, name: str, ask: Ask, place: str) -> Found:

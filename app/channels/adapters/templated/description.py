@@ -235,13 +235,15 @@ class UnbindInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresInterface:
+    """A day's totals and the balance, or, without the first four, the balance alone."""
+
     ask: Ask
     unit: Unit
-    total: str
-    yesterday: str
-    today: str
-    settled: str
     settleable: str
+    total: str = ""
+    yesterday: str = ""
+    today: str = ""
+    settled: str = ""
     echoes: tuple[Echo, ...] = ()
 
 
