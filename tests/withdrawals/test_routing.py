@@ -26,6 +26,7 @@ from app.withdrawals.queries import routing
 from app.withdrawals.queries.routing import Option
 from app.withdrawals.rules import Limit, PayeeList, Rulebook
 from app.withdrawals.rules.routing import Bound, Fit
+from app.withdrawals.rules.sheet import Totals
 from tests.withdrawals.test_admission import in_force
 from tests.world import CARD, World
 
@@ -230,6 +231,25 @@ def test_another_is_named_where_the_accounts_own_answer_is_no(world: World, thre
     better = routing.instead(three[0], card, yuan("100.00"), actor=world.maker)
     assert better is not None and better.account.number == three[1]
     assert routing.instead(three[0], card, yuan("999999.00"), actor=world.maker) is None
+
+
+def test_a_whole_sheet_is_sent_by_who_has_the_money_and_the_day(world: World, three: list[str]) -> None:
+    def whole(amount: str, count: int) -> tuple[bool, list[str]]:
+        db.session.rollback()
+        totals = Totals(count, yuan(amount), Money(200 * count))
+        found = routing.whole(channels.account(three[0]), totals, actor=world.maker)
+        return found.is_over, [it.number for it in found.others]
+
+    assert whole("9990.00", 5) == (False, []), "this account sends it all"
+    assert whole("9992.00", 5) == (False, [three[1]]), "with five fees only the cheapest has enough"
+    world.withdrawal("100.00", account=three[1])
+    weigh(three[0], enabled=False)
+    assert whole("9000.00", 5) == (False, [])
+    service.stops.pause(account=three[0], reason="对账", actor=world.checker)
+    assert whole("9000.00", 5) == (False, [three[2], three[1]])
+    in_force(world, Rulebook(account_day=Limit(count=5)))
+    assert whole("9000.00", 5) == (False, [three[2]])
+    assert whole("9000.00", 6) == (True, [])
 
 
 # -- reach --------------------------------------------------------------------------------------------------------------

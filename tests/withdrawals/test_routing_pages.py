@@ -13,6 +13,10 @@ from app.channels.models import ChannelAccount
 from app.kernel import clock
 from app.kernel.money import Money
 from app.runtime.db import db, transaction
+from app.withdrawals.rules import Limit, Rulebook
+from app.withdrawals.service import rulebook
+from tests.withdrawals import sheets
+from tests.withdrawals.test_admission import in_force
 from tests.withdrawals.test_list_pages import Person
 from tests.withdrawals.test_making_pages import MEMO, fields, sent
 from tests.world import CARD, World
@@ -205,3 +209,26 @@ def test_closed_hours_name_another_before_it_is_made(
     page = sent(maker, CHECK, typed, 200)
     assert "不在渠道的营业时间" in page and "可以改用" not in page
     assert "要等的可以现在提交" in maker.reads("/withdrawals/route?q=张三&amount=1")
+
+
+# -- sheets -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sheet_says_what_would_not_leave_today_and_who_would_send_it(world: World, two: tuple[str, str]) -> None:
+    address = f"/withdrawal-uploads/{sheets.checked(world, two[0], sheets.good(3, '200.00'))}"
+    maker = Person(world, "maker")
+    world.maker = maker.actor
+    channels.claim(two[0], actor=maker.actor)
+    page = maker.reads(address)
+    assert "超过渠道账号每日上限" not in page and "现在就能付整张表" not in page
+    in_force(world, Rulebook(account_day=Limit(Money.parse("700.00"), 2)))
+    page = maker.reads(address)
+    assert "这张表共 3 笔、¥600.00，该渠道账号今天还可提 ¥700.00、2 笔" in page
+    assert "现在就能付整张表" not in page, "the day of the other allows no more"
+    weigh(two[0], open_days=str(clock.now().astimezone(clock.BUSINESS_ZONE).isoweekday() % 7 + 1))
+    rulebook.draft(actor=world.checker)
+    rulebook.change(Rulebook(), edition=1, actor=world.checker)
+    rulebook.try_out(edition=2, actor=world.activator)
+    rulebook.activate(edition=2, note="放宽", actor=world.activator)
+    page = maker.reads(address)
+    assert "不在渠道的营业时间" in page and "egret · " in page and "现在就能付整张表" in page

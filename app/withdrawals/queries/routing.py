@@ -28,6 +28,7 @@ from app.withdrawals.rules import Limit, Rulebook, routing
 from app.withdrawals.rules.admission import Facts
 from app.withdrawals.rules.outcome import STOPS
 from app.withdrawals.rules.routing import Bound, Candidate, Judged
+from app.withdrawals.rules.sheet import Totals
 
 Found: TypeAlias = Mapping[str, Sequence[Card]]
 """Payees that a search has found, by the blind index of their number, each with its cards."""
@@ -118,6 +119,40 @@ def instead(number: str, card: Card, amount: Money, *, actor: Actor) -> Option |
     found = options(target(card), amount, actor=actor)
     better = routing.instead_of(number, [it.judged for it in found])
     return next((it for it in found if it.judged is better), None)
+
+
+NOBODY = Target(number_index="-")
+"""A payee whom no account and no list knows: what is asked is about the accounts alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """How an account stands to a whole sheet: what keeps it from sending, what its day still allows, and who else would
+    send all of it at once."""
+
+    halts: tuple[Text, ...]
+    left: Limit
+    is_over: bool
+    others: list[channels.Account]
+
+
+def whole(account: channels.Account, totals: Totals, *, actor: Actor) -> Whole:
+    """The others are looked for only where this account would not send everything today."""
+    found = options(NOBODY, totals.amount, actor=actor)
+    own = next(it for it in found if it.account.id == account.id)
+    is_over = not own.left.allows(totals.amount, totals.count)
+    short = totals.hold > own.its.available
+    others = (
+        [it for it in found if it is not own and _takes_all(it, totals)] if own.its.halts or is_over or short else []
+    )
+    others.sort(key=lambda it: (it.its.burden, it.its.fee.minor, it.account.number))
+    return Whole(halts=own.its.halts, left=own.left, is_over=is_over, others=[it.account for it in others])
+
+
+def _takes_all(it: Option, totals: Totals) -> bool:
+    account, count = it.account, totals.count
+    fee = Money(account.fee_fixed.minor * count) + totals.amount.share(account.fee_rate_ppm)
+    return routing.takes_all(it.its, it.left, amount=totals.amount, fee=fee, count=count)
 
 
 class _Known:

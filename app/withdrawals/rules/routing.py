@@ -129,6 +129,13 @@ def instead_of(number: str, ranked: Sequence[Judged]) -> Judged | None:
     return None if own is None or own.fit == Fit.SUITS else best
 
 
+def takes_all(it: Candidate, left: Limit, *, amount: Money, fee: Money, count: int) -> bool:
+    """Would it send a whole sheet at once, as far as money and its day go? Whether the payees are bound there, and what the
+    rules say of each row, is another question."""
+    ready = it.usable and it.pull and not it.halts and it.held is None
+    return bool(ready) and amount + fee <= it.available and left.allows(amount, count)
+
+
 def _rank(it: Judged) -> tuple[int, int, bool, Fraction, int, str]:
     """Where it stands. Without weight: after those that have some. A tie: the lower fee, then the number."""
     one = it.candidate
