@@ -13,6 +13,7 @@ from app.channels.models import ChannelAccount
 from app.kernel import clock
 from app.kernel.money import Money
 from app.runtime.db import db, transaction
+from app.withdrawals import service
 from app.withdrawals.rules import Limit, Rulebook
 from app.withdrawals.service import rulebook
 from tests.withdrawals import sheets
@@ -198,8 +199,8 @@ def test_too_little_money_names_another_before_it_is_made(
     assert "可用余额不足" in page and "可以改用“egret" in page
 
 
-def test_closed_hours_name_another_before_it_is_made(
-    maker: Person, two: tuple[str, str], typed: dict[str, str]
+def test_closed_hours_and_stops_name_another_before_it_is_made(
+    world: World, maker: Person, two: tuple[str, str], typed: dict[str, str]
 ) -> None:
     tomorrow = clock.now().astimezone(clock.BUSINESS_ZONE).isoweekday() % 7 + 1
     weigh(two[0], open_days=str(tomorrow))
@@ -208,6 +209,12 @@ def test_closed_hours_name_another_before_it_is_made(
     weigh(two[1], open_days=str(tomorrow))
     page = sent(maker, CHECK, typed, 200)
     assert "不在渠道的营业时间" in page and "可以改用" not in page
+    weigh(two[1], open_days="1234567")
+    service.stops.pause(account=two[0], reason="对账", actor=world.checker)
+    page = sent(maker, CHECK, typed, 200)
+    assert "已停发，恢复后自动发送：由人停发" in page and "可以改用“egret" in page
+    service.stops.pause(reason="对账", actor=world.checker)
+    assert "可以改用" not in sent(maker, CHECK, typed, 200)
     assert "要等的可以现在提交" in maker.reads("/withdrawals/route?q=张三&amount=1")
 
 

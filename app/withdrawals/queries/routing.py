@@ -23,7 +23,7 @@ from app.ledger import queries as ledger
 from app.withdrawals.models import SendingStop
 from app.withdrawals.queries import limits
 from app.withdrawals.queries.rulebook import in_force
-from app.withdrawals.queries.sending import stops
+from app.withdrawals.queries.sending import stop_of, stops
 from app.withdrawals.rules import Limit, Rulebook, routing
 from app.withdrawals.rules.admission import Facts
 from app.withdrawals.rules.outcome import STOPS
@@ -112,6 +112,12 @@ def options(whom: Target, amount: Money, *, actor: Actor) -> list[Option]:
     candidates = [known.candidate(account, facts[account.id]) for account in known.accounts]
     by_number = {account.number: account for account in known.accounts}
     return [known.option(by_number[it.candidate.number], it, book) for it in routing.route(book, candidates)]
+
+
+def halt(account_id: int) -> Text | None:
+    """Why nothing leaves this account now: stopped by people or by the house, closed, paused. None: it does."""
+    stop = stop_of(account_id)
+    return _stopped(stop) if stop else opening.now(account_id).said
 
 
 def instead(number: str, card: Card, amount: Money, *, actor: Actor) -> Option | None:

@@ -10,7 +10,6 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.cards import queries as cards
-from app.channels import opening
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel.errors import NotThere, Refused
@@ -71,7 +70,7 @@ def check(status: int = 200) -> ResponseReturnValue:
         service.preview(account, card, amount=form.amount.data)
     except Refused as problem:
         return form_page(form, account.number, status=409, refused=problem)
-    halt = opening.now(account.id).said
+    halt = routing.halt(account.id)
     fee = channel_rules.fee(form.amount.data, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)
     available = ledger.balances_of([account.number])[account.number].available
     remains = available - form.amount.data - fee
@@ -231,5 +230,5 @@ def form_page(
         carried=carried(form),
         bound=bound,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
-        halt=opening.now(account.id).said if account else None,
+        halt=routing.halt(account.id) if account else None,
     )
