@@ -50,14 +50,14 @@ PEOPLE = (
     ("zhaomin", "赵敏", Role.ADMINISTRATOR),
 )
 CHANNELS = (("dolphin", "海豚支付"), ("egret", "白鹭支付"), ("spruce", "云杉支付"))
-# channel, account name, merchant number, balance before, growth a minute, single limit, fee a payout (yuan, all)
+# channel, account name, merchant number, balance before, growth a minute, single limit, fee a payout (yuan, all), weight
 ACCOUNTS = (
-    ("dolphin", "华东主账户", "880100231", "186000.00", "58.20", "50000.00", "2.00"),
-    ("dolphin", "电商收款", "880100232", "42500.00", "21.35", "20000.00", "2.00"),
-    ("egret", "总部账户", "EG20260017", "530000.00", "96.40", "200000.00", "1.50"),
-    ("egret", "门店收款", "EG20260018", "68800.00", "33.10", "50000.00", "1.50"),
-    ("spruce", "跨境业务", "SP-3301", "97000.00", "27.75", "50000.00", "3.00"),
-    ("spruce", "会员充值", "SP-3302", "12400.00", "9.60", "10000.00", "3.00"),
+    ("dolphin", "华东主账户", "880100231", "186000.00", "58.20", "50000.00", "2.00", 100),
+    ("dolphin", "电商收款", "880100232", "42500.00", "21.35", "20000.00", "2.00", 50),
+    ("egret", "总部账户", "EG20260017", "530000.00", "96.40", "200000.00", "1.50", 200),
+    ("egret", "门店收款", "EG20260018", "68800.00", "33.10", "50000.00", "1.50", 100),
+    ("spruce", "跨境业务", "SP-3301", "97000.00", "27.75", "50000.00", "3.00", 100),
+    ("spruce", "会员充值", "SP-3302", "12400.00", "9.60", "10000.00", "3.00", 0),
 )
 CARDS = (
     ("6222021001116245777", "陈志强", "中国工商银行"),
@@ -65,6 +65,8 @@ CARDS = (
     ("6228480402564890067", "黄建国", "中国农业银行"),
     ("6214830100799658", "周雅婷", "招商银行"),
 )
+ALSO_BOUND = ((ACCOUNTS[1], CARDS[:2]), (ACCOUNTS[2], CARDS[:2]), (ACCOUNTS[4], CARDS[:1]))
+"""Payees of several accounts: for them one may choose a channel."""
 
 
 def seed() -> None:
@@ -98,6 +100,7 @@ def seed() -> None:
     with ThreadPoolExecutor(len(ACCOUNTS)) as pool:
         list(pool.map(lambda account: _history(app, _number(account[2])), ACCOUNTS))
     _a_colleague_at_work(people[1]["password"])
+    _payees_of_several(people[0]["password"])
     _templates(people[2]["password"])
     _rotations(people[5]["password"])
     _a_place_and_a_handover(*(person["password"] for person in people[:3]))
@@ -116,7 +119,9 @@ def _number(merchant_no: str) -> str:
     return f"C{merchant_no.replace('-', '')}"
 
 
-def _account(channel: str, name: str, merchant_no: str, before: str, growth: str, limit: str, fee: str) -> None:
+def _account(
+    channel: str, name: str, merchant_no: str, before: str, growth: str, limit: str, fee: str, weight: int
+) -> None:
     number = _number(merchant_no)
     ours = _new_keys(channel)
     told = _register(
@@ -145,6 +150,7 @@ def _account(channel: str, name: str, merchant_no: str, before: str, growth: str
         actor=ACTOR,
         number=number,
         bind_per_s=120,  # what the sandbox answers at its ease
+        weight=weight,
     )
 
 
@@ -177,20 +183,36 @@ def _a_colleague_at_work(password: str) -> None:
     account = channels.account(_number(ACCOUNTS[3][2]))
     if channels.holder(account.id) is None:
         channel_service.claim(account.number, actor=lina)
+    for card in CARDS:
+        _bind(account, *card, form_key=str(uuid5(NAMESPACE_OID, card[0])), actor=lina)
+
+
+def _payees_of_several(password: str) -> None:
+    """Some of the same payees are bound at free accounts of all three channels."""
+    _token, wangfang = auth.sign_in("wangfang", password, address="127.0.0.1", user_agent="demo")
+    for (_channel, _name, merchant_no, *_terms), payees in ALSO_BOUND:
+        account = channels.account(_number(merchant_no))
+        channel_service.claim(account.number, actor=wangfang)
+        for card in payees:
+            _bind(account, *card, form_key=str(uuid5(NAMESPACE_OID, merchant_no + card[0])), actor=wangfang)
+        channel_service.release(account.number, actor=wangfang)
+
+
+def _bind(account: channels.Account, card: str, holder: str, bank: str, *, form_key: str, actor: Actor) -> None:
+    """`form_key`: the same in every run, so that it is bound once."""
     held = channels.holder(account.id)
     assert held is not None
-    for card, holder, bank in CARDS:
-        reference = cards.bind(
-            account=account.number,
-            number=BankCard.parse(card),
-            holder=holder,
-            bank=bank,
-            phone="",
-            fence=held.fence,
-            form_key=str(uuid5(NAMESPACE_OID, card)),  # the same in every run: bound once
-            actor=lina,
-        )
-        cards.ask_channel(reference)
+    reference = cards.bind(
+        account=account.number,
+        number=BankCard.parse(card),
+        holder=holder,
+        bank=bank,
+        phone="",
+        fence=held.fence,
+        form_key=form_key,
+        actor=actor,
+    )
+    cards.ask_channel(reference)
 
 
 def _a_place_and_a_handover(wangfang: str, lina: str, zhangwei: str) -> None:

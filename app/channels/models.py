@@ -49,6 +49,7 @@ class ChannelAccount(Model):
         CheckConstraint("bind_per_s > 0", name="bind_rate_positive"),
         CheckConstraint("send_per_s >= 0", name="send_rate_not_negative"),
         CheckConstraint("0 <= opens AND opens < closes AND closes <= 1440", name="hours_in_order"),
+        CheckConstraint("weight BETWEEN 0 AND 1000", name="weight_in_bounds"),
         UniqueConstraint("channel_id", "merchant_no"),
     )
 
@@ -72,6 +73,8 @@ class ChannelAccount(Model):
     closes: Mapped[int] = mapped_column(default=1440)
     open_days: Mapped[str] = mapped_column(String(7), default="1234567")
     """Of the week; Monday is 1."""
+    weight: Mapped[int] = mapped_column(default=100)
+    """Its part of a day's withdrawals, beside the weights of the others; 0: it is never proposed."""
     figures_failed_at: Mapped[datetime | None]
     figures_failure: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import aliased
 
 from app.auth import identity
 from app.auth.audit import reading, words
@@ -110,6 +111,21 @@ def taken_by_another(account_id: int, operator_id: int) -> tuple[str, str] | Non
     )
     row = db.session.execute(found.order_by(Claim.id).limit(1)).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def taken_by_others(account_ids: Sequence[int], operator_id: int) -> dict[int, tuple[str, str]]:
+    """The same for many accounts, by the ids of those where it is so."""
+    mine, theirs = aliased(PlatformLink), aliased(PlatformLink)
+    found = (
+        select(mine.account_id, Claim.holder, ChannelAccount.name)
+        .join(theirs, (theirs.platform_id == mine.platform_id) & (theirs.account_id != mine.account_id))
+        .join(Claim, Claim.account_id == theirs.account_id)
+        .join(ChannelAccount, ChannelAccount.id == Claim.account_id)
+        .where(mine.account_id.in_(account_ids), Claim.operator_id != operator_id)
+        .where(Claim.released_at.is_(None), Claim.lease_until > lease_now())
+        .order_by(Claim.id.desc())
+    )
+    return {account_id: (holder, account) for account_id, holder, account in db.session.execute(found)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

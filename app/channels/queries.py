@@ -56,6 +56,7 @@ class Account:
     opens: int
     closes: int
     open_days: str
+    weight: int
     figures_failed_at: datetime | None
     figures_failure: str
 
@@ -362,6 +363,7 @@ _ACCOUNTS = select(
     ChannelAccount.opens,
     ChannelAccount.closes,
     ChannelAccount.open_days,
+    ChannelAccount.weight,
     ChannelAccount.figures_failed_at,
     ChannelAccount.figures_failure,
     ChannelSetting.template_version,

@@ -89,6 +89,8 @@ def test_axe_finds_nothing_grave_on_any_page_of_an_operator(people: People, scre
         "withdrawals_nothing": "/withdrawals/?q=zzz",
         "withdrawals_wrong": "/withdrawals/?from=zzz&least=1",
         "withdrawal_new": f"/withdrawals/new?account={ACCOUNT}",
+        "route": "/withdrawals/route?q=陈志强&amount=100",
+        "route_nobody": "/withdrawals/route?q=zzz&amount=1",
         "tasks": "/tasks/",
         "handover_new": f"/handovers/new?account={ACCOUNT}",
         "claims": f"/channels/{ACCOUNT}/claims",

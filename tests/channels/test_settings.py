@@ -630,7 +630,8 @@ def test_a_merchant_number_is_one_account_and_changes_only_before_it_was_used(wo
     with pytest.raises(Refused, match="已有商户号"):
         service.open_account(channel="dolphin", name="again", merchant_no="M1", actor=keeper, **TERMS)
     fresh = service.open_account(channel="dolphin", name="new", merchant_no="M2", actor=keeper, **TERMS)
-    more: dict[str, Any] = {"bind_per_s": 5, "send_per_s": 2, "why": "mistyped", "actor": keeper}
+    more: dict[str, Any] = {"bind_per_s": 5, "send_per_s": 2, "weight": 40, "why": "mistyped", "actor": keeper}
+    more |= {"opens": 0, "closes": 1440, "open_days": "1234567"}
     with pytest.raises(Refused, match="已有商户号"):
         service.change_account(fresh, name="new", merchant_no="M1", **TERMS, **more)
     service.change_account(fresh, name="newer", merchant_no="M3", **TERMS, **more)
@@ -640,6 +641,7 @@ def test_a_merchant_number_is_one_account_and_changes_only_before_it_was_used(wo
         service.change_account(used, name="one", merchant_no="M4", **TERMS, **more)
     record = db.session.scalars(select(AuditRecord).where(AuditRecord.action == "channel.change-account")).one()
     assert record.why == "mistyped" and json.loads(record.after or "")["merchant_no"] == "M3"
+    assert (queries.account(fresh).weight, json.loads(record.after or "")["weight"]) == (40, "40")
     assert "single_limit" not in json.loads(record.after or ""), "only what differs"
 
 

@@ -26,7 +26,8 @@ from tests.world import PASSWORD, World
 ONE_ENGINE = True
 NEW = {
     "name": "华东", "merchant_no": "8801", "single_limit": "5,000.00", "fee_fixed": "2", "fee_rate_ppm": "0.38",
-    "bind_per_s": "20", "send_per_s": "0",
+    "bind_per_s": "20", "send_per_s": "0", "opens": "00:00", "closes": "24:00", "open_days": list("1234567"),
+    "weight": "100",
 }  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def test_an_account_is_changed_stopped_and_started_again(world: World, keeper: B
     assert not now(account).usable
     assert sends(keeper, f"/channels/{account}/enable").status_code == 303
     assert now(account).usable
-    assert sends(keeper, "/channels/code/dolphin", name="海豚（旧）").status_code == 303
+    assert sends(keeper, "/channels/code/dolphin", name="海豚（旧）", pause_after="5").status_code == 303
     assert queries.channel("dolphin").name == "海豚（旧）" and not now(account).usable
 
 

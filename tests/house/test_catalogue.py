@@ -556,6 +556,12 @@ class Story:
             "withdrawal_sheets.show": ["state=none", "state=not_done", "state=review"],
             "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
             "withdrawals.new": claims,
+            "withdrawals.route": [
+                "amount=1.005",
+                "q=nobody&amount=1",
+                "sealed_card=nothing&amount=1",
+                *(f"payee={self.cards['bound']}&amount={amount}" for amount in ("1", "9999")),
+            ],
             "withdrawal_rules.payees": ["show=past", "q=nobody"],
             "jobs.index": ["standing=done", "subject=nothing"],
         }
@@ -732,6 +738,8 @@ def _mistype(story: Story) -> None:
         (checker, "/collections/", _top_up_form(story, account="", amount="", evidence="", arrived_on="")),
         (checker, "/collections/", _top_up_form(story, amount="1,2.345", evidence="x", arrived_on="never")),
         (checker, f"/collections/{story.top_ups[0]}/reject", {"reason": ""}),
+        (maker, "/withdrawals/route", {"q": "Ann Lee", "amount": ""}),
+        (maker, "/withdrawals/route", {"amount": "1.00"}),
         (checker, reject, {"reason": ""}),
         (checker, reject, {"reason": "x"}),
         (checker, reject, {"reason": long}),

@@ -37,13 +37,19 @@ def counted() -> dict[str, int]:
 
 
 SOAK_ON_POSTGRES = ("interrupted_demo",)  # in CI on SQLite alone
-WHOLE = {"operator": 6, "channel_account": 6, "daily_figures": 180, "card": 4}
+WHOLE = {"operator": 6, "channel_account": 6, "daily_figures": 180, "card": 9}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
-    ["_account", pytest.param("_history", marks=pytest.mark.soak), "_a_colleague_at_work", "_templates"],
+    [
+        "_account",
+        pytest.param("_history", marks=pytest.mark.soak),
+        "_a_colleague_at_work",
+        "_payees_of_several",
+        "_templates",
+    ],
 )
 def test_an_interrupted_demo_is_finished_by_the_next_start(
     empty: Flask, config: Config, monkeypatch: pytest.MonkeyPatch, step: str

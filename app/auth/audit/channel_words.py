@@ -44,4 +44,5 @@ FIELDS = {
     "pause_after": gettext_noop("连续几次没有有效应答就自动停发"),
     "send_per_s": gettext_noop("每秒最多发送提现"),
     "single_limit": gettext_noop("单笔限额"),
+    "weight": gettext_noop("路由权重"),
 }

@@ -77,6 +77,28 @@ def indexes_of(account_id: int, references: Sequence[str]) -> dict[str, str]:
     return {reference: index for reference, index in db.session.execute(found)}  # noqa: C416 (a row is no pair)
 
 
+FOUND_MOST = 200
+"""So many cards a search for a payee looks at: who finds more says more."""
+
+
+def everywhere(number_index: str) -> Sequence[Card]:
+    """The card of this number at every account within reach that has it, the newest first."""
+    found = select(Card).where(Card.number_index == number_index, Card.state != State.DELETED)
+    return db.session.scalars(found.where(channels.within_reach(Card.account_id)).order_by(Card.id.desc())).all()
+
+
+def payees_named(text: str) -> dict[str, list[Card]]:
+    """Bound cards within reach of a holder with this name, or with these last four digits: by their index, newest first."""
+    text = text.replace("\0", "").strip()
+    tail = text.isascii() and text.isdigit() and len(text) == 4
+    named = Card.number_masked.endswith(text) if tail else Card.holder == text
+    mine = select(Card).where(named, Card.state == State.BOUND, channels.within_reach(Card.account_id))
+    found: dict[str, list[Card]] = {}
+    for card in db.session.scalars(mine.order_by(Card.id.desc()).limit(FOUND_MOST)):
+        found.setdefault(card.number_index, []).append(card)
+    return found
+
+
 def by_form_key(form_key: str) -> Card | None:
     return db.session.scalars(select(Card).where(Card.form_key == form_key)).one_or_none()
 

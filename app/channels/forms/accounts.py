@@ -114,6 +114,13 @@ class TermsForm(StrictForm):
         default=WHOLE_DAY,
         description=_("这段时间以外不发送，到时自动发送；全天是 00:00 到 24:00"),
     )
+    weight = IntegerField(
+        _("路由权重"),
+        [InputRequired(_("必填，没有填")), NumberRange(0, 1000)],
+        default=100,
+        description=_("选渠道时按权重分摊当天的提现额；0：从不推荐，只由人选用"),
+        render_kw={"inputmode": "numeric"},
+    )
 
     def validate_closes(self, field: Field) -> None:
         if None not in (self.opens.data, field.data) and not self.opens.data < field.data <= WHOLE_DAY:
@@ -125,7 +132,17 @@ class TermsForm(StrictForm):
 
     def terms(self) -> dict[str, Any]:
         """As the commands take them."""
-        names = ("name", "merchant_no", "single_limit", "fee_fixed", "bind_per_s", "send_per_s", "opens", "closes")
+        names = (
+            "name",
+            "merchant_no",
+            "single_limit",
+            "fee_fixed",
+            "bind_per_s",
+            "send_per_s",
+            "opens",
+            "closes",
+            "weight",
+        )
         found = {name: self[name].data for name in names} | {"fee_rate_ppm": self.fee_rate_ppm.data or 0}
         return found | {"open_days": "".join(sorted(self.open_days.data))}
 

@@ -66,6 +66,7 @@ def open_account(
     opens: int = 0,
     closes: int = WHOLE_DAY,
     open_days: str = "1234567",
+    weight: int = 100,
 ) -> str:
     """An account of ours at a channel. Returns its number.
 
@@ -91,6 +92,7 @@ def open_account(
             opens=opens,
             closes=closes,
             open_days=open_days,
+            weight=weight,
         )
         if not changed(row.on_conflict_do_nothing(index_elements=["channel_id", "merchant_no"])):
             raise _taken(merchant_no)
@@ -124,11 +126,12 @@ def change_account(
     opens: int,
     closes: int,
     open_days: str,
+    weight: int,
     why: str,
     actor: Actor,
 ) -> None:
-    """Name, limits, fees, rates and hours: they count from the next withdrawal on. The number that the channel knows us by
-    changes only as long as no version was ever in use: afterwards another number is another account."""
+    """Name, limits, fees, rates, hours and weight: they count from the next withdrawal on. The number that the channel knows
+    us by changes only as long as no version was ever in use: afterwards another number is another account."""
     given: dict[str, object] = {
         "name": name,
         "merchant_no": merchant_no,
@@ -140,6 +143,7 @@ def change_account(
         "opens": opens,
         "closes": closes,
         "open_days": open_days,
+        "weight": weight,
     }
     with transaction():
         account = queries.account(number)

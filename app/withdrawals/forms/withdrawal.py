@@ -31,6 +31,33 @@ class CheckForm(WithdrawalForm):
     """Pressed on the page that checks: back to the form, with everything that was typed."""
 
 
+class RouteForm(StrictForm):
+    """Whom to pay and how much, before it is said from where: a GET form."""
+
+    class Meta:
+        csrf = False
+
+    q = SearchField(_("户名 / 卡尾号"), description=_("完整的户名，或卡号末四位"))
+    card = StringField(
+        _("或完整卡号"), description=_("不会出现在网址里"), render_kw={"autocomplete": "off", "inputmode": "numeric"}
+    )
+    amount = MoneyField(
+        _("提现金额"),
+        validators=[InputRequired(_("请输入提现金额"))],
+        render_kw={"inputmode": "decimal", "autocomplete": "off", "placeholder": "0.00"},
+    )
+
+
+class RouteSearch(RouteForm):
+    """The same, sent: a card number does not belong into an address (SECURITY 28)."""
+
+    class Meta:
+        csrf = True
+
+    payee = HiddenField(validators=[Optional(), Regexp(r"[0-9A-Z]{1,32}\Z")])
+    """A card of the payee whom the page is about: they stay, where nobody else is asked for."""
+
+
 class SheetConfirmForm(HeldForm):
     """Control totals, typed in by hand."""
 

@@ -1,7 +1,8 @@
 """What the rules need to know of a withdrawal that is about to be made, and whether the counters are right."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
@@ -45,27 +46,61 @@ def facts(
 ) -> Facts:
     """Everything the rules ask about. To be read after the counters are locked: whoever makes the same withdrawal at the
     same moment waits there, and then finds this one."""
-    found = listed(clock.business_day(at), payees=[(payee.number_index, payee.holder)])
+    known = _facts(book, card_index=payee.number_index, holder=payee.holder, card_kind=payee.kind, amount=amount, at=at)
+    return replace(known, account=source.number, used=used)
+
+
+def facts_over(
+    book: Rulebook,
+    sources: Sequence[channels.Account],
+    *,
+    card_index: str,
+    holder: str,
+    card_kind: str,
+    amount: Money,
+    at: datetime,
+) -> dict[int, Facts]:
+    """The same over many accounts, by their ids, as they stand now: nothing is locked, and nothing is decided by it."""
+    known = _facts(book, card_index=card_index, holder=holder, card_kind=card_kind, amount=amount, at=at)
+    day = clock.business_day(at)
+    keys = places(account_id=0, card_index=card_index, day=day)
+    c = WithdrawalCounter
+    mine = (
+        and_(c.scope == Scope.ACCOUNT, c.key.in_([str(source.id) for source in sources])),
+        *(and_(c.scope == scope, c.key == keys[scope]) for scope in (Scope.HOUSE, Scope.CARD)),
+    )
+    rows = db.session.execute(select(c.scope, c.key, c.amount, c.count).where(c.day == day, or_(*mine)))
+    counted = {(scope, key): Used(amount, count) for scope, key, amount, count in rows}
+    found = {}
+    for source in sources:
+        its = {**keys, Scope.ACCOUNT: str(source.id)}
+        used = {scope: counted[scope, key] for scope, key in its.items() if (scope, key) in counted}
+        found[source.id] = replace(known, account=source.number, used=used)
+    return found
+
+
+def _facts(book: Rulebook, *, card_index: str, holder: str, card_kind: str, amount: Money, at: datetime) -> Facts:
+    """What has nothing to do with an account."""
+    found = listed(clock.business_day(at), payees=[(card_index, holder)])
     return Facts(
         amount=amount,
         at=at,
-        account=source.number,
-        card_kind=payee.kind,
-        standing=found.standing(payee.number_index, payee.holder),
-        used=used,
-        twin=_twin(book, payee, amount, at),
+        account="",
+        card_kind=card_kind,
+        standing=found.standing(card_index, holder),
+        twin=_twin(book, card_index, amount, at),
         whole=identity.channels() is None,
     )
 
 
-def _twin(book: Rulebook, payee: Card, amount: Money, at: datetime) -> Twin | None:
+def _twin(book: Rulebook, card_index: str, amount: Money, at: datetime) -> Twin | None:
     """The latest one of this amount to this card within the window, over all accounts; unnamed, where it is foreign."""
     if not book.duplicate_minutes:
         return None
     w = Withdrawal
     found = (
         select(w.number, w.made_at, w.account_id)
-        .where(w.card_index == payee.number_index, w.amount == amount, w.state.not_in(UNDONE))
+        .where(w.card_index == card_index, w.amount == amount, w.state.not_in(UNDONE))
         .where(w.made_at > at - timedelta(minutes=book.duplicate_minutes))
         .order_by(w.id.desc())
         .limit(1)

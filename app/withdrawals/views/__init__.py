@@ -8,6 +8,7 @@ from app.withdrawals.views import (
     outcomes,
     papers,
     payee_lists,
+    routing,
     rulebook,
     saved,
     selections,
@@ -20,4 +21,4 @@ from app.withdrawals.views import (
 
 BLUEPRINTS = (withdrawals.bp, outcomes.bp, work.bp, sending.bp, rulebook.bp, sheets.bp, sheet_uploads.bp)
 
-__all__ = ["BLUEPRINTS", "listing", "papers", "payee_lists", "saved", "selections"]
+__all__ = ["BLUEPRINTS", "listing", "papers", "payee_lists", "routing", "saved", "selections"]

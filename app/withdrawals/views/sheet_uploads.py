@@ -19,7 +19,7 @@ from app.uploads import queries as uploads
 from app.uploads.states import State
 from app.withdrawals import service
 from app.withdrawals.forms import SheetConfirmForm
-from app.withdrawals.queries import sheets
+from app.withdrawals.queries import routing, sheets
 from app.withdrawals.rules.sheet import FORMS, form_of
 
 bp = Blueprint("withdrawal_uploads", __name__, url_prefix="/withdrawal-uploads")
@@ -45,7 +45,8 @@ def _totals(upload: uploads.Upload) -> Mapping[str, object]:
     account = channels.account_by_id(upload.account_id)
     good, available = sheets.totals(upload), ledger.balances_of([account.number])[account.number].available
     form = SheetConfirmForm(formdata=None, fence=pages.held_account(account.number).fence)
-    return {"totals": good, "available": available, "remains": available - good.hold, "confirm": form}
+    whole = routing.whole(account, good, actor=me())
+    return {"totals": good, "available": available, "remains": available - good.hold, "confirm": form, "whole": whole}
 
 
 ROOM = pages.Room(

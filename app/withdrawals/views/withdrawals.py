@@ -10,7 +10,6 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.cards import queries as cards
-from app.channels import opening
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel.errors import NotThere, Refused
@@ -20,6 +19,7 @@ from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import is_fragment, page, said, say
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ApproveForm, CheckForm, ReasonForm, RejectForm, WithdrawalForm
+from app.withdrawals.queries import routing
 from app.withdrawals.states import LABELS, UNKNOWN, Kind
 from app.withdrawals.views.show import show_page
 
@@ -45,7 +45,7 @@ def new() -> ResponseReturnValue:
         form.replaces.data, form.amount.data = old.number, old.amount
         form.card.data = form.card.data or cards.by_id(old.card_id).reference
         number = number or channels.account_by_id(old.account_id).number
-    return _form(form, number)
+    return form_page(form, number)
 
 
 @bp.post("/check")
@@ -54,9 +54,9 @@ def check(status: int = 200) -> ResponseReturnValue:
     """Shows the fee and what remains before anything is made."""
     form = CheckForm()
     if form.edit.data:
-        return _form(form, form.account.data or "")
+        return form_page(form, form.account.data or "")
     if not form.validate():
-        return _form(form, form.account.data or "", status=422)
+        return form_page(form, form.account.data or "", status=422)
     assert form.amount.data is not None
     account = channels.account(form.account.data)
     card = cards.card(form.card.data)
@@ -71,9 +71,11 @@ def check(status: int = 200) -> ResponseReturnValue:
             queries.require_replaceable(form.replaces.data, amount=form.amount.data, holder=card.holder)
         service.preview(account, card, amount=form.amount.data)
     except Refused as problem:
-        return _form(form, account.number, status=409, refused=problem)
+        return form_page(form, account.number, status=409, refused=problem)
+    halt = routing.halt(account.id)
     fee = channel_rules.fee(form.amount.data, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)
     available = ledger.balances_of([account.number])[account.number].available
+    remains = available - form.amount.data - fee
     return page(
         "withdrawals/check.html",
         form=form,
@@ -82,7 +84,10 @@ def check(status: int = 200) -> ResponseReturnValue:
         kind=PAYEES[Payee(card.payee)],
         fee=fee,
         available=available,
-        remains=available - form.amount.data - fee,
+        remains=remains,
+        halt=halt,
+        other=instead(form, account.number) if halt or remains.minor < 0 else None,
+        carried=carried(form),
         echoes=queries.echoes_of(card, form.amount.data),
         labels=LABELS,
         unknown_label=UNKNOWN,
@@ -94,7 +99,7 @@ def check(status: int = 200) -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     form = WithdrawalForm()
     if not form.validate():
-        return _form(form, form.account.data or "", status=422)
+        return form_page(form, form.account.data or "", status=422)
     assert form.amount.data is not None
     try:
         number = service.create(
@@ -109,7 +114,7 @@ def create() -> ResponseReturnValue:
             actor=me(),
         )
     except Refused as problem:
-        return _form(form, form.account.data, status=409, refused=problem)
+        return form_page(form, form.account.data, status=409, refused=problem)
     flash(_("提现已创建，资金已冻结，等待另一人审批"), "good")
     return redirect(url_for(".show", number=number), 303)
 
@@ -179,7 +184,23 @@ def _typed() -> dict[str, str]:
     return sent | {"edit": "1"} if sent else {}
 
 
-def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused | None = None) -> ResponseReturnValue:
+def instead(form: WithdrawalForm, number: str) -> routing.Option | None:
+    """Where this account does not take what the form asks for: one that would at once. A settlement is its account's own."""
+    if not form.card.data or form.amount.data is None or form.kind.data == Kind.SETTLEMENT:
+        return None
+    return routing.instead(number, cards.card(form.card.data), form.amount.data, actor=me())
+
+
+def carried(form: WithdrawalForm) -> dict[str, str]:
+    """What was typed and goes along to another account."""
+    amount = form.amount.data.yuan if form.amount.data is not None else ""
+    names = ("form_key", "kind", "memo", "replaces")
+    return {name: form[name].data or "" for name in names} | {"amount": amount, "edit": "1"}
+
+
+def form_page(
+    form: WithdrawalForm, number: str, status: int = 200, refused: Refused | None = None
+) -> ResponseReturnValue:
     """The form as it was typed, with why it was refused."""
     if refused is not None:
         form.form_errors += said(refused)
@@ -211,8 +232,10 @@ def _form(form: WithdrawalForm, number: str, status: int = 200, refused: Refused
         claim=claim,
         mine=mine,
         typed=_typed(),
+        other=instead(form, account.number) if refused is not None and account is not None else None,
+        carried=carried(form),
         bound=bound,
         only_cards=only_cards,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
-        halt=opening.now(account.id).said if account else None,
+        halt=routing.halt(account.id) if account else None,
     )
