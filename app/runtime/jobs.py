@@ -190,14 +190,12 @@ def _promised(_dialect: str) -> Any:
 
 
 def hasten(kind: str, subjects: Select[Any], *, line: str = queue.Line.CHANNEL) -> int:
-    """What waits of this kind, for these subjects, is due now; what runs is looked at once more: it may have decided to wait
-    a moment too early. Joins the caller's transaction. How many rows there were."""
+    """What waits of this kind is due now; what runs, once more. Joins the caller's transaction. How many rows there were."""
     assert in_transaction()
     waiting = (Job.kind == kind, Job.done_at.is_(None), Job.subject.in_(subjects))
     now = update(Job).where(*waiting).values(due_at=clock.now(), wanted=Job.wanted + 1)
-    hit = changed(now.execution_options(synchronize_session=False))
     after_commit(queue.nudge, str(line))
-    return hit
+    return changed(now.execution_options(synchronize_session=False))
 
 
 def drain(line: str) -> int:

@@ -93,6 +93,7 @@ def _target(number_index: str, card: Card | None) -> Target:
         holder=known.holder,
         bank=known.bank,
         card_kind=known.kind,
+        kind=Payee(known.payee),
         cards={known.account_id: known} | {it.account_id: it for it in found},
     )
 
