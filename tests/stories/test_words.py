@@ -190,7 +190,7 @@ MISTYPED = [
     ("check", {"amount": "100.00.00"}, "不是金额"),
     ("check", {"amount": "9" * 40}, "不是金额"),
     ("check", {"amount": '"><script>alert(1)</script>'}, "不是金额"),
-    ("check", {"card": ""}, "请选择收款卡"),
+    ("check", {"card": ""}, "请选择收款人"),
     ("check", {"memo": "长" * 101}, "备注最多 100 个字"),
     ("reject", {"reason": ""}, "请写明驳回原因"),
     ("reject", {"reason": "否"}, "驳回原因"),
