@@ -109,7 +109,7 @@ def test_hours_are_kept_with_the_account_and_rules_with_their_reason(world: Worl
     found = queries.account(account)
     given = {
         "name": found.name, "merchant_no": found.merchant_no, "single_limit": "5000", "fee_fixed": "2", "fee_rate_ppm": "",
-        "bind_per_s": "20", "send_per_s": "0", "opens": "09:00", "closes": "18:30", "why": "渠道公告",
+        "bind_per_s": "20", "send_per_s": "0", "weight": "100", "opens": "09:00", "closes": "18:30", "why": "渠道公告",
     }  # fmt: skip
     page = get(asker, "/channels/health/rules/answered/severe")
     token = page.partition('name="csrf_token" value="')[2].partition('"')[0]

@@ -632,6 +632,7 @@ def test_a_merchant_number_is_one_account_and_changes_only_before_it_was_used(wo
     fresh = service.open_account(channel="dolphin", name="new", merchant_no="M2", actor=keeper, **TERMS)
     more: dict[str, Any] = {"bind_per_s": 5, "send_per_s": 2, "weight": 40, "why": "mistyped", "actor": keeper}
     more |= {"opens": 0, "closes": 1440, "open_days": "1234567"}
+    more |= {"opens": 0, "closes": 1440, "open_days": "1234567"}
     with pytest.raises(Refused, match="已有商户号"):
         service.change_account(fresh, name="new", merchant_no="M1", **TERMS, **more)
     service.change_account(fresh, name="newer", merchant_no="M3", **TERMS, **more)
