@@ -168,6 +168,8 @@ def tidy(text: str, kind: Kind) -> tuple[str, tuple[str, ...]]:
         step("digits", "".join(_as_digit(letter) for letter in text))
     if kind in (Kind.CARD, Kind.ID_NUMBER, Kind.CNAPS):
         step("separator", _DASHES.sub("", text))
+        if not text.isascii():
+            step("width", unicodedata.normalize("NFKC", text))  # a mark has found another letter
     return text, tuple(dict.fromkeys(codes))
 
 

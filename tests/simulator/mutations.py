@@ -56,7 +56,9 @@ MUTATIONS = {
     "ends the job of another": Mutation(
         "app/runtime/jobs.py", '_JOBS.c.fence == bindparam("its_fence")', '_JOBS.c.fence >= bindparam("its_fence")'
     ),
-    "takes rows that somebody holds": Mutation("app/runtime/jobs.py", "Job.lease_until < now))", "Job.id > 0))"),
+    "takes rows that somebody holds": Mutation(
+        "app/runtime/jobs.py", "Job.lease_until < now), Job", "Job.id > 0), Job"
+    ),
     "ignores the fence of a claim": Mutation(
         "app/channels/claims.py",
         "    assert in_transaction()\n    if not _renew(account_id, fence=fence, actor=actor):",

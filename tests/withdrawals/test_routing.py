@@ -271,8 +271,8 @@ def test_nobody_is_shown_an_account_beyond_their_reach(world: World, three: list
         (only,) = routing.options(target, yuan("100.00"), actor=narrow)
         assert only.account.number == three[1] and list(target.cards) == [only.account.id]
         assert why(only) == [
-            "30 分钟内已有一笔同卡同金额的提现，在您看不到的渠道",
-            "这笔会使这张卡今天的收款超过每日上限",
+            "30 分钟内已有一笔同账号同金额的提现，在您看不到的渠道",
+            "这笔会使这个账号今天的收款超过每日上限",
         ]
         assert [len(found) for found in cards.payees_named("张三").values()] == [1]
     assert [len(found) for found in cards.payees_named("张三").values()] == [3]

@@ -171,7 +171,7 @@ def test_another_channel_takes_everything_that_was_typed(
 
 
 def test_to_compare_one_must_say_whom_and_how_much(maker: Person, typed: dict[str, str]) -> None:
-    assert "请选择收款卡" in sent(maker, "/withdrawals/route/compare", typed | {"card": ""}, 422)
+    assert "请选择收款人" in sent(maker, "/withdrawals/route/compare", typed | {"card": ""}, 422)
 
 
 def test_what_is_refused_names_another(maker: Person, two: tuple[str, str], typed: dict[str, str]) -> None:

@@ -175,6 +175,8 @@ def _notes(it: Candidate) -> Iterable[Text]:
         yield Text("渠道按公开文档编写，尚未与真实渠道联调：不自动推荐")
     if it.grade == Grade.BAD:
         yield Text("近一小时有效应答不到八成：不自动推荐")
+    elif it.grade == Grade.PAUSED and not it.halts:
+        yield Text("渠道没有正常应答，系统已自动停发；恢复应答后自动发送")
     elif it.is_shaky:
         yield Text("近一小时不稳：权重 %(weight)s 只按四分之一算", weight=it.weight)
     if it.weight == 0:
