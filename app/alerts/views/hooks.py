@@ -22,7 +22,7 @@ bp = Blueprint("alert_hooks", __name__, url_prefix="/alerts/hooks")
 
 @bp.get("/")
 @needs(Permission.ALERT_HOOKS, whole=True)
-def index() -> ResponseReturnValue:
+def listed() -> ResponseReturnValue:
     found = hooks.all_hooks()
     standing = hooks.standing([hook.id for hook in found])
     return page("alerts/hooks.html", hooks=found, standing=standing, robots=ROBOTS, rules=rules)
@@ -157,7 +157,7 @@ def remove(reference: str) -> ResponseReturnValue:
     NothingForm()
     service.hooks.remove(reference, actor=me())
     flash(_("告警推送已删除"), "good")
-    return redirect(url_for(".index"), 303)
+    return redirect(url_for(".listed"), 303)
 
 
 def _form(
