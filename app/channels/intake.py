@@ -2,7 +2,9 @@
 once: hardly anything is done more often."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import groupby
@@ -46,15 +48,47 @@ def _columns_and_id(told: tuple[int, Mapping[str, object]]) -> tuple[list[str], 
     return sorted(told[1]), told[0]
 
 
-def put(*, account_id: int, body_hash: str, at: datetime, told: Mapping[str, object], is_good: bool) -> int:
-    """The id of the callback's row; the same body again is counted. Joins the caller's transaction.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """A callback that is to be put down."""
+
+    account_id: int
+    body_hash: str
+    is_good: bool
+    told: Mapping[str, object]
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return self.account_id, self.body_hash
+
+
+def put(came: Sequence[Came], *, at: datetime) -> list[int]:
+    """The ids of the callbacks' rows, in their order; the same body again is counted. Joins the caller's transaction.
 
     Some manners sign in a header: the same body may come badly signed first, and well signed after. The good one counts.
     """
     assert in_transaction()
-    given = {"account_id": account_id, "body_hash": body_hash, "received_at": at, **told}
-    taken = db.session.connection().execute(_taken(db.engine.dialect.name, is_good), given)
-    return int(taken.scalar_one())
+    ids, times = dict[tuple[int, str], int](), Counter(it.key for it in came)
+    # Of one body one row, and the good one; in one order for everybody.
+    of_bodies = {it.key: it for it in sorted(came, key=lambda it: (it.key, it.is_good))}
+    for is_good, same in groupby(sorted(of_bodies.values(), key=_good_and_key), key=lambda it: it.is_good):
+        rows = [
+            {
+                "account_id": it.account_id,
+                "body_hash": it.body_hash,
+                "received_at": at,
+                "times": times[it.key],
+                **it.told,
+            }
+            for it in same
+        ]
+        taken = db.session.connection().execute(_taken(db.engine.dialect.name, is_good), rows)
+        ids |= {(row.account_id, row.body_hash): int(row.id) for row in taken}
+    return [ids[it.key] for it in came]
+
+
+def _good_and_key(came: Came) -> tuple[bool, tuple[int, str]]:
+    return came.is_good, came.key
 
 
 def seal(number: str, body_hash: str, raw: RawCallback) -> str:
@@ -72,8 +106,11 @@ def unseal(number: str, body_hash: str, sealed: str) -> RawCallback:
 
 @cache
 def _taken(_dialect: str, is_good: bool) -> Any:
-    given: dict[str, Any] = {name: bindparam(name) for name in ("account_id", "body_hash", "received_at", *_TOLD)}
-    row = insert(CallbackInbox).values(given | {"times": 1})
-    again = {"times": CallbackInbox.times + 1} | ({name: row.excluded[name] for name in _TOLD} if is_good else {})
+    given: dict[str, Any] = {
+        name: bindparam(name) for name in ("account_id", "body_hash", "received_at", *_TOLD, "times")
+    }
+    row = insert(CallbackInbox).values(given)
+    again = {"times": CallbackInbox.times + row.excluded.times}
+    again |= {name: row.excluded[name] for name in _TOLD} if is_good else {}
     row = row.on_conflict_do_update(index_elements=["account_id", "body_hash"], set_=again)
-    return row.returning(CallbackInbox.id)
+    return row.returning(CallbackInbox.id, CallbackInbox.account_id, CallbackInbox.body_hash)

@@ -17,23 +17,24 @@ from app.runtime.db import db, in_transaction
 log = structlog.get_logger(__name__)
 
 
-def take(account: queries.Account, raws: Sequence[RawCallback]) -> list[tuple[int, bool]]:
-    """Verify callbacks of an account over their raw bytes and put them into the inbox. Joins the caller's transaction.
+def take(came: Sequence[tuple[versions.Door, RawCallback]]) -> list[tuple[int, bool]]:
+    """Verify callbacks of accounts over their raw bytes and put them into the inbox. Joins the caller's transaction.
 
     Of each the inbox row's id and whether it was accepted. Key and algorithm come from our settings alone: the active
     version and, while their keys overlap with it, those before it.
     """
     assert in_transaction()
-    counting = versions.counting(account.id)
-    return [_take(account, counting, raw) for raw in raws]
+    rows = [_proved(door, raw) for door, raw in came]
+    ids = intake.put(rows, at=clock.now())
+    return [(inbox_id, row.is_good) for inbox_id, row in zip(ids, rows, strict=True)]
 
 
-def _take(account: queries.Account, counting: Sequence[int], raw: RawCallback) -> tuple[int, bool]:
+def _proved(door: versions.Door, raw: RawCallback) -> intake.Came:
     body_hash = sha256(raw.body).hexdigest()
     seen: Observation | None = None
     proved_by: int | None = None
     reason, outcome = "", "unreadable"
-    for setting_id in counting:
+    for setting_id in door.counting:
         try:
             seen = speaking.adapter(setting_id).read_callback(raw)
             outcome, proved_by = "taken", setting_id
@@ -43,10 +44,10 @@ def _take(account: queries.Account, counting: Sequence[int], raw: RawCallback) -
         except Unreadable as problem:
             reason = problem.reason
     if outcome == "bad_signature":
-        reason = _keys_that_are_over(account, raw) or reason
-    found = {
+        reason = _keys_that_are_over(door, raw) or reason
+    told = {
         "setting_id": proved_by,
-        "sealed": intake.seal(account.number, body_hash, raw),
+        "sealed": intake.seal(door.number, body_hash, raw),
         "outcome": outcome,
         "number": seen.number[:64] if seen else "",
         "seen": str(seen.seen) if seen else "",
@@ -54,18 +55,15 @@ def _take(account: queries.Account, counting: Sequence[int], raw: RawCallback) -
         "message": mask_runs(seen.message if seen else reason)[:300],
         "channel_number": mask_runs(seen.channel_number)[:64] if seen else "",
     }
-    inbox_id = intake.put(
-        account_id=account.id, body_hash=body_hash, at=clock.now(), told=found, is_good=seen is not None
-    )
-    return inbox_id, seen is not None
+    return intake.Came(account_id=door.id, body_hash=body_hash, is_good=seen is not None, told=told)
 
 
-def _keys_that_are_over(account: queries.Account, raw: RawCallback) -> str:
+def _keys_that_are_over(door: versions.Door, raw: RawCallback) -> str:
     """Why it is refused, where it is signed with keys of ours that count no more; "" where it is not."""
-    for setting in versions.over(account.id, most=2):
+    for setting in versions.over(door.id, most=2):
         with suppress(Unreadable):
             speaking.adapter(setting.id).read_callback(raw)
-            log.warning("callback_signed_with_retired_keys", account=account.number, version=setting.version)
+            log.warning("callback_signed_with_retired_keys", account=door.number, version=setting.version)
             return BadSignature("签名用的是已失效的密钥", f"v{setting.version}").reason
     return ""
 

@@ -1,6 +1,6 @@
 """Reading channels. Nothing here writes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -101,12 +101,6 @@ def account(number: str) -> Account:
     if row is None:
         raise NotThere(number)
     return _account(row)
-
-
-def accounts_of(numbers: Collection[str]) -> list[Account]:
-    """Those of these numbers that there are, whoever asks: for the channels' door, where a signature is all that counts."""
-    asked = [number for number in numbers if "\0" not in number]
-    return [_account(row) for row in db.session.execute(_ACCOUNTS_OF_NUMBERS, {"its_numbers": asked})]
 
 
 def find(code: str) -> Channel | None:
@@ -376,9 +370,6 @@ _ITS_ID = ChannelAccount.id == bindparam("its_id")
 _ITS_NUMBER = ChannelAccount.number == bindparam("its_number")
 _ACCOUNT = _ACCOUNTS.where(_ITS_ID)
 _ACCOUNT_OF_NUMBER = _ACCOUNTS.where(_ITS_NUMBER)
-_ACCOUNTS_OF_NUMBERS = _ACCOUNTS.where(ChannelAccount.number.in_(bindparam("its_numbers", expanding=True))).order_by(
-    ChannelAccount.id
-)
 _ACTIVE_SETTING = select(ChannelSetting.id).where(
     ChannelSetting.account_id == bindparam("its_id"), ChannelSetting.state == "active"
 )

@@ -1,12 +1,14 @@
 """The versions of an account's parameters, read. Nothing here writes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, or_, select
 
-from app.channels import parameters, queries
-from app.channels.models import ChannelCall, ChannelSetting
+from app.channels import manners, parameters, queries
+from app.channels.models import Channel, ChannelAccount, ChannelCall, ChannelSetting
 from app.channels.parameters import Line
 from app.channels.rules.health import Sense, sense
 from app.channels.states import State
@@ -52,6 +54,28 @@ def by_id(setting_id: int) -> ChannelSetting:
 def counting(account_id: int) -> Sequence[int]:
     """Ids of the versions whose keys prove what comes from the channel: the active one, and those that overlap with it."""
     return db.session.scalars(_COUNTING, {"its_id": account_id, "its_now": clock.now()}).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where an account's channel posts to, whoever it is that posts: a signature is all that counts."""
+
+    id: int
+    number: str
+    adapter: str
+    counting: Sequence[int]
+
+
+def doors(numbers: Collection[str]) -> Mapping[str, Door]:
+    """Those of these accounts that there are, by number."""
+    asked = {"its_numbers": [it for it in numbers if "\0" not in it], "its_now": clock.now()}
+    found: dict[str, Door] = {}
+    for number, rows in groupby(db.session.connection().execute(_DOORS, asked), key=lambda row: row.number):
+        first, *others = rows  # the active version comes first
+        manner = manners.pinned(first.adapter, first.template_version if first.state == State.ACTIVE else None)
+        its_keys = [row.setting_id for row in (first, *others) if row.setting_id is not None]
+        found[number] = Door(first.id, number, manner, its_keys)
+    return found
 
 
 def over(account_id: int, most: int) -> Sequence[ChannelSetting]:
@@ -121,5 +145,15 @@ _COUNTS: ColumnElement[bool] = or_(
 )
 _ITS_OWN = select(ChannelSetting.id).where(ChannelSetting.account_id == bindparam("its_id"), _COUNTS)
 _COUNTING = _ITS_OWN.order_by(ChannelSetting.state, ChannelSetting.version.desc())
+_DOORS = (
+    select(
+        *(ChannelAccount.id, ChannelAccount.number, Channel.adapter),
+        *(ChannelSetting.id.label("setting_id"), ChannelSetting.state, ChannelSetting.template_version),
+    )
+    .join(Channel, Channel.id == ChannelAccount.channel_id)
+    .outerjoin(ChannelSetting, and_(ChannelSetting.account_id == ChannelAccount.id, _COUNTS))
+    .where(ChannelAccount.number.in_(bindparam("its_numbers", expanding=True)))
+    .order_by(ChannelAccount.number, ChannelSetting.state, ChannelSetting.version.desc())
+)
 _IS_OWN = case((ChannelSetting.id == bindparam("own"), 0), (ChannelSetting.state == "active", 1), else_=2)
 _TO_ASK_WITH = _ITS_OWN.add_columns(ChannelSetting.state).order_by(_IS_OWN).limit(1)

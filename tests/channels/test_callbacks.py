@@ -13,14 +13,15 @@ import pytest
 import requests
 from sqlalchemy import create_engine, select, text
 
-from app.channels import gateway
+from app.channels import gateway, mailbox, versions
 from app.channels import queries as channels
 from app.channels import service as channel_service
+from app.channels.contract import RawCallback
 from app.channels.models import CallbackInbox
 from app.kernel import signing
 from app.kernel.numbers import random_text
 from app.ledger import queries as ledger
-from app.runtime.db import db
+from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
 from tests.world import World
 
@@ -257,3 +258,27 @@ def test_a_notice_about_a_withdrawal_that_was_never_sent_is_held_for_a_person(wo
     world.until(lambda: [it.reason for it in queries.holds(queries.by_number(number).id)] == ["never_sent"])
     assert world.state(number) == "review"
     service.cancel(number, actor=world.maker)
+
+
+def test_those_that_are_written_together_are_each_put_down_as_alone(world: World, account: str, number: str) -> None:
+    notice, other = Notice(account, number), Notice(account, "W0")
+
+    def raw(notice: Notice, secret: str = "") -> RawCallback:
+        lowered = {name.lower(): value for name, value in notice.headers(secret).items()}
+        return RawCallback(body=notice.body, content_type="application/json", headers=lowered)
+
+    came = [raw(notice, "wrong"), raw(notice), raw(other), raw(notice, "wrong"), raw(Notice(account, "W1"), "wrong")]
+    with transaction():
+        door = versions.doors([account, "CNOBODY"])
+        assert list(door) == [account]
+        taken = mailbox.take([(door[account], it) for it in came])
+    assert [good for _, good in taken] == [False, True, True, False, False]
+    of_notice, of_other, of_third = taken[0][0], taken[2][0], taken[4][0]
+    assert [inbox_id for inbox_id, _ in taken] == [of_notice, of_notice, of_other, of_notice, of_third]
+    rows = {row.id: (row.outcome, row.number, row.times) for row in inbox()}
+    assert rows[of_notice] == ("taken", number, 3) and rows[of_other] == ("taken", "W0", 1)
+    assert rows[of_third] == ("bad_signature", "", 1)
+    with transaction():
+        again = mailbox.take([(door[account], raw(notice)), (door[account], raw(notice, "wrong"))])
+    assert again == [(of_notice, True), (of_notice, False)]
+    assert {row.id: (row.outcome, row.times) for row in inbox()}[of_notice] == ("taken", 5)

@@ -119,3 +119,9 @@ def test_a_sheet_that_was_refused_is_uploaded_under_the_claim_of_now(account: st
     channels.claim(account, actor=maker.actor)
     again = fields(sent(maker, f"/{sheets}/", form, 422), f"/{sheets}/")
     assert again["fence"] != form["fence"]
+
+
+@pytest.mark.parametrize("path", ["check", "route/compare"])
+def test_the_address_of_a_step_in_between_leads_to_an_empty_form(maker: Person, path: str) -> None:
+    answer = maker.browser.get(f"/withdrawals/{path}")
+    assert (answer.status_code, answer.location) == (302, "/withdrawals/new")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.channels import intake, mailbox, queries
+from app.channels import intake, mailbox, manners, versions
 from app.channels.contract import RawCallback
 from app.kernel.errors import NotThere
 from app.runtime import jobs
@@ -26,11 +26,11 @@ def take_callback(number: str, raw: RawCallback) -> tuple[bool, str]:
 
 def _take(letters: Sequence[Waiting[Letter]]) -> dict[Waiting[Letter], tuple[bool, str] | None]:
     """Joins the caller's transaction. None: there is no such account."""
+    doors = versions.doors({letter.thing[0] for letter in letters})
+    ours = [(letter, doors[letter.thing[0]]) for letter in letters if letter.thing[0] in doors]
+    taken = mailbox.take([(door, letter.thing[1]) for letter, door in ours])
+    jobs.promise_all([Promise(intake.READ_CALLBACK, str(inbox_id)) for inbox_id in {it for it, good in taken if good}])
     answers: dict[Waiting[Letter], tuple[bool, str] | None] = dict.fromkeys(letters)
-    for account in queries.accounts_of({letter.thing[0] for letter in letters}):
-        its_own = [letter for letter in letters if letter.thing[0] == account.number]
-        taken = mailbox.take(account, [letter.thing[1] for letter in its_own])
-        word = queries.adapter_class(account).callback_answer
-        answers |= {letter: (accepted, word) for letter, (_, accepted) in zip(its_own, taken, strict=True)}
-        jobs.promise_all([Promise(intake.READ_CALLBACK, str(inbox_id)) for inbox_id, good in taken if good])
+    for (letter, door), (_, accepted) in zip(ours, taken, strict=True):
+        answers[letter] = accepted, manners.adapter(door.adapter).callback_answer
     return answers

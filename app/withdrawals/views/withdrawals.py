@@ -48,6 +48,14 @@ def new() -> ResponseReturnValue:
     return form_page(form, number)
 
 
+@bp.get("/check")
+@bp.get("/route/compare")
+@needs(Permission.WITHDRAWAL_CREATE)
+def begin_again() -> ResponseReturnValue:
+    """A reload, or Back from further on: what was typed went with the form, so it is asked anew."""
+    return redirect(url_for(".new"))
+
+
 @bp.post("/check")
 @needs(Permission.WITHDRAWAL_CREATE)
 def check(status: int = 200) -> ResponseReturnValue:
