@@ -131,11 +131,16 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
+Afterwards = list[tuple[Callable[..., Any], tuple[Any, ...]]]
+"""What is to be done once a change is safely written."""
+
+
 @contextmanager
-def transaction() -> Iterator[None]:
+def transaction(left_for: Afterwards | None = None) -> Iterator[None]:
     """All or nothing. Commands open one; nothing inside a command opens another.
 
-    What was read before is forgotten: a command reads again inside, under the lock.
+    What was read before is forgotten: a command reads again inside, under the lock. What is to be done after the commit is
+    done here, or left for who asks for it and calls `do_afterwards`.
     """
     session = db.session()
     info = session.info
@@ -153,6 +158,14 @@ def transaction() -> Iterator[None]:
         info.pop("after_commit", None)
         session.rollback()
         raise
+    if left_for is None:
+        do_afterwards(waiting)
+    else:
+        left_for += waiting
+
+
+def do_afterwards(waiting: Afterwards) -> None:
+    """Nothing of it is worth an error: the change is written."""
     for call, arguments in waiting:
         try:
             call(*arguments)

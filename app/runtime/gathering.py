@@ -1,12 +1,12 @@
 """Many threads want the same kind of thing written at the same moment: who comes while one writes is written with the next."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from flask import current_app
 
+from app.runtime.db import Afterwards, do_afterwards
 from app.runtime.work import all_or_each
 
 T = TypeVar("T")
@@ -20,30 +20,82 @@ class Waiting(Generic[T]):
         self.thing = thing
 
 
+class _Place(Generic[T, R]):
+    """Somebody's place in the line."""
+
+    def __init__(self, thing: T) -> None:
+        self.waiting = Waiting(thing)
+        self.thread = threading.get_ident()
+        self.called = threading.Lock()
+        """Closed until its answer is there, or it is its own thread's turn to write."""
+        self.called.acquire()
+        self.answer: R | BaseException
+        self.is_answered = False
+
+    def hand(self, answer: R | BaseException) -> None:
+        self.answer, self.is_answered = answer, True
+
+
 class Gathering(Generic[T, R]):
     """`write` gets what waits, and runs in one transaction for all of it; where that fails, in one for each."""
 
     def __init__(self, write: Callable[[Sequence[Waiting[T]]], Mapping[Waiting[T], R]]) -> None:
         self._write = write
-        self._waiting: deque[Waiting[T]] = deque()
-        self._results: dict[Waiting[T], R | Exception] = {}
-        # One writes at a time, except for what its own thread does meanwhile: the simulator's actors share one.
-        self._turn = threading.RLock()
+        self._guard = threading.Lock()
+        self._line: list[_Place[T, R]] = []
+        self._writer: int | None = None
+        """The thread that writes at this moment."""
 
     def written(self, thing: T) -> R:
         """What became of it, once it is committed; raises what went wrong with it."""
-        mine = Waiting(thing)
-        self._waiting.append(mine)
-        with self._turn:
-            if mine not in self._results:  # nobody took it along
-                self._results |= all_or_each({mine: None} | dict.fromkeys(self._all_that_wait()), self._write)
-        result = self._results.pop(mine)
-        if isinstance(result, Exception):
-            raise result
-        return result
+        mine = _Place[T, R](thing)
+        with self._guard:
+            is_free, is_within = self._writer is None, self._writer == mine.thread
+            if is_free:
+                self._writer = mine.thread
+            elif not is_within:
+                self._line.append(mine)
+        if is_within:  # one thread for all actors (the simulator): it has nobody to wait for
+            do_afterwards(self._write_down([mine]))
+        else:
+            self._take_turns(mine, is_free)
+        if isinstance(mine.answer, BaseException):
+            raise mine.answer
+        return mine.answer
 
-    def _all_that_wait(self) -> list[Waiting[T]]:
-        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+    def _take_turns(self, mine: _Place[T, R], is_free: bool) -> None:
+        if not is_free:
+            mine.called.acquire()
+            if mine.is_answered:
+                return
+        with self._guard:
+            together = [mine, *self._line]
+            self._line = []
+        try:
+            left = self._write_down(together)
+        finally:
+            self._go_on(together[1:])
+        do_afterwards(left)  # it may wait for Redis, while the next ones write
+
+    def _write_down(self, together: Sequence[_Place[T, R]]) -> Afterwards:
+        left: Afterwards = []
+        try:
+            answers = all_or_each([it.waiting for it in together], self._write, left_for=left)
+        except BaseException as problem:  # the thread is told to end: nobody else may wait for it
+            for it in together:
+                it.hand(InterruptedError(f"{type(problem).__name__} while it was written"))
+            raise
+        for it in together:
+            it.hand(answers[it.waiting])
+        return left
+
+    def _go_on(self, answered: Sequence[_Place[T, R]]) -> None:
+        """Who waits longest writes next, and everybody is woken once: a crowd at one lock wakes each other for nothing."""
+        with self._guard:
+            following = self._line.pop(0) if self._line else None
+            self._writer = following.thread if following else None
+        for it in [following, *answered] if following else answered:
+            it.called.release()
 
 
 def gathered(write: Callable[[Sequence[Waiting[T]]], Mapping[Waiting[T], R]]) -> Gathering[T, R]:

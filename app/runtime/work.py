@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
-from app.runtime.db import transaction
+from app.runtime.db import Afterwards, transaction
 
 E = TypeVar("E")
 F = TypeVar("F")
@@ -82,14 +82,16 @@ def end(found: Sequence[tuple[W, Any]]) -> list[tuple[W, object]]:
     return answers
 
 
-def all_or_each(wanted: Iterable[K], deed: Callable[[Sequence[K]], Mapping[K, R]]) -> dict[K, R | Exception]:
+def all_or_each(
+    wanted: Iterable[K], deed: Callable[[Sequence[K]], Mapping[K, R]], *, left_for: Afterwards | None = None
+) -> dict[K, R | Exception]:
     """Done in one transaction for all of these; where that fails, in one for each: the fault of one is nobody else's.
 
-    Of each what it came to, or what went wrong with it.
+    Of each what it came to, or what went wrong with it. `left_for`: see `transaction`.
     """
 
     def done(some: Sequence[K]) -> dict[K, R]:
-        with transaction():
+        with transaction(left_for):
             return dict(deed(some))
 
     them = list(wanted)
@@ -99,7 +101,7 @@ def all_or_each(wanted: Iterable[K], deed: Callable[[Sequence[K]], Mapping[K, R]
     if len(them) == 1:
         return {them[0]: found}
     log.warning("each_alone", count=len(them), problem=type(found).__name__)
-    return {it: result for one in them for it, result in all_or_each([one], deed).items()}
+    return {it: result for one in them for it, result in all_or_each([one], deed, left_for=left_for).items()}
 
 
 def _work_of(kind: str) -> Together[Any, Any]:

@@ -55,7 +55,7 @@ def test_who_comes_while_one_writes_is_written_with_the_next(app: Flask, bad: li
         answers = {things[0]: pool.submit(ask, things[0])}
         assert desk.begun.wait(20)
         answers |= {thing: pool.submit(ask, thing) for thing in things[1:]}
-        until(lambda: len(gathering._waiting) == len(things) - 1, "they wait")
+        until(lambda: len(gathering._line) == len(things) - 1, "they wait")
         desk.is_open.set()
         told = {thing: answer.result() for thing, answer in answers.items()}
     assert [sorted(some) for some in desk.rounds[:2]] == [["first"], sorted(things[1:])]
