@@ -227,11 +227,15 @@ def rotate_field_keys() -> None:
 @click.option("--dry-run", is_flag=True, help="only count what is old enough")
 def retention(dry_run: bool) -> None:
     """Delete what is kept longer than needed: the words of calls and callbacks after PAYDESK_KEEP_BODIES_DAYS (180),
-    ended sessions after 365 days. That a call was made and how it ended stays, and so does everything about money:
+    alerts that are long over with them, ended sessions after 365 days, selections of withdrawals (whose decisions stand
+    with each withdrawal) after 30. That a call was made and how it ended stays, and so does everything about money:
     withdrawals, their traces, the ledger, the audit chain. Once a day is enough; killed, the next run goes on.
     """
+    from app.alerts import service as alerts
     from app.channels import rules, service
     from app.kernel import clock
+    from app.withdrawals import rules as withdrawal_rules
+    from app.withdrawals import service as withdrawals
 
     config = load()
     days, sessions_days = config.keep_bodies_days, rules.KEEP_SESSIONS_DAYS
@@ -239,6 +243,8 @@ def retention(dry_run: bool) -> None:
         for what, age, drop in (
             ("calls lost their words", days, service.drop_old_calls),
             ("callbacks lost their bodies", days, service.drop_old_callbacks),
+            ("alerts deleted", days, alerts.drop_old_alerts),
+            ("selections deleted", withdrawal_rules.KEEP_SELECTIONS_DAYS, withdrawals.drop_old_selections),
             ("ended sessions deleted", sessions_days, service.drop_old_sessions),
         ):
             count = drop(clock.now() - timedelta(days=age), only_count=dry_run)

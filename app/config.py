@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import secrets
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,8 @@ class Config(BaseSettings):
     env: Literal["local", "production"] = "local"
     demo: bool = False
     sandbox_url: str = ""
+    public_url: str = ""
+    """Where people open the console, `https://pay.example.com`: with it what robots are told carries a link."""
     trusted_hosts: str = ""
     trusted_proxies: int = Field(0, ge=0, le=9)
     """How many proxies of ours stand in front, each adding to X-Forwarded-For, -Proto and -Host. 0: none is believed."""
@@ -54,6 +57,13 @@ class Config(BaseSettings):
             if url.startswith(plain):
                 return "postgresql+psycopg://" + url.removeprefix(plain)
         return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?", url):
+            raise ValueError("an address like https://pay.example.com is wanted, without a path")
+        return url.rstrip("/")
 
     @model_validator(mode="after")
     def _refuse_weak_keys(self) -> Self:

@@ -4,6 +4,7 @@ from app.alerts import rules
 from app.alerts.models import Alert, AlertHook, AlertMessage
 from app.alerts.robots import Letter
 from app.alerts.rules import Event, Severity
+from app.config import config
 from app.kernel.bank_card import mask_runs
 from app.kernel.errors import Text, gettext_noop
 from app.runtime.page import local, say, speaking
@@ -15,6 +16,7 @@ _HEADS = {
     Event.TEST: gettext_noop("【Paydesk】试发"),
     Event.SUM: gettext_noop("【Paydesk】%(severity)s：短时间内告警很多"),
 }
+_ALERTS = "/alerts/"
 TEST = gettext_noop("这是一条试发的消息：收到它，说明地址与签名都对")
 SUM = gettext_noop("另有 %(count)s 条告警消息没有逐条发送，请到“告警”页查看")
 
@@ -34,6 +36,8 @@ def _text(message: AlertMessage, alert: Alert | None) -> str:
     lines.append(say(Text.told(message.said)))
     if alert:
         lines.append(say(Text("始于 %(at)s（北京时间）", at=local(alert.opened_at))))
+    if config().public_url:
+        lines.append(config().public_url + (alert.path if alert and alert.path else _ALERTS))
     return mask_runs("\n".join(lines))
 
 

@@ -15,6 +15,7 @@ from app.alerts.models import AlertHook, AlertMessage, AlertTry
 from app.alerts.robots import Kind
 from app.auth.identity import Actor
 from app.auth.models import AuditRecord
+from app.kernel import clock
 from app.kernel.errors import NotThere, Refused, Text
 from app.runtime import jobs
 from app.runtime.db import db, transaction
@@ -119,6 +120,42 @@ def test_what_rings_is_told_and_so_is_that_it_is_over(app: Flask, robot: Robot, 
     assert {asked.path for asked in robot.heard} == {f"/send?key={TOKEN}"}
     assert [it.state for it in messages()] == ["sent"] * 3
     assert [(it.outcome, it.http_status) for it in tries()] == [("ok", 200)] * 3
+
+
+def test_a_console_with_an_address_sends_a_link(app: Flask, robot: Robot, tell: Any) -> None:
+    told = app.extensions["paydesk.config"].model_copy(update={"public_url": "https://pay.example.com"})
+    app.extensions["paydesk.config"] = told
+    tell()
+    rings("C1", path="/channels/C1/health")
+    rings("C2")
+    work()
+    assert [text.splitlines()[-1] for text in robot.texts] == [
+        "https://pay.example.com/channels/C1/health",
+        "https://pay.example.com/alerts/",
+    ]
+
+
+def test_what_is_long_over_is_deleted_with_what_was_told_of_it(app: Flask, robot: Robot, tell: Any, time: Time) -> None:
+    tell()
+    for subject in ("over", "open", "late"):
+        rings(subject)
+    work()
+    is_over("over")
+    work()
+    time.passes(days=1)
+    before = clock.now()
+    time.passes(days=1)
+    is_over("late")
+    rings("new")
+    assert (len(messages()), len(tries())) == (6, 4)
+    assert service.drop_old_alerts(before, only_count=True) == 1
+    assert service.drop_old_alerts(before) == 1
+    assert sorted(it.subject for it in alerts()) == ["late", "new", "open"]
+    told = [("opened", "sent"), ("opened", "sent"), ("closed", "waiting"), ("opened", "waiting")]
+    assert [(it.event, it.state) for it in messages()] == told and len(tries()) == 2
+    is_over("open")
+    assert messages()[-1].event == "closed", "who was told of it is told that it is over"
+    assert service.drop_old_alerts(before) == 0
 
 
 def test_what_is_rolled_back_is_not_told(app: Flask, robot: Robot, tell: Any) -> None:

@@ -11,15 +11,14 @@ from flask import Flask
 from sqlalchemy import func, select, text, update
 
 from app import examine
-from app.auth import audit
 from app.auth import service as auth
+from app.auth.audit import retiring
 from app.auth.models import AuditRecord, OperatorSession
 from app.auth.permissions import Role
 from app.channels import queries as channels
 from app.channels import service
 from app.channels.models import CallbackInbox, ChannelCall, Claim
 from app.channels.rules import DROPPED
-from app.channels.service import retention
 from app.cli import main
 from app.config import Config
 from app.kernel import clock
@@ -90,6 +89,8 @@ def test_words_go_and_facts_stay(world: World, story: str, command: Callable[...
     assert command() == [
         "0 calls lost their words (older than 180 days)",
         "0 callbacks lost their bodies (older than 180 days)",
+        "0 alerts deleted (older than 180 days)",
+        "0 selections deleted (older than 30 days)",
         "0 ended sessions deleted (older than 365 days)",
     ]
     world.ahead += timedelta(days=2)
@@ -97,6 +98,8 @@ def test_words_go_and_facts_stay(world: World, story: str, command: Callable[...
     assert counted == [
         f"{len(calls)} calls lost their words (older than 180 days, counted only)",
         "1 callbacks lost their bodies (older than 180 days, counted only)",
+        "0 alerts deleted (older than 180 days, counted only)",
+        "0 selections deleted (older than 30 days, counted only)",
         "0 ended sessions deleted (older than 365 days, counted only)",
     ]
     assert DROPPED not in db.session.scalars(select(ChannelCall.request)).all()
@@ -108,7 +111,7 @@ def test_words_go_and_facts_stay(world: World, story: str, command: Callable[...
     assert db.session.execute(select(*facts).order_by(ChannelCall.id)).all() == calls
     assert everything(*FOR_EVER) == was
     assert examine() == []
-    assert [line[0] for line in command()] == ["0", "0", "0"]
+    assert [line[0] for line in command()] == ["0"] * 5
 
 
 def test_the_days_are_a_setting(world: World, story: str, command: Callable[..., list[str]]) -> None:
@@ -130,10 +133,10 @@ def test_it_is_audited(world: World, story: str, command: Callable[..., list[str
 
 
 def test_killed_in_the_middle_it_goes_on(world: World, story: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(retiring, "ROWS_AT_ONCE", 1)
     count = db.session.scalar(select(func.count()).select_from(ChannelCall)) or 0
     assert count > 2
-    record, done = audit.record, 0
+    record, done = retiring.record, 0
 
     def until_killed(*arguments: Any, **more: Any) -> None:
         nonlocal done
@@ -143,10 +146,10 @@ def test_killed_in_the_middle_it_goes_on(world: World, story: str, monkeypatch: 
         record(*arguments, **more)
 
     before = clock.now() + timedelta(days=1)
-    monkeypatch.setattr(audit, "record", until_killed)
+    monkeypatch.setattr(retiring, "record", until_killed)
     with pytest.raises(KeyboardInterrupt):
         service.drop_old_calls(before)
-    monkeypatch.setattr(audit, "record", record)
+    monkeypatch.setattr(retiring, "record", record)
     assert service.drop_old_calls(before, only_count=True) == count - 2
     assert service.drop_old_calls(before) == count - 2
     assert service.drop_old_calls(before) == 0
@@ -216,9 +219,9 @@ def test_old_sessions_go_unless_a_claim_speaks_of_them(world: World, command: Ca
     assert claimed and len(live) == 2 and len(sessions) > 5
     records = db.session.scalar(select(func.count()).select_from(AuditRecord))
     world.ahead += timedelta(days=364)
-    assert command()[2].startswith("0 ended")
+    assert command()[4].startswith("0 ended")
     world.ahead += timedelta(days=2)
-    assert command()[2] == f"{len(sessions - live - claimed)} ended sessions deleted (older than 365 days)"
+    assert command()[4] == f"{len(sessions - live - claimed)} ended sessions deleted (older than 365 days)"
     assert set(db.session.scalars(select(OperatorSession.id))) == live | claimed
     assert db.session.scalar(select(func.count()).select_from(AuditRecord)) > records
     assert examine() == []

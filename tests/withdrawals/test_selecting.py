@@ -1,16 +1,19 @@
 """Many withdrawals decided together: what was seen is what is approved, each by the rules of one."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, update
 
 from app.auth.models import AuditRecord, RoleGrant
+from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.kernel.money import Money
 from app.runtime import jobs
 from app.runtime.db import db, transaction
 from app.runtime.queue import Line
 from app.withdrawals import queries, service
-from app.withdrawals.models import Selection, Withdrawal
+from app.withdrawals.models import Selection, SelectionRow, Withdrawal
 from app.withdrawals.queries import selections
 from app.withdrawals.service import selecting
 from tests.world import World
@@ -141,3 +144,26 @@ def test_a_process_that_dies_between_a_row_and_its_outcome_is_no_refusal(world: 
     world.approve(three[0])
     selecting.decide(reference, "approve", actor=world.checker)
     assert outcomes(reference) == {"done": 3}
+
+
+def test_what_was_picked_long_ago_goes_unless_it_is_being_decided(world: World, three: list[str]) -> None:
+    looked_at, decided = pick(world, three[:1]), pick(world, three[1:2])
+    selecting.decide(decided, "approve", actor=world.checker)
+    world.until_state(three[1], "paid")
+    begun, recent = pick(world, three[2:]), ""
+    with transaction():
+        db.session.execute(update(Selection).where(Selection.reference == begun).values(verb="approve"))
+    later = clock.now() + timedelta(seconds=1)
+    world.ahead += timedelta(days=1)
+    recent = pick(world, three[:1])
+    was = queries.trace(queries.by_number(three[1]))
+    assert service.drop_old_selections(later, only_count=True) == 2
+    assert service.drop_old_selections(later) == 2
+    db.session.rollback()
+    assert set(db.session.scalars(select(Selection.reference))) == {begun, recent}
+    assert set(db.session.scalars(select(SelectionRow.selection_id))) == set(db.session.scalars(select(Selection.id)))
+    assert queries.trace(queries.by_number(three[1])) == was
+    for gone in (looked_at, decided):
+        with pytest.raises(NotThere):
+            selections.selection(gone, world.checker)
+    assert service.drop_old_selections(later) == 0

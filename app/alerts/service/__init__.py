@@ -2,5 +2,6 @@
 
 from app.alerts.service import hooks, sending
 from app.alerts.service.attending import acknowledge, close
+from app.alerts.service.retention import drop_old_alerts
 
-__all__ = ["acknowledge", "close", "hooks", "sending"]
+__all__ = ["acknowledge", "close", "drop_old_alerts", "hooks", "sending"]

@@ -12,6 +12,7 @@ from app.withdrawals.rules.advice import (
 )
 from app.withdrawals.rules.making import (
     APPROVAL_LASTS_H,
+    KEEP_SELECTIONS_DAYS,
     is_stale,
     objection,
     require_amount,
@@ -88,6 +89,7 @@ __all__ = [
     "CLOSES_ITSELF",
     "HOLDS",
     "HTTP_TOTAL_S",
+    "KEEP_SELECTIONS_DAYS",
     "LARGEST_FILE",
     "LISTS",
     "NAMELESS",

@@ -30,6 +30,8 @@ def require_clean_memo(memo: str, *, payee: str = "") -> None:
 
 APPROVAL_LASTS_H = 24
 """What was approved and could not be sent for so long is looked at again."""
+KEEP_SELECTIONS_DAYS = 30
+"""What was picked to be decided together; the decisions themselves stand with each withdrawal, for ever."""
 
 
 def require_another_pair_of_eyes(*, maker_id: int, checker_id: int, approved_by: Collection[int] = ()) -> None:

@@ -47,6 +47,9 @@ from app.withdrawals.service.movement import (
 from app.withdrawals.service.payees import (
     payee_forgotten,
 )
+from app.withdrawals.service.retention import (
+    drop_old_selections,
+)
 
 __all__ = [
     "BOOK",
@@ -59,6 +62,7 @@ __all__ = [
     "begin_submits",
     "cancel",
     "create",
+    "drop_old_selections",
     "end_submits",
     "exporting",
     "guard",
