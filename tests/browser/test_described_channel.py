@@ -1,0 +1,138 @@
+"""A fourth channel that nobody wrote a line of code for: described, activated and used in the browser; its key breaks, people
+see it turn red and wait, its key is repaired, and everything that waited leaves.
+"""
+
+import json
+import re
+from datetime import datetime
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tests.browser.console import Console
+from tests.browser.people import People, approve, bind, claim, withdraw
+
+pytestmark = pytest.mark.browser
+MERCHANT, KEY, WRONG_KEY = "880104444", "the key that the channel knows", "a key of somebody else"
+TITLE = "海浪支付"
+TURNS_MS = 90_000
+"""The channel is weighed every half minute, and asked again after 15 s, 30 s …"""
+
+
+def test_a_channel_described_in_the_browser_breaks_and_recovers(people: People, console: Console) -> None:
+    third_party = json.loads((console.data_dir / "home.json").read_text())["PAYDESK_SANDBOX_URL"]
+    administrator = people.sign_in("zhaomin")
+    describe(administrator)
+    account = open_account(administrator)
+    register_at(third_party, f"{console.url}/callbacks/{account}")
+    give_keys(administrator, account, f"{third_party}/dolphin", KEY)
+    administrator.goto(f"/channels/{account}/edit")
+    administrator.get_by_role("button", name="启用", exact=True).click()
+
+    operator, supervisor = people.sign_in("wangfang"), people.sign_in("zhangwei")
+    expect(operator.locator(f"#row-{account}")).to_contain_text("海浪一号")
+    claim(operator, account)
+    card = bind(operator, account)
+    first = withdraw(operator, account, "30.00", card)
+    approve(supervisor, first)
+    expect(operator.locator("#withdrawal_now .head")).to_contain_text("成功", timeout=TURNS_MS)
+
+    give_keys(administrator, account, f"{third_party}/dolphin", WRONG_KEY)
+    left = [withdraw(operator, account, amount, card) for amount in ("31.00", "32.00", "33.00")]
+    for number in left:
+        approve(supervisor, number)
+    operator.goto(f"/channels/{account}")
+    stands = operator.locator("#account_now .notice", has_text="系统已自动停发")
+    expect(stands).to_be_visible(timeout=TURNS_MS)
+    alert = operator.locator("header").get_by_role("link", name=re.compile("告警"))
+    expect(alert).to_be_visible()
+    waits = withdraw(operator, account, "34.00", card)
+    approve(supervisor, waits)
+    operator.reload()
+    expect(operator.locator("#withdrawal_now")).to_contain_text("停发")
+    expect(operator.locator("#withdrawal_now .head")).not_to_contain_text("成功")
+
+    give_keys(administrator, account, f"{third_party}/dolphin", KEY)
+    expect(operator.locator("#withdrawal_now .head")).to_contain_text("成功", timeout=TURNS_MS)
+    operator.goto(f"/channels/{account}")
+    expect(stands).to_have_count(0, timeout=TURNS_MS)
+    assert "0 problems" in console.says("check")
+    told = requests.get(f"{third_party}/control/summary", params={"merchant": MERCHANT}, timeout=10).json()["merchants"]
+    assert [it["paid_more_than_once"]["count"] for it in told] == [0]
+    operator.get_by_role("button", name="释放", exact=True).click()
+    expect(operator.locator("#flash")).to_contain_text("已释放")
+
+
+def describe(administrator: Page) -> None:
+    """From the example that is like it, as a newcomer would."""
+    administrator.goto("/channel-templates/new")
+    administrator.get_by_label("模板编码").fill("wave")
+    administrator.get_by_label("海豚支付（模板）").check()
+    administrator.get_by_role("button", name="建立草稿").click()
+    administrator.get_by_role("link", name="修改草稿").first.click()
+    text = administrator.get_by_label("模板（JSON）")
+    text.fill(text.input_value().replace("海豚支付（模板）", TITLE, 1))
+    administrator.get_by_role("button", name="保存草稿").click()
+    expect(administrator.locator("#flash")).to_contain_text("保存")
+    administrator.goto("/channel-templates/wave")
+    administrator.get_by_label("说明").fill("照海浪支付的文档")
+    administrator.get_by_role("button", name="启用这一版").click()
+    agree(administrator)
+    expect(administrator.locator("#flash")).to_contain_text("启用")
+
+
+def open_account(administrator: Page) -> str:
+    administrator.goto("/channels/new")
+    administrator.get_by_label("名称").fill(TITLE)
+    administrator.get_by_label("编码").fill("wave")
+    administrator.get_by_label("渠道协议").select_option("template:wave")
+    administrator.get_by_role("button", name="新建渠道").click()
+    administrator.get_by_label("账号名称").fill("海浪一号")
+    administrator.get_by_label("商户号").fill(MERCHANT)
+    administrator.get_by_label("单笔限额").fill("5000.00")
+    administrator.get_by_label("每笔手续费").fill("1.00")
+    administrator.get_by_role("button", name="新建账号").click()
+    expect(administrator).to_have_url(re.compile(r"/channels/C\w+"))
+    found = re.search(r"/channels/(C\w+)", administrator.url)
+    assert found
+    return found[1]
+
+
+def register_at(third_party: str, callback_url: str) -> None:
+    """What the channel's own people do: a merchant with money, who is called back."""
+    merchant = {
+        "manner": "dolphin",
+        "merchant_no": MERCHANT,
+        "keys": {"key": KEY},
+        "callback_url": callback_url,
+        "starting_balance_minor": 5_000_000,
+        "starting_total_minor": 5_000_000,
+        "misbehaves": False,
+    }
+    answer = requests.post(f"{third_party}/control/merchants", json=merchant, timeout=10)
+    assert answer.ok, answer.text
+
+
+def give_keys(administrator: Page, account: str, base_url: str, key: str) -> None:
+    """The next version of its parameters, in use at once."""
+    administrator.goto(f"/channels/{account}/settings")
+    begin = administrator.get_by_role("button", name="建立草稿来修改")
+    opened = administrator.get_by_role("link", name=re.compile("打开草稿"))
+    expect(begin.or_(opened).first).to_be_visible()
+    (begin if begin.is_visible() else opened).click()
+    fill_in = administrator.get_by_role("link", name="填写")
+    if fill_in.is_visible():
+        fill_in.click()
+    administrator.get_by_label("接口地址").fill(base_url)
+    administrator.get_by_label("商户密钥").fill(key)
+    administrator.get_by_role("button", name="保存草稿").click()
+    administrator.get_by_label("原因").fill(f"{datetime.now():%H:%M} 换密钥")
+    administrator.get_by_role("button", name=re.compile("启用第")).click()
+    agree(administrator)
+    expect(administrator.locator("#flash")).to_contain_text("启用")
+
+
+def agree(person: Page) -> None:
+    """The question that is asked before, and the password where it was long ago."""
+    person.get_by_role("button", name="确定").click()
