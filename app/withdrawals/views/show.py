@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -13,6 +14,7 @@ from app.auth.permissions import Permission
 from app.cards import queries as cards
 from app.channels import opening
 from app.channels import queries as channels
+from app.kernel import clock
 from app.kernel.money import Money
 from app.kernel.payee import PAYEES, Payee
 from app.runtime.forms import StrictForm
@@ -22,6 +24,8 @@ from app.withdrawals.forms import OutcomeForm, ReasonForm, RejectForm
 from app.withdrawals.queries import TraceLine, Withdrawal, sheets
 from app.withdrawals.states import LABELS, UNKNOWN, VERBS, State
 
+_FRESH = timedelta(minutes=1)
+"""What just ended may be contradicted before its page listens: the page looks once more when it does."""
 _ENDED_UNSENT = tuple(VERBS[verb] for verb in ("reject", "cancel", "give_way"))
 _DECLARED = tuple(VERBS[verb] for verb in ("declare_paid", "declare_failed", "declare_late", "declare_returned"))
 _RESULTS = (*(VERBS[verb] for verb in ("succeed", "fail", "return")), *_DECLARED)
@@ -88,7 +92,7 @@ def show_page(
         halt=opening.now(withdrawal.account_id).said if state == State.QUEUED else None,
         own=in_review and mine,
         may_ask=state in queries.OUT,
-        moving=state in (State.REVIEW, State.QUEUED, *queries.OUT),
+        moving=state in (State.REVIEW, State.QUEUED, *queries.OUT) or clock.now() - trace[-1].at < _FRESH,
         **_outcome(withdrawal, person, bool(holds), outcome_form, refuse_form),
         proposal=proposal,
         past=[it for it in queries.outcomes(withdrawal.id) if it.state != "proposed"],
