@@ -18,9 +18,8 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+import certifi
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.connection import allowed_gai_family
@@ -81,17 +80,29 @@ def send(method: str, url: str, *, body: bytes, headers: Mapping[str, str], read
     let_go()
     _wire.begin(read_s)
     try:
-        # Without a Session: it would keep cookies, and read the whole body of a redirect that we do not follow.
-        request = requests.Request(method, url, data=body, headers=dict(headers)).prepare()
-        with _adapter().send(request, stream=True, timeout=(CONNECT_S, read_s)) as response:
+        response = _pools().urlopen(
+            method,
+            url,
+            body=body or None,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            timeout=Timeout(connect=CONNECT_S, read=read_s),
+            preload_content=False,
+        )
+        try:
             chunks, size = [], 0
-            for chunk in response.iter_content(16 * 1024):
+            for chunk in response.stream(16 * 1024, decode_content=True):
                 size += len(chunk)
                 if size > LARGEST_ANSWER:
                     raise _TooLarge
                 chunks.append(chunk)
-            lowered = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, lowered, b"".join(chunks))
+        except BaseException:
+            response.close()  # what was not read to its end is no connection for the next one
+            raise
+        response.release_conn()
+        lowered = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, lowered, b"".join(chunks))
     except (OSError, HTTPError, HTTPException, ValueError) as problem:
         raise (Unanswered if _wire.touched else NotSent)(_plain(problem)) from problem
 
@@ -257,13 +268,9 @@ class _CheckedHTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _CheckedHTTPSConnection
 
 
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _CheckedHTTPPool, "https": _CheckedHTTPSPool}
-
-
 @cache
-def _adapter() -> _Adapter:
-    """One pool a process; urllib3 keeps one per host inside."""
-    return _Adapter(pool_connections=64, pool_maxsize=64, max_retries=0)
+def _pools() -> PoolManager:
+    """One a process, with a pool for each host inside. Not `requests`: around each call it costs as much as the call."""
+    made = PoolManager(num_pools=64, maxsize=64, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
+    made.pool_classes_by_scheme = {"http": _CheckedHTTPPool, "https": _CheckedHTTPSPool}
+    return made
