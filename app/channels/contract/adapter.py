@@ -87,6 +87,8 @@ class Adapter(ABC):
     pays_to: ClassVar[frozenset[Payee]] = frozenset({Payee.BANK_CARD})
     verified: ClassVar[bool] = True
     """Was it proved against the third party itself? False: written by its documents alone, and people are told so."""
+    basis: ClassVar[str] = ""
+    """What it was written by, in its author's words. "": nothing is known beyond the above."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         declared = type(self).settings
