@@ -62,8 +62,8 @@ def by_numbers(account_id: int, indexes: Sequence[str]) -> Sequence[Card]:
 
 
 def payees(account_id: int, indexes: Sequence[str]) -> dict[str, Row[*tuple[Any, ...]]]:
-    """State and holder of those of these numbers that the account has, by their index. Nothing is locked."""
-    found = select(Card.number_index, Card.state, Card.holder).where(
+    """State, holder and kind of those of these numbers that the account has, by their index. Nothing is locked."""
+    found = select(Card.number_index, Card.state, Card.holder, Card.kind, Card.payee).where(
         Card.account_id == account_id, Card.number_index.in_(indexes), Card.state != State.DELETED
     )
     return {row.number_index: row for row in db.session.execute(found)}

@@ -118,7 +118,7 @@ def options(whom: Target, amount: Money, *, actor: Actor) -> list[Option]:
 def halt(account_id: int) -> Text | None:
     """Why nothing leaves this account now: stopped by people or by the house, closed, paused. None: it does."""
     stop = stop_of(account_id)
-    return _stopped(stop) if stop else opening.now(account_id).said
+    return stopped(stop) if stop else opening.now(account_id).said
 
 
 def instead(number: str, card: Card, amount: Money, *, actor: Actor) -> Option | None:
@@ -221,7 +221,7 @@ class _Known:
     def _halts(self, account: channels.Account) -> Sequence[Text]:
         said = self.openings[account.id].said
         mine = [stop for stop in self.stops if stop.account_id in (None, account.id)]
-        return [*map(_stopped, mine), *([said] if said else [])]
+        return [*map(stopped, mine), *([said] if said else [])]
 
     def _held(self, account: channels.Account) -> Text | None:
         """As `claims` would refuse it."""
@@ -246,7 +246,8 @@ _BOUND = {
 }
 
 
-def _stopped(stop: SendingStop) -> Text:
+def stopped(stop: SendingStop) -> Text:
+    """Why nothing leaves, in words."""
     return Text("已停发，恢复后自动发送：%(why)s", why=STOPS[stop.reason])
 
 
