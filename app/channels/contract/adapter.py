@@ -90,6 +90,12 @@ class Adapter(ABC):
     basis: ClassVar[str] = ""
     """What it was written by, in its author's words. "": nothing is known beyond the above."""
 
+    @classmethod
+    def lacks(cls, *, bank: str, branch: Mapping[str, str]) -> Text | None:
+        """Why a company's account (对公) at this bank and branch cannot be paid to: its document knows no such payment, or
+        asks for what is not there. None: it can. People are told before anything is made."""
+        return None
+
     def __init__(self, settings: Mapping[str, str]) -> None:
         declared = type(self).settings
         self.given = {setting.name: settings.get(setting.name) or setting.default for setting in declared}

@@ -13,6 +13,7 @@ from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.contract import Payee
 from app.kernel import clock
+from app.kernel.bank_card import AccountType
 from app.kernel.errors import Refused, Text
 from app.kernel.money import Money
 from app.kernel.payee import covered, is_reference
@@ -20,6 +21,7 @@ from app.ledger import queries as ledger
 from app.uploads import queries as uploads
 from app.withdrawals import rules
 from app.withdrawals.queries import limits
+from app.withdrawals.queries.objections import lacks
 from app.withdrawals.queries.payees import listed
 from app.withdrawals.queries.routing import stopped
 from app.withdrawals.queries.rulebook import in_force
@@ -139,6 +141,9 @@ class _Known:
         key = KIND
         try:
             channel_rules.require_pays_to(kind, self.kinds, name=self.account.title)
+            if payee.account_type != AccountType.PRIVATE:
+                card = cards.by_number(self.account.id, wish.number_index)
+                channel_rules.require_complete(lacks(self.account, card) if card else None, name=self.account.title)
             key = AMOUNT
             rules.require_amount(wish.amount, limit=self.account.single_limit)
             key = MEMO

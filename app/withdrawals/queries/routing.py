@@ -22,6 +22,7 @@ from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.withdrawals.models import SendingStop
 from app.withdrawals.queries import limits
+from app.withdrawals.queries.objections import lacks
 from app.withdrawals.queries.rulebook import in_force
 from app.withdrawals.queries.sending import stop_of, stops
 from app.withdrawals.rules import Limit, Rulebook, routing
@@ -180,11 +181,12 @@ class _Known:
 
     def candidate(self, account: channels.Account, facts: Facts) -> Candidate:
         manner, doing = self.manners[account.adapter], self.health[account.id]
+        card = self.whom.cards.get(account.id)
         return Candidate(
             number=account.number,
             usable=account.usable,
             verified=manner.verified,
-            method=self.whom.kind in manner.pays_to,
+            method=self.whom.kind in manner.pays_to and (card is None or lacks(account, card) is None),
             bound=self._bound(account),
             single_limit=account.single_limit,
             fee=channel_rules.fee(self.amount, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm),
