@@ -31,6 +31,7 @@ from app.runtime.supervisor import Supervisor
 from app.uploads import queries as uploads
 from app.withdrawals import service
 from app.withdrawals.queries import sheets
+from app.withdrawals.queries.forecast import forecast
 from app.withdrawals.rules.sheet import COLUMNS
 from bench.house import PASSWORD, House, house
 
@@ -102,6 +103,7 @@ def through(world: House, content: bytes, rows: int) -> None:
     timed("read, judged, stored", rows, lambda: service.sheets.check(upload))
     good = sheets.totals(uploads.upload(upload))
     assert good.count == rows
+    timed("what would not leave today", rows, lambda: forecast(uploads.upload(upload)))
     reference = service.sheets.confirm(upload, count=rows, amount=good.amount, fence=fence, actor=world.clerk)
 
     def make() -> None:

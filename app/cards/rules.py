@@ -106,6 +106,7 @@ OF_PAYEES = (
     _registered(HOLDER, KEYS[HOLDER][1], Kind.NAME, required=True),
     _registered(ACCOUNT_TYPE, KEYS[ACCOUNT_TYPE][1], Kind.ACCOUNT_TYPE),
     _registered(BANK, KEYS[BANK][1], Kind.BANK, note=gettext_noop("银行卡、对公账户必填")),
+    _registered("cnaps", KEYS["cnaps"][1], Kind.CNAPS, note=gettext_noop("对公账户必填，12 位")),
 )
 """What is asked for where a channel pays to more than bank cards: the kind of each account is read from the number."""
 WITHOUT_BANK = gettext_noop("银行卡、对公账户要填开户行")

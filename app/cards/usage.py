@@ -1,5 +1,6 @@
 """在用: the rooms above say which cards their unfinished work names. Joins the caller's transaction."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 
@@ -37,6 +38,8 @@ def known_again(
     number: str,
     holder: str,
     bank: str,
+    account_type: str,
+    branch: Mapping[str, str],
     channel_card: str,
     made_by: str,
 ) -> Card:
@@ -46,12 +49,15 @@ def known_again(
     known = queries.by_number(account_id, index)
     if known is not None:
         return known
+    details = json.dumps(dict(branch), ensure_ascii=False)
     card = Card(
         reference=reference,
         account_id=account_id,
         payee=payee,
         holder=holder,
         bank=bank,
+        account_type=account_type,
+        details_sealed=vault.seal(details, table="card", column="details_sealed", row=reference) if branch else "",
         number_sealed=vault.seal(number, table="card", column="number_sealed", row=reference),
         number_index=index,
         number_masked=masked(payee, number),

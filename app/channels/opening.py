@@ -20,6 +20,9 @@ LONGEST_WAIT_S = 600.0
 """After so long it is looked at again all the same: a clock may be set, and plans change."""
 
 
+_CLOSED = gettext_noop("现在不在渠道的营业时间，%(at)s 起自动发送")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """How an account stands. All may leave where nothing is said."""
@@ -47,8 +50,16 @@ class Opening:
         if self.maintained_until is not None:
             return Text("渠道维护中，%(until)s 之后自动发送", until=self.maintained_until)
         if not self.hours.has(self.at):
-            return Text("现在不在渠道的营业时间，%(at)s 起自动发送", at=self.hours.next_opening(self.at))
+            return Text(_CLOSED, at=self.hours.next_opening(self.at))
         return PAUSES[Pause(self.pause)] if self.pause else None
+
+    @property
+    def said_of_today(self) -> Text | None:
+        """Why nothing leaves before this day is over, as things stand. None: something may."""
+        opens_at = self.hours.next_opening(self.maintained_until or self.at)
+        if clock.business_day(opens_at) <= clock.business_day(self.at):
+            return PAUSES[Pause.STOPPED] if self.pause == Pause.STOPPED else None
+        return self.said if opens_at == self.maintained_until else Text(_CLOSED, at=opens_at)
 
     @property
     def _opens_at(self) -> datetime | None:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self
 
 from app.kernel.errors import Malformed
@@ -15,6 +16,13 @@ _SEPARATORS = re.compile(r"[\s\u00a0\u200b-\u200f\u2060\ufeff\u3000-]+")
 # In free text: groups of digits (half- or full-width) with up to three of those marks between them, on one line.
 _GROUP = re.compile("[0-9\uff10-\uff19]+")
 _CHAIN = re.compile(f"{_GROUP.pattern}(?:[ \t\u00a0\u2000-\u200f\u2060\u3000\ufeff\uff0d-]{{1,3}}{_GROUP.pattern})*")
+
+
+class AccountType(StrEnum):
+    """Whose account at a bank it is."""
+
+    PRIVATE = "private"  # 对私
+    CORPORATE = "corporate"  # 对公, whose number is not a PAN
 
 
 @dataclass(frozen=True, slots=True, repr=False)

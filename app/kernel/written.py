@@ -47,5 +47,6 @@ REGISTERED: dict[str, tuple[str, str]] = {
     "holder": ("户名 姓名 收款人", "张三"),
     "account_type": ("账户性质 对公对私", "对私"),
     "bank": ("银行 开户银行 银行名称", ""),
+    "cnaps": ("行号 支行行号 开户行行号", "102100099996"),
 }
 """A sheet of payees to register: the same."""

@@ -27,6 +27,16 @@ def received(alipay: Alipay, *rows: sheets.Row) -> str:
     return sheets.received(alipay.world, alipay.number, sheets.as_csv(rows, HEADER))
 
 
+def test_a_companys_account_at_a_bank_wants_its_branch_before_it_is_registered(alipay: Alipay) -> None:
+    rows = [
+        ("4100022109000123456", "云栖货运有限公司", "中国工商银行", "对公", cnaps) for cnaps in ("", "102100099996")
+    ]
+    upload = sheets.received(alipay.world, alipay.number, sheets.as_csv(rows[:1], (*HEADER, "联行号")))
+    assert {row: key for row, ((key, _said),) in payments.said(upload).items()} == {2: "account_type"}
+    upload = sheets.received(alipay.world, alipay.number, sheets.as_csv(rows[1:], (*HEADER, "联行号")))
+    assert payments.said(upload) == {}
+
+
 def test_a_sheet_of_payees_is_registered_and_paid_by_a_sheet(alipay: Alipay) -> None:
     world = alipay.world
     upload = received(

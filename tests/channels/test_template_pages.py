@@ -178,3 +178,32 @@ def test_what_is_not_there_is_not_found(world: World, admin: FlaskClient, path: 
     begun(admin)
     assert admin.get(AT + path).status_code == 200
     assert admin.get(f"{AT}/wave/try?interface=nothing").status_code == 404
+
+
+def test_an_account_says_whether_its_template_was_proved(world: World, admin: FlaskClient) -> None:
+    begun(admin)
+    assert press(admin, "/wave/activate", edition="1", note="按文档").status_code == 303
+    service.open_channel(code="wave", name="波浪支付", adapter="template:wave", actor="test")
+    number = service.open_account(
+        channel="wave", name="主账户", settings=DolphinThem.settings, single_limit=Money(1), fee_fixed=Money(0),
+        fee_rate_ppm=0, actor="test",
+    )  # fmt: skip
+    assert not queries.account(number).verified
+    for path in (f"/channels/{number}", "/channels/", f"{AT}/", f"{AT}/wave", f"{AT}/wave/versions/1"):
+        assert "未经真实渠道验证" in admin.get(path).text, path
+    assert press(admin, "/wave/draft").status_code == 303
+    said = altered(verified=True, basis="接口文档 3.2 版，2026-11-20 联调")
+    assert press(admin, "/wave/edit", edition="1", text=said).status_code == 303
+    shown = admin.get(f"{AT}/wave").text
+    assert "<ins>+ " in shown and "2026-11-20 联调" in shown and "请先去掉 verified" in shown
+    assert press(admin, "/wave/activate", edition="2", note="联调过").status_code == 303
+    assert "未经真实渠道验证" in admin.get(f"/channels/{number}").text, "the account still speaks the version before"
+    assert press(admin, "/wave/adopt", account=number).status_code == 303
+    db.session.rollback()
+    assert queries.account(number).verified
+    assert "2026-11-20 联调" in admin.get(f"/channels/{number}").text
+    upload = (io.BytesIO(admin.get(f"{AT}/wave/versions/2.json").data), "wave.json")
+    assert press(admin, "/new", code="copy", like="spruce", file=upload).status_code == 303
+    db.session.rollback()
+    copy = manners.draft("copy")
+    assert copy is not None and '"verified": true' in copy.description, "its author's word travels with it"

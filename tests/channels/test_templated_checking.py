@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from app.channels.adapters.templated import Broken, flaws, line_of, parse, pretty, warnings
-from app.channels.adapters.templated.examples import NAMES, example
+from app.channels.adapters.templated import Broken, adapter_of, flaws, line_of, parse, pretty, warnings
+from app.channels.adapters.templated.examples import NAMES, beginning, example
 from app.channels.adapters.templated.parsing import read
 
 Change = Callable[[dict[str, Any]], object]
@@ -30,6 +31,22 @@ def test_the_examples_are_whole_and_need_no_warning(name: str) -> None:
     assert warnings(parse(example(name))) == []
 
 
+def test_what_nobody_says_was_proved_was_not() -> None:
+    unsaid = read(changed(lambda it: (it.pop("verified"), it.pop("basis"))))
+    assert not unsaid.verified and not adapter_of("wave", unsaid).verified
+    assert [flaw.place for flaw in warnings(unsaid)] == ["verified"] and flaws(unsaid) == []
+    bare = read(changed(lambda it: it.pop("basis")))
+    assert adapter_of("wave", bare).verified and [flaw.place for flaw in warnings(bare)] == ["basis"]
+    assert [flaw.place for flaw in flaws(read(changed(lambda it: it.update(basis="长" * 201))))] == ["basis"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_begun_from_an_example_was_not_proved(name: str) -> None:
+    begun = parse(beginning(name))
+    assert replace(begun, verified=True, basis=parse(example(name)).basis) == parse(example(name))
+    assert not begun.verified and adapter_of(name, parse(example(name))).basis
+
+
 MISREAD: list[tuple[str, Change]] = [
     ("surprise", lambda it: it.update(surprise=1)),
     ("interfaces.submit.ask.parameters[3].filter", lambda it: submit(it)["ask"]["parameters"][3].update(filter="fen")),
@@ -42,6 +59,7 @@ MISREAD: list[tuple[str, Change]] = [
     ("samples", lambda it: it.update(samples={})),
     ("signing", lambda it: it.update(signing=[])),
     ("title", lambda it: it.update(title=None)),
+    ("verified", lambda it: it.update(verified="yes")),
 ]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import text, update
 from app import examine
 from app.cards import queries as cards
 from app.cards import service as card_service
+from app.cards.models import Card
 from app.cards.states import State
 from app.channels import queries as channels
 from app.channels.models import Channel
@@ -16,6 +17,7 @@ from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused
 from app.kernel.money import Money
 from app.kernel.payee import Payee, PayeeAccount
+from app.runtime import vault
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
 from app.withdrawals.models import Withdrawal
@@ -149,3 +151,85 @@ def test_its_whole_number_is_told_with_a_reason_and_forgotten_for_good(alipay: A
     assert (withdrawal.holder, withdrawal.card_masked, withdrawal.bank) == ("已删除",) * 3
     with pytest.raises(Refused):
         card_service.reveal(reference, reason="客户来电", actor=world.checker)
+
+
+# -- 对公 -----------------------------------------------------------------------------------------------------------------
+
+COMPANY, BANK_NAME, CNAPS = "4100022109000123456", "中国工商银行", "102100099996"
+PLACE = {"province": "广东省", "city": "深圳市", "branch": "深圳南山支行"}
+
+
+def company(alipay: Alipay, **details: str) -> str:
+    return card_service.bind(
+        account=alipay.number,
+        number=BankCard.parse_corporate(COMPANY),
+        holder="云栖货运有限公司",
+        bank=BANK_NAME,
+        phone="",
+        corporate=True,
+        details=details,
+        fence=alipay.world.claimed(alipay.number),
+        form_key=str(uuid4()),
+        actor=alipay.world.maker,
+    )
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"cnaps": CNAPS}, {"bank_code": CNAPS}),
+        (PLACE, {"inst_province": "广东省", "inst_city": "深圳市", "inst_branch_name": "深圳南山支行"}),
+    ],
+)
+def test_a_company_is_paid_as_a_company(alipay: Alipay, details: dict[str, str], told: dict[str, str]) -> None:
+    world, bank = alipay.world, alipay.bank
+    number = world.withdrawal("100.00", account=alipay.number, card=company(alipay, **details))
+    assert queries.by_number(number).account_type == "corporate"
+    world.approve(number)
+    world.until_state(number, "pending")
+    (sent,) = bank.transfers.values()
+    assert sent["payee_info"]["identity"] == COMPANY
+    assert sent["payee_info"]["bankcard_ext_info"] == {"inst_name": BANK_NAME, "account_type": "1", **told}
+    bank.fate = "SUCCESS"
+    assert world.until_state(number, "paid", hurry_s=30) == "paid"
+    assert examine() == []
+
+
+@pytest.mark.parametrize("details", [{}, {"province": "广东省", "city": "深圳市"}])
+def test_a_company_whose_branch_nobody_knows_is_refused_before_anything_is_made(
+    alipay: Alipay, details: dict[str, str]
+) -> None:
+    with pytest.raises(Refused, match="支付宝付到对公账户要有联行号"):
+        company(alipay, **details)
+    assert cards.by_number(alipay.account_id, cards.index_of(COMPANY)) is None
+
+
+def test_unionpay_pays_no_company(alipay: Alipay) -> None:
+    world = alipay.world
+    reference = company(alipay, cnaps=CNAPS)
+    waits = world.withdrawal("10.00", account=alipay.number, card=reference)
+    with transaction():
+        db.session.execute(update(Channel).where(Channel.code == "alipay").values(adapter="unionpay"))
+    with pytest.raises(Refused, match="只付到对私"):
+        world.withdrawal("20.00", account=alipay.number, card=reference)
+    with pytest.raises(Refused, match="不能付到这种收款账号"):
+        world.approve(waits)
+
+
+def test_the_approval_is_about_the_company_and_its_branch(alipay: Alipay) -> None:
+    world = alipay.world
+    reference = company(alipay, cnaps=CNAPS)
+    number = world.withdrawal("10.00", account=alipay.number, card=reference)
+    before = queries.digest(queries.by_number(number))
+    service.stops.pause(account=alipay.number, reason="先看看", actor=world.checker)
+    world.approve(number)
+    with transaction():
+        sealed = vault.seal('{"cnaps": "301290000007"}', table="card", column="details_sealed", row=reference)
+        db.session.execute(update(Card).where(Card.reference == reference).values(details_sealed=sealed))
+    assert queries.digest(queries.by_number(number)) != before
+    service.stops.resume(account=alipay.number, actor=world.checker)
+    world.until(lambda: queries.holds(queries.by_number(number).id))
+    assert alipay.bank.transfers == {}
+    with transaction():
+        db.session.execute(update(Withdrawal).where(Withdrawal.number == number).values(account_type="private"))
+    assert queries.digest(queries.by_number(number)) != before

@@ -12,6 +12,7 @@ from app.uploads import queries as uploads
 from app.withdrawals import service
 from app.withdrawals.models import WithdrawalSheet
 from app.withdrawals.queries import sheets
+from app.withdrawals.queries.forecast import forecast
 from tests.cards.sheets import Row, as_csv
 from tests.world import CARD, World
 
@@ -59,10 +60,15 @@ def checked(world: World, account: str, rows: Iterable[Row]) -> str:
 
 
 def confirmed(world: World, account: str, upload: str) -> str:
-    """The sheet of an upload; no worker has touched it yet."""
+    """The sheet of an upload, whatever would not leave today; no worker has touched it yet."""
     good = sheets.totals(uploads.upload(upload))
     return service.sheets.confirm(
-        upload, count=good.count, amount=good.amount, fence=world.claimed(account), actor=world.maker
+        upload,
+        count=good.count,
+        amount=good.amount,
+        fence=world.claimed(account),
+        stay=forecast(uploads.upload(upload)).all.count,
+        actor=world.maker,
     )
 
 

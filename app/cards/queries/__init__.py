@@ -1,8 +1,10 @@
 """Reading cards, templates and runs. Nothing here writes."""
 
 from app.cards.queries.cards import (
+    BRANCH,
     FILTERS,
     bound_to,
+    branch_of,
     by_form_key,
     by_id,
     by_number,
@@ -39,11 +41,13 @@ from app.cards.queries.templates import (
 )
 
 __all__ = [
+    "BRANCH",
     "BUILT_IN",
     "FILTERS",
     "VERDICTS",
     "Template",
     "bound_to",
+    "branch_of",
     "by_form_key",
     "by_id",
     "by_number",

@@ -9,6 +9,7 @@ from sqlalchemy import Row, select
 from app.cards.models import Card
 from app.cards.states import State
 from app.channels import queries as channels
+from app.kernel.bank_card import AccountType
 from app.kernel.errors import NotThere, Refused
 from app.kernel.id_number import mask_id
 from app.kernel.payee import canonical
@@ -62,8 +63,8 @@ def by_numbers(account_id: int, indexes: Sequence[str]) -> Sequence[Card]:
 
 
 def payees(account_id: int, indexes: Sequence[str]) -> dict[str, Row[*tuple[Any, ...]]]:
-    """State and holder of those of these numbers that the account has, by their index. Nothing is locked."""
-    found = select(Card.number_index, Card.state, Card.holder).where(
+    """State, holder and kind of those of these numbers that the account has, by their index. Nothing is locked."""
+    found = select(Card.number_index, Card.state, Card.holder, Card.kind, Card.payee, Card.account_type).where(
         Card.account_id == account_id, Card.number_index.in_(indexes), Card.state != State.DELETED
     )
     return {row.number_index: row for row in db.session.execute(found)}
@@ -174,6 +175,16 @@ def details_of(card: Card) -> dict[str, str]:
     told = vault.unseal(card.details_sealed, table="card", column="details_sealed", row=card.reference)
     found: dict[str, str] = json.loads(told)
     return found
+
+
+BRANCH = ("branch", "cnaps", "province", "city")
+
+
+def branch_of(card: Card) -> dict[str, str]:
+    """Where a company has its account, as far as it is known; nothing of a person's."""
+    if card.account_type != AccountType.CORPORATE:
+        return {}
+    return {key: text for key, text in details_of(card).items() if key in BRANCH}
 
 
 def details_shown(card: Card) -> list[tuple[str, str]]:

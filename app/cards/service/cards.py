@@ -17,7 +17,7 @@ from app.channels import log as channel_log
 from app.channels import queries as channels
 from app.channels.contract import BindObservation, BindSeen, CardToBind, Interface
 from app.kernel import bins, clock
-from app.kernel.errors import Refused, gettext_noop
+from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.limit import Limit
 from app.kernel.numbers import new_number
 from app.kernel.payee import Destination, Payee, kind_of
@@ -65,6 +65,8 @@ def bind(
         if made := _made_before(form_key, wish):  # a double click: the second one waited for the first at the claim
             return made
         rules.require_pays_to(kind_of(number), held.can.pays_to, name=held.title)
+        missing = lacks(held, kind_of(number), corporate=corporate, bank=bank, details=details or {})
+        rules.require_complete(missing, name=held.title)
         known = queries.by_number(held.id, index)
         if known is not None and known.state != State.REFUSED:
             raise Refused("%(card)s 已绑定在该渠道账号上", card=known.number_masked, advice="可直接用它发起提现")
@@ -91,6 +93,15 @@ def bind(
             audit.record(actor, "card.register", reference, after=told)
         live_events.announce(TOPIC, reference)
     return reference
+
+
+def lacks(
+    account: channels.Account, kind: Payee, *, corporate: bool, bank: str, details: Mapping[str, str]
+) -> Text | None:
+    """Why this account's channel could not pay to a company's account at this bank and branch; None: it can, or it is none."""
+    if kind is not Payee.BANK_CARD or not corporate:
+        return None
+    return channels.adapter_class(account).lacks(bank=bank, branch=details)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

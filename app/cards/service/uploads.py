@@ -1,18 +1,20 @@
 """批量绑卡, until it is confirmed: the room's desk, and what is known of the cards in its sheets."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import partial
 
 from sqlalchemy import select
 
 from app.cards import queries, rules
 from app.cards.models import Card
 from app.cards.queries import runs
+from app.cards.service.cards import lacks
 from app.cards.states import State
 from app.channels import queries as channels
 from app.kernel.cells import Column
 from app.kernel.columns import Fault
 from app.kernel.errors import Text, gettext_noop
-from app.kernel.payee import Payee
+from app.kernel.payee import Payee, kind_of, read
 from app.kernel.written import CORPORATE
 from app.runtime.db import db
 from app.uploads import checking
@@ -60,17 +62,28 @@ class _Compare(checking.Once):
 
     def __init__(self, account_id: int, columns: Sequence[Column]) -> None:
         super().__init__(rules.NUMBER, _Known(account_id, columns))
-        self.kinds: Set[Payee] = channels.account_by_id(account_id).can.pays_to
+        self.account = channels.account_by_id(account_id)
+        self.kinds: Set[Payee] = self.account.can.pays_to
         self.reads_kinds = columns is rules.OF_PAYEES
 
     def __call__(self, rows: Sequence[SheetRow], indexes: Sequence[bytes], settled: checking.Settled) -> None:
         super().__call__(rows, indexes, settled)
-        for one in rows if self.reads_kinds else ():
+        for one in rows:
             number = settled(one, rules.NUMBER)
             corporate = settled(one, rules.ACCOUNT_TYPE) == CORPORATE
-            bank = settled(one, rules.BANK) or ""
-            if number and (flaw := rules.flaw_of_payee(number, bank=bank, corporate=corporate, kinds=self.kinds)):
-                one.verdict.faults.append(Fault(flaw[0], flaw[1].template, {}))
+            if number and (self.reads_kinds or corporate):
+                one.verdict.faults += self._faults(number, corporate, partial(settled, one))
+
+    def _faults(self, number: str, corporate: bool, text: Callable[[str], str | None]) -> Iterator[Fault]:
+        bank, kind = text(rules.BANK) or "", Payee.BANK_CARD
+        if self.reads_kinds:
+            if flaw := rules.flaw_of_payee(number, bank=bank, corporate=corporate, kinds=self.kinds):
+                yield Fault(flaw[0], flaw[1].template, {})
+                return
+            kind = kind_of(read(number, corporate=corporate))
+        branch = {key: text(key) or "" for key in queries.BRANCH}
+        if said := lacks(self.account, kind, corporate=corporate, bank=bank, details=branch):
+            yield Fault(rules.ACCOUNT_TYPE, said.template, {})
 
 
 class _Known:

@@ -27,6 +27,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import certificates, clock, signing
+from app.kernel.bank_card import AccountType
 from app.kernel.errors import Text, gettext_noop
 from app.kernel.money import Money
 
@@ -45,7 +46,9 @@ IDENTITIES = {
     Payee.ALIPAY_LOGIN: "ALIPAY_LOGON_ID",
     Payee.ALIPAY_USER: "ALIPAY_USER_ID",
 }
-PRIVATE_PERSON = "2"  # account_type: 1 对公, 2 对私
+ACCOUNT_TYPES: Mapping[str, str] = {AccountType.CORPORATE: "1", AccountType.PRIVATE: "2"}
+# Of bankcard_ext_info. "如果银行卡为对公，必须传递省市支行信息或者联行号"; and 对公 wants inst_name.
+BRANCH = {"cnaps": "bank_code", "province": "inst_province", "city": "inst_city", "branch": "inst_branch_name"}
 _CERTIFICATES = ("app_cert", "channel_cert", "root_cert")
 
 
@@ -134,6 +137,14 @@ class Alipay(Adapter, ReadsBalance):
             return {lacking: gettext_noop("公钥模式与证书模式只能选一种：三张证书都填，或者只填支付宝公钥")}
         return {}
 
+    @classmethod
+    def lacks(cls, *, bank: str, branch: Mapping[str, str]) -> Text | None:
+        if not bank:
+            return gettext_noop("支付宝付到对公账户要有开户行名称")
+        if not branch.get("cnaps") and not all(branch.get(it) for it in ("province", "city", "branch")):
+            return gettext_noop("支付宝付到对公账户要有联行号，或开户省份、城市与支行")
+        return None
+
     def write_submit(self, order: Order) -> Request:
         payee: dict[str, object] = {
             "identity": order.card_number,
@@ -141,7 +152,11 @@ class Alipay(Adapter, ReadsBalance):
             "name": order.holder,
         }
         if order.payee is Payee.BANK_CARD:
-            payee["bankcard_ext_info"] = {"inst_name": order.bank, "account_type": PRIVATE_PERSON}
+            told = {"inst_name": order.bank, "account_type": ACCOUNT_TYPES[order.account_type]}
+            if order.account_type == AccountType.CORPORATE:
+                assert self.lacks(bank=order.bank, branch=order.branch) is None, "refused before it was made"
+                told |= {theirs: order.branch[ours] for ours, theirs in BRANCH.items() if order.branch.get(ours)}
+            payee["bankcard_ext_info"] = told
         return self._write(
             TRANSFER,
             out_biz_no=order.number,

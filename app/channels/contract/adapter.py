@@ -87,6 +87,14 @@ class Adapter(ABC):
     pays_to: ClassVar[frozenset[Payee]] = frozenset({Payee.BANK_CARD})
     verified: ClassVar[bool] = True
     """Was it proved against the third party itself? False: written by its documents alone, and people are told so."""
+    basis: ClassVar[str] = ""
+    """What it was written by, in its author's words. "": nothing is known beyond the above."""
+
+    @classmethod
+    def lacks(cls, *, bank: str, branch: Mapping[str, str]) -> Text | None:
+        """Why a company's account (对公) at this bank and branch cannot be paid to: its document knows no such payment, or
+        asks for what is not there. None: it can. People are told before anything is made."""
+        return None
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         declared = type(self).settings

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from app.kernel.bank_card import AccountType
 from app.kernel.money import Money
 from app.kernel.payee import Payee
 
@@ -70,6 +71,9 @@ class Order:
     sent_at: datetime | None = None  # of the latest send, which is the only one where nothing is ever sent again
     kind: str = "payout"  # or "settlement": our own money to our own card; the same number rules, never paid twice
     payee: Payee = Payee.BANK_CARD
+    account_type: str = AccountType.PRIVATE
+    branch: Mapping[str, str] = field(default_factory=dict)
+    """Where a company has its account, as far as it is known: cnaps, or province, city and branch."""
 
     def __repr__(self) -> str:
         return f"Order({self.number}, {self.amount})"
@@ -84,7 +88,7 @@ class CardToBind:
     holder: str
     bank: str
     phone: str = ""
-    account_type: str = "private"  # 对私; or "corporate" 对公, whose number is not a PAN
+    account_type: str = AccountType.PRIVATE
     details: Mapping[str, str] = field(default_factory=dict)
     """Other columns of the channel's template, by key: id_number, branch, cnaps, province, city … All of it private."""
 

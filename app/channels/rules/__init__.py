@@ -155,6 +155,15 @@ def require_pays_to(kind: Payee, kinds: Set[Payee], *, name: str) -> None:
         )
 
 
+def require_complete(lacks: Text | None, *, name: str) -> None:
+    """`lacks`: what the channel's adapter says of the payee's account."""
+    if lacks is not None:
+        raise Refused.saying(
+            Text("渠道账号“%(name)s”不能付到这个对公账户：%(why)s", name=name, why=lacks),
+            Text("请换一个能付的渠道账号，或补全收款人资料后重新登记"),
+        )
+
+
 def of_card(card: CardToBind) -> dict[str, str]:
     """What is private of a card, and what stands in its place."""
     return of_names(*card.details.values(), card.phone, card.holder) | {card.card_number: mask(card.card_number)}

@@ -14,7 +14,7 @@ from app.auth.identity import me
 from app.auth.permissions import Permission, attached, needs
 from app.channels import manners, queries, rules, service, tryout
 from app.channels.adapters.templated import Broken, Description, Flaw, flaws, line_of, parse, pretty, warnings
-from app.channels.adapters.templated.examples import NAMES, example
+from app.channels.adapters.templated.examples import NAMES, beginning, example
 from app.channels.adapters.templated.filling import CALL, FILTERS, SOURCES, example_texts
 from app.channels.adapters.templated.strict import read_json
 from app.channels.contract import Reply
@@ -58,6 +58,7 @@ def index() -> ResponseReturnValue:
         templates=templates,
         drafted=manners.drafted(),
         accounts={it.code: used.count(manners.name_of(it.code)) for it in templates},
+        unproved={it.code for it in templates if not _is_verified(it.description)},
         states=STATES,
     )
 
@@ -77,7 +78,7 @@ def create() -> ResponseReturnValue:
         return _new(form, 422)
     code = str(form.code.data)
     try:
-        service.templates.draft(code, _uploaded(form) or example(str(form.like.data)), actor=me())
+        service.templates.draft(code, _uploaded(form) or beginning(str(form.like.data)), actor=me())
     except Refused as refused:
         form.form_errors += said(refused)
         return _new(form, 409)
@@ -245,6 +246,7 @@ def _show(code: str, *, activate_form: ActivateTemplateForm | None = None, statu
         parts=_parts(described),
         wrong=_flaws(draft.description) if draft else [],
         warned=[*(warnings(description) if description and not flaws(description) else ())],
+        proved=description is not None and description.verified,
         differences=_differences(active.description, draft.description) if active and draft else [],
         using=[(it, manners.version_of(it.adapter)) for it in using],
         activate_form=activate_form or ActivateTemplateForm(formdata=None, edition=str(draft.edition) if draft else ""),
@@ -295,6 +297,11 @@ def _described(text: str) -> Description | None:
         return parse(text)
     except Broken:
         return None
+
+
+def _is_verified(text: str) -> bool:
+    described = _described(text)
+    return described is not None and described.verified
 
 
 def _parts(description: Description | None) -> list[tuple[str, object]]:

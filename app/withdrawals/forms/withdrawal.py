@@ -1,7 +1,7 @@
 """Shape and syntax of a withdrawal, of a refusal's reason, and of the list's search."""
 
 from flask_babel import lazy_gettext as _
-from wtforms import HiddenField, IntegerField, SearchField, SelectField, SelectMultipleField, StringField
+from wtforms import BooleanField, HiddenField, IntegerField, SearchField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp
 
 from app.runtime.fields import MoneyField
@@ -59,7 +59,10 @@ class RouteSearch(RouteForm):
 
 
 class SheetConfirmForm(HeldForm):
-    """Control totals, typed in by hand."""
+    """Control totals, typed in by hand. `stay`: how many rows would not leave today, as the page said."""
+
+    stay = HiddenField(validators=[Optional(), Regexp(r"[0-9]{1,7}\Z")])
+    goes_on = BooleanField(_("我已看过上面的名单，仍要提交"))
 
     count = IntegerField(
         _("笔数"),
@@ -71,6 +74,11 @@ class SheetConfirmForm(HeldForm):
         validators=[InputRequired(_("请输入合计金额"))],
         render_kw={"inputmode": "decimal", "autocomplete": "off", "placeholder": "0.00"},
     )
+
+    @property
+    def accepted(self) -> int:
+        """How many rows one knows will stay, and goes on all the same."""
+        return int(self.stay.data or 0) if self.goes_on.data else 0
 
 
 class SheetOrderForm(StrictForm):

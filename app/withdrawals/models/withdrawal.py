@@ -6,6 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import clock
+from app.kernel.bank_card import AccountType
 from app.kernel.money import Money
 from app.kernel.payee import Payee
 from app.runtime.db import Key, Model, append_only
@@ -52,6 +53,8 @@ class Withdrawal(Model):
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
     card_id: Mapped[int] = mapped_column(ForeignKey("card.id"))
     payee: Mapped[str] = mapped_column(String(16), default=Payee.BANK_CARD)
+    account_type: Mapped[str] = mapped_column(String(10), default=AccountType.PRIVATE)
+    """对私 or 对公, as the card had it when this was made."""
     holder: Mapped[str] = mapped_column(String(60))
     bank: Mapped[str] = mapped_column(String(60))
     card_masked: Mapped[str] = mapped_column(String(30))

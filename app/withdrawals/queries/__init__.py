@@ -29,6 +29,7 @@ from app.withdrawals.queries.money import (
     waiting_for_review,
 )
 from app.withdrawals.queries.objections import (
+    lacks,
     lists_about,
     objection,
     require_replaceable,
@@ -165,6 +166,7 @@ __all__ = [
     "is_only_declared",
     "is_unknown",
     "is_waiting",
+    "lacks",
     "lists_about",
     "lost_sends",
     "next_looks",

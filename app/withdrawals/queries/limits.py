@@ -1,7 +1,7 @@
 """What the rules need to know of a withdrawal that is about to be made, and whether the counters are right."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
@@ -77,6 +77,29 @@ def facts_over(
         used = {scope: counted[scope, key] for scope, key in its.items() if (scope, key) in counted}
         found[source.id] = replace(known, account=source.number, used=used)
     return found
+
+
+def used_by_cards(indexes: Collection[str], day: date) -> dict[str, Used]:
+    """What each of these cards has been paid today, by its index."""
+    keys = {places(account_id=0, card_index=index, day=day)[Scope.CARD]: index for index in indexes}
+    c = WithdrawalCounter
+    found = select(c.key, c.amount, c.count).where(c.day == day, c.scope == Scope.CARD, c.key.in_(keys))
+    return {keys[key]: Used(amount, count) for key, amount, count in db.session.execute(found)}
+
+
+def twins(book: Rulebook, indexes: Collection[str], at: datetime) -> dict[tuple[str, Money], Twin]:
+    """The latest ones to these cards within the window, by card and amount; unnamed, where they are foreign."""
+    if not book.duplicate_minutes:
+        return {}
+    w = Withdrawal
+    found = (
+        select(w.card_index, w.amount, w.number, w.made_at, channels.within_reach(w.account_id).label("is_ours"))
+        .where(w.card_index.in_(indexes), w.state.not_in(UNDONE))
+        .where(w.made_at > at - timedelta(minutes=book.duplicate_minutes))
+        .order_by(w.id)
+    )
+    rows = db.session.execute(found)
+    return {(index, amount): Twin(number if ours else "", made_at) for index, amount, number, made_at, ours in rows}
 
 
 def _facts(book: Rulebook, *, card_index: str, holder: str, card_kind: str, amount: Money, at: datetime) -> Facts:

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
+from app.cards import queries as cards
+from app.cards.models import Card
 from app.channels import queries as channels
 from app.kernel import clock
+from app.kernel.bank_card import AccountType
 from app.kernel.errors import Refused, Text
 from app.kernel.money import Money
 from app.kernel.payee import Payee
@@ -29,10 +32,19 @@ def objection(withdrawal: Withdrawal, *, lists: Listed | None = None, lock: bool
     place of stays as it is until the transaction ends."""
     standing = (lists or lists_about([withdrawal])).standing(withdrawal.card_index, withdrawal.holder)
     old_is_certain = not withdrawal.replaces or _is_certain(withdrawal.replaces, lock=lock)
-    kinds = channels.account_by_id(withdrawal.account_id).can.pays_to
-    return rules.objection(
-        black=standing.black, old_is_certain=old_is_certain, is_payable=Payee(withdrawal.payee) in kinds
+    account = channels.account_by_id(withdrawal.account_id)
+    is_payable = Payee(withdrawal.payee) in account.can.pays_to and (
+        withdrawal.account_type == AccountType.PRIVATE or lacks(account, cards.by_id(withdrawal.card_id)) is None
     )
+    return rules.objection(black=standing.black, old_is_certain=old_is_certain, is_payable=is_payable)
+
+
+def lacks(account: channels.Account, card: Card) -> Text | None:
+    """Why this account's channel cannot pay to the company whose account this is; None: it can, or it is a person's, or
+    at no bank."""
+    if card.account_type == AccountType.PRIVATE or card.payee != Payee.BANK_CARD:
+        return None
+    return channels.adapter_class(account).lacks(bank=card.bank, branch=cards.branch_of(card))
 
 
 def _is_certain(number: str, *, lock: bool) -> bool:

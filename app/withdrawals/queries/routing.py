@@ -22,6 +22,7 @@ from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.withdrawals.models import SendingStop
 from app.withdrawals.queries import limits
+from app.withdrawals.queries.objections import lacks
 from app.withdrawals.queries.rulebook import in_force
 from app.withdrawals.queries.sending import stop_of, stops
 from app.withdrawals.rules import Limit, Rulebook, routing
@@ -118,7 +119,7 @@ def options(whom: Target, amount: Money, *, actor: Actor) -> list[Option]:
 def halt(account_id: int) -> Text | None:
     """Why nothing leaves this account now: stopped by people or by the house, closed, paused. None: it does."""
     stop = stop_of(account_id)
-    return _stopped(stop) if stop else opening.now(account_id).said
+    return stopped(stop) if stop else opening.now(account_id).said
 
 
 def instead(number: str, card: Card, amount: Money, *, actor: Actor) -> Option | None:
@@ -180,11 +181,12 @@ class _Known:
 
     def candidate(self, account: channels.Account, facts: Facts) -> Candidate:
         manner, doing = self.manners[account.adapter], self.health[account.id]
+        card = self.whom.cards.get(account.id)
         return Candidate(
             number=account.number,
             usable=account.usable,
             verified=manner.verified,
-            method=self.whom.kind in manner.pays_to,
+            method=self.whom.kind in manner.pays_to and (card is None or lacks(account, card) is None),
             bound=self._bound(account),
             single_limit=account.single_limit,
             fee=channel_rules.fee(self.amount, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm),
@@ -221,7 +223,7 @@ class _Known:
     def _halts(self, account: channels.Account) -> Sequence[Text]:
         said = self.openings[account.id].said
         mine = [stop for stop in self.stops if stop.account_id in (None, account.id)]
-        return [*map(_stopped, mine), *([said] if said else [])]
+        return [*map(stopped, mine), *([said] if said else [])]
 
     def _held(self, account: channels.Account) -> Text | None:
         """As `claims` would refuse it."""
@@ -246,7 +248,8 @@ _BOUND = {
 }
 
 
-def _stopped(stop: SendingStop) -> Text:
+def stopped(stop: SendingStop) -> Text:
+    """Why nothing leaves, in words."""
     return Text("已停发，恢复后自动发送：%(why)s", why=STOPS[stop.reason])
 
 

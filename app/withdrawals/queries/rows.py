@@ -1,11 +1,14 @@
 """One withdrawal, and what belongs to it."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, exists, func, select
 
+from app.cards import queries as cards
 from app.channels import queries as channels
+from app.kernel.bank_card import AccountType
 from app.kernel.errors import NotThere
 from app.kernel.payee import Payee
 from app.runtime import vault
@@ -89,9 +92,19 @@ def digest(withdrawal: Withdrawal) -> str:
         *([] if withdrawal.kind == Kind.PAYOUT else [withdrawal.kind]),
         # And one to a bank card the form it had before there were other payees.
         *([] if withdrawal.payee == Payee.BANK_CARD else [withdrawal.payee]),
+        # And one to a person the form it had before companies were told apart. Of a company also where its account is.
+        *of_company(withdrawal.account_type, withdrawal.card_id),
     )
     data = b"".join(f"{len(part.encode())}:".encode() + part.encode() for part in parts)
     return vault.mac(data, purpose="approvals")
+
+
+def of_company(account_type: str, card_id: int) -> list[str]:
+    """What an approval is about besides, where a company is paid: that it is one, and the branch that its card names."""
+    if account_type == AccountType.PRIVATE:
+        return []
+    branch = cards.branch_of(cards.by_id(card_id))
+    return [account_type, json.dumps(branch, ensure_ascii=False, sort_keys=True)]
 
 
 def events(withdrawal_id: int) -> Sequence[WithdrawalEvent]:

@@ -19,6 +19,7 @@ from app.runtime.listing import Listing, listing
 from app.uploads import queries as uploads
 from app.withdrawals.models import Withdrawal, WithdrawalSheetOrder, WithdrawalSheetRow
 from app.withdrawals.models import WithdrawalSheet as WithdrawalSheet
+from app.withdrawals.queries.rows import of_company
 from app.withdrawals.rules import sheet as rules
 from app.withdrawals.states import Answer, SheetState, State
 
@@ -204,7 +205,19 @@ class Review:
 def in_review(sheet_id: int) -> Review:
     w = Withdrawal
     rows = db.session.execute(
-        select(w.number, w.amount, w.fee, w.payee, w.holder, w.bank, w.card_index, w.card_id, w.account_id, w.maker_id)
+        select(
+            w.number,
+            w.amount,
+            w.fee,
+            w.payee,
+            w.holder,
+            w.bank,
+            w.card_index,
+            w.card_id,
+            w.account_id,
+            w.maker_id,
+            w.account_type,
+        )
         .where(w.sheet_id == sheet_id, w.state == State.REVIEW)
         .order_by(w.id)
     ).all()
@@ -225,6 +238,7 @@ def review_of(rows: Sequence[Any]) -> Review:
             it.account_id,
             it.maker_id,
             *([] if it.payee == Payee.BANK_CARD else [it.payee]),  # as before there were others
+            *of_company(it.account_type, it.card_id),
         ]
         for it in rows
     ]

@@ -171,9 +171,13 @@ def _set_out(leaving: Sequence[tuple[Withdrawal, _Sender]]) -> dict[str, Send]:
     sends = {}
     for (withdrawal, sender), call in zip(leaving, calls, strict=True):
         card = cards.by_id(withdrawal.card_id)
-        order = _order(withdrawal, cards.number_of(card))
+        order = _order(withdrawal, cards.number_of(card), cards.branch_of(card))
         line = restoring.line_of(
-            withdrawal, account=sender.account.number, card_number=order.card_number, reference=card.reference
+            withdrawal,
+            account=sender.account.number,
+            card_number=order.card_number,
+            reference=card.reference,
+            branch=order.branch,
         )
         sends[withdrawal.number] = Send(call, order, line, sent_at)
     return sends
@@ -376,7 +380,7 @@ def _weigh_absence(withdrawal: Withdrawal, source: str, *, asked_at: datetime) -
         movement.hold(withdrawal, "no_resend", "")
 
 
-def _order(withdrawal: Withdrawal, card_number: str) -> Order:
+def _order(withdrawal: Withdrawal, card_number: str, branch: Mapping[str, str] | None = None) -> Order:
     """What the channel is asked to do: a plain value, safe to carry out of the transaction, the same at every send."""
     return Order(
         number=withdrawal.number,
@@ -388,4 +392,6 @@ def _order(withdrawal: Withdrawal, card_number: str) -> Order:
         sent_at=withdrawal.sent_at,
         kind=withdrawal.kind,
         payee=Payee(withdrawal.payee),
+        account_type=withdrawal.account_type,
+        branch=branch or {},
     )

@@ -86,6 +86,7 @@ def put(
     if payee.state != CardState.BOUND:
         raise Refused("收款人还没有绑定成功，不能提现", advice="请等绑定完成，或换一个已绑定的收款人")
     channel_rules.require_pays_to(Payee(payee.payee), source.can.pays_to, name=source.title)
+    channel_rules.require_complete(queries.lacks(source, payee), name=source.title)
     rules.require_amount(amount, limit=source.single_limit)
     rules.require_clean_memo(memo, payee=cards.number_of(payee) if payee.payee != Payee.BANK_CARD else "")
     fee = channel_rules.fee(amount, fixed=source.fee_fixed, rate_ppm=source.fee_rate_ppm)
@@ -102,6 +103,7 @@ def put(
         account_id=source.id,
         card_id=payee.id,
         payee=payee.payee,
+        account_type=payee.account_type,
         holder=payee.holder,
         bank=payee.bank,
         card_masked=payee.number_masked,

@@ -16,6 +16,7 @@ from app.auth import queries as auth
 from app.cards import usage
 from app.channels import queries as channels
 from app.kernel import clock
+from app.kernel.bank_card import AccountType
 from app.kernel.errors import NotThere, Refused, Text, gettext_noop
 from app.kernel.money import Money
 from app.kernel.payee import Payee
@@ -38,17 +39,20 @@ TROUBLES: Mapping[type[Exception], Text] = {
 """What keeps a lost send from being entered, where no rule says why. Tried again until it can be."""
 _UNDONE = (State.REJECTED, State.CANCELLED, State.FAILED)
 _COPIED = (
-    *("form_key", "kind", "payee", "holder", "bank", "card_masked", "card_index", "memo"),
+    *("form_key", "kind", "payee", "account_type", "holder", "bank", "card_masked", "card_index", "memo"),
     *("maker", "checker", "approval"),
 )
 _PLACE = {"table": "lost_send", "column": "sealed"}
 """A line of the journal is sealed as the row that it may become."""
 
 
-def line_of(withdrawal: Withdrawal, *, account: str, card_number: str, reference: str) -> journal.Line:
+def line_of(
+    withdrawal: Withdrawal, *, account: str, card_number: str, reference: str, branch: Mapping[str, str]
+) -> journal.Line:
     """What the journal keeps of a send that is about to leave: enough to enter it again where it was lost."""
     told = {name: getattr(withdrawal, name) for name in _COPIED} | {
         "card": reference,
+        "branch": dict(branch),
         "card_number": card_number,
         "amount_minor": withdrawal.amount.minor,
         "fee_minor": withdrawal.fee.minor,
@@ -148,8 +152,9 @@ def enter(number: str) -> jobs.Again | None:
 def _enter(number: str) -> None:
     lost = db.session.get(LostSend, number, populate_existing=True, with_for_update=True)
     assert lost is not None
-    # Lines of before there were other payees name none.
-    told = {"payee": Payee.BANK_CARD} | json.loads(vault.unseal(lost.sealed, row=lost.number, **_PLACE))
+    # Lines of before there were other payees name none, nor whether they are companies.
+    plain = {"payee": Payee.BANK_CARD, "account_type": AccountType.PRIVATE, "branch": {}}
+    told = plain | json.loads(vault.unseal(lost.sealed, row=lost.number, **_PLACE))
     withdrawal = queries.held(number) if queries.find(number) else _again(lost, told)
     setting_id = withdrawal.setting_id or channels.active_setting_id(withdrawal.account_id)
     # What the channel did not know before this send says nothing about it.
@@ -187,6 +192,8 @@ def _again(lost: LostSend, told: Mapping[str, Any]) -> Withdrawal:
         number=told["card_number"],
         holder=told["holder"],
         bank=told["bank"],
+        account_type=told["account_type"],
+        branch=told["branch"],
         channel_card="",
         made_by=told["maker"],
     )

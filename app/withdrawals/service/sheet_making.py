@@ -5,7 +5,6 @@ that is refused takes the rows of its transaction back with it; they are made ag
 """
 
 import time
-from dataclasses import dataclass, replace
 
 from sqlalchemy import insert
 
@@ -18,7 +17,6 @@ from app.channels import rules as channel_rules
 from app.kernel import clock
 from app.kernel.errors import Refused, Text
 from app.kernel.money import ZERO, Money
-from app.kernel.payee import is_reference
 from app.ledger import book
 from app.ledger.chart import Code
 from app.runtime import jobs, live_events, vault
@@ -28,6 +26,7 @@ from app.uploads import queries as uploads
 from app.withdrawals import queries
 from app.withdrawals.models import WithdrawalSheet, WithdrawalSheetRow
 from app.withdrawals.queries import sheets
+from app.withdrawals.queries.wishes import Wish, wishes
 from app.withdrawals.rules import sheet as rules
 from app.withdrawals.service.behalf import on_behalf
 from app.withdrawals.service.making import put
@@ -38,22 +37,6 @@ SLICE_S = 15.0
 """How long a worker stays with a sheet before others get their turn: well within a job's lease."""
 ROWS_AT_ONCE = 20
 """Rows in one transaction: others who write wait no longer than that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A good row, read."""
-
-    row: int
-    named: str
-    number_index: str
-    holder: str
-    amount: Money
-    memo: str
-    own_number: str
-
-    def __repr__(self) -> str:
-        return f"Wish({self.row})"
 
 
 class _No(Exception):
@@ -175,32 +158,4 @@ def _form_key(sheet: WithdrawalSheet, row: int) -> str:
 def _next(sheet: WithdrawalSheet, count: int) -> list[Wish]:
     """The next good rows, up to so many."""
     upload = uploads.by_id(sheet.upload_id)
-    mapping, decisions, index = uploads.mapping(upload), uploads.decisions(upload), cards.indexer()
-    columns = rules.FORMS[upload.form_id]
-    found: list[Wish] = []
-    for block in uploads.blocks(upload, after_row=sheet.cursor):
-        for one in block:
-            if not one.is_good(decisions):
-                continue
-            texts = one.texts(columns, mapping, decisions)
-            found.append(
-                Wish(
-                    row=one.row,
-                    named=texts[rules.NUMBER],
-                    number_index=index(texts[rules.NUMBER]).hex(),
-                    holder=texts[rules.HOLDER],
-                    amount=Money.parse(texts[rules.AMOUNT]),
-                    memo=texts[rules.MEMO],
-                    own_number=texts[rules.OWN_NUMBER],
-                )
-            )
-            if len(found) == count:
-                return _behind_references(sheet.account_id, found)
-    return _behind_references(sheet.account_id, found)
-
-
-def _behind_references(account_id: int, wishes: list[Wish]) -> list[Wish]:
-    """Of a payee that is named by its reference, the index of what that stands for."""
-    named = [wish.named for wish in wishes if is_reference(wish.named)]
-    known = cards.indexes_of(account_id, named) if named else {}
-    return [replace(wish, number_index=known.get(wish.named, wish.number_index)) for wish in wishes]
+    return [wish for some in wishes(upload, after_row=sheet.cursor, most=count) for wish in some]

@@ -28,7 +28,9 @@ from app.uploads.states import State as UploadState
 from app.withdrawals import rules
 from app.withdrawals.models import WithdrawalSheet
 from app.withdrawals.queries import sheets
+from app.withdrawals.queries.forecast import forecast
 from app.withdrawals.rules import sheet as columns
+from app.withdrawals.rules.forecast import require_known
 from app.withdrawals.states import SHEET
 
 TOPIC = "sheets"
@@ -112,11 +114,13 @@ class _Compare:
         return amount
 
 
-def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, actor: Actor) -> str:
-    """Make withdrawals of the good rows of this sheet from now on. `count` and `amount` were typed in by hand.
+def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, actor: Actor, stay: int = 0) -> str:
+    """Make withdrawals of the good rows of this sheet from now on. `count` and `amount` were typed in by hand; `stay`: so
+    many rows are known not to leave today, and the maker goes on all the same. Refused where there are more.
 
     Returns the sheet's reference; confirming again is the same sheet.
     """
+    staying = _staying(upload_reference)
     with transaction():
         upload = DESK.held(upload_reference)
         known = sheets.sheet_of(upload.id)
@@ -127,6 +131,7 @@ def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, act
         claims.require(account.id, fence=fence, actor=actor)
         good = sheets.totals(upload)
         columns.require_control_totals(count=count, amount=amount, good=good)
+        require_known(stay=staying, known=stay)
         left_out = intake.confirm(upload, seen=good.count)
         sheet = WithdrawalSheet(
             reference=new_number("S"),
@@ -142,9 +147,17 @@ def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, act
         db.session.add(sheet)
         db.session.flush()
         told = {"upload": upload_reference, "rows": count, "amount": amount.yuan, "left_out": left_out}
+        if staying:
+            told["stay"] = staying
         audit.record(actor, "sheet.confirm", sheet.reference, after=told)
         _go_on(sheet)
         return sheet.reference
+
+
+def _staying(upload_reference: str) -> int:
+    """How many rows would not leave today: counted before anything is locked, for it takes a while."""
+    upload = DESK.upload(upload_reference)
+    return forecast(upload).all.count if upload.state == UploadState.CHECKED else 0
 
 
 def pause(reference: str, *, fence: int, actor: Actor) -> None:

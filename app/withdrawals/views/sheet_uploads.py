@@ -20,6 +20,8 @@ from app.uploads.states import State
 from app.withdrawals import service
 from app.withdrawals.forms import SheetConfirmForm
 from app.withdrawals.queries import routing, sheets
+from app.withdrawals.queries.forecast import forecast
+from app.withdrawals.rules.forecast import LABELS, WAITS
 from app.withdrawals.rules.sheet import FORMS, form_of
 
 bp = Blueprint("withdrawal_uploads", __name__, url_prefix="/withdrawal-uploads")
@@ -44,9 +46,33 @@ def _totals(upload: uploads.Upload) -> Mapping[str, object]:
     """What one confirms: the good rows together, and what they leave of the balance."""
     account = channels.account_by_id(upload.account_id)
     good, available = sheets.totals(upload), ledger.balances_of([account.number])[account.number].available
-    form = SheetConfirmForm(formdata=None, fence=pages.held_account(account.number).fence)
+    place, ahead = pages.held_account(account.number), None
+    if place.mine and good.count:
+        ahead = forecast(upload, reason=_reason(), after_row=_after_row())
+    form = SheetConfirmForm(formdata=None, fence=place.fence, stay=str(ahead.all.count) if ahead else "")
     whole = routing.whole(account, good, actor=me())
-    return {"totals": good, "available": available, "remains": available - good.hold, "confirm": form, "whole": whole}
+    return {
+        "totals": good,
+        "available": available,
+        "remains": available - good.hold,
+        "confirm": form,
+        "whole": whole,
+        "ahead": ahead,
+        "stay_reason": _reason(),
+        "stay_labels": LABELS,
+        "stay_waits": WAITS,
+    }
+
+
+def _reason() -> str:
+    """Of which rows that stay the page lists some; "": of all."""
+    asked = request.args.get("stay", "")
+    return asked if asked in LABELS else ""
+
+
+def _after_row() -> int:
+    asked = request.args.get("stay_after", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 0
 
 
 ROOM = pages.Room(
@@ -76,15 +102,23 @@ def show(reference: str) -> ResponseReturnValue:
 def confirm(reference: str) -> ResponseReturnValue:
     form = SheetConfirmForm()
     if not form.validate():
-        return pages.show_upload(ROOM, DESK.upload(reference), confirm=form, status=422)
+        return _again(reference, form, 422)
     assert form.amount.data is not None
     count, amount, fence = form.count.data, form.amount.data, int(form.fence.data)
     try:
-        sheet = service.sheets.confirm(reference, count=count, amount=amount, fence=fence, actor=me())
+        sheet = service.sheets.confirm(
+            reference, count=count, amount=amount, fence=fence, stay=form.accepted, actor=me()
+        )
     except Refused as refused:
         form.form_errors += said(refused)
-        return pages.show_upload(ROOM, DESK.upload(reference), confirm=form, status=409)
+        return _again(reference, form, 409)
     return redirect(url_for("withdrawal_sheets.show", reference=sheet), 303)
+
+
+def _again(reference: str, form: SheetConfirmForm, status: int) -> ResponseReturnValue:
+    """What stays may be another number now: whether to go on is asked anew."""
+    form.goes_on.data = False
+    return pages.show_upload(ROOM, DESK.upload(reference), confirm=form, status=status)
 
 
 @bp.get("/sheet.xlsx")

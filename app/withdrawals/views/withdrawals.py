@@ -73,6 +73,7 @@ def check(status: int = 200) -> ResponseReturnValue:
     try:
         channel_rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
         channel_rules.require_pays_to(Payee(card.payee), account.can.pays_to, name=account.title)
+        channel_rules.require_complete(queries.lacks(account, card), name=account.title)
         rules.require_amount(form.amount.data, limit=account.single_limit)
         rules.require_clean_memo(form.memo.data or "")
         if form.replaces.data:

@@ -272,6 +272,8 @@ def adapter_of(code: str, description: Description) -> type[Templated]:
         "description": description,
         "code": code,
         "title": description.title,
+        "verified": description.verified,
+        "basis": description.basis,
         "settings": tuple(
             Setting(name=it.name, label=it.label, secret=it.secret, multiline=it.multiline, example=it.example)
             for it in description.settings

@@ -41,6 +41,7 @@ _NEEDS = {
 }
 """Without these a request would not say what it is about."""
 _LONGEST_WAITS = 200
+_LONGEST_BASIS = 200
 
 
 def flaws(description: Description) -> list[Flaw]:
@@ -72,6 +73,8 @@ def _head(description: Description) -> Found:
         yield "format", Text("只认得第 %(format)d 种写法", format=FORMAT)
     if not 1 <= len(description.title) <= 60:
         yield "title", Text("请写一个不超过 60 字的名称")
+    if len(description.basis) > _LONGEST_BASIS:
+        yield "basis", Text("最多 %(count)d 个字", count=_LONGEST_BASIS)
     for name, waits in (("query_waits_s", manner.query_waits_s), ("return_waits_s", manner.return_waits_s)):
         if any(wait < 1 for wait in waits) or len(",".join(map(str, waits))) > _LONGEST_WAITS:
             yield f"manner.{name}", Text("每个间隔至少 1 秒，总数不能太多")

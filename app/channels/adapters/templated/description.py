@@ -349,3 +349,7 @@ class Description:
     """Test keys with which the samples were recorded: of a sandbox, never of a real account."""
     samples: tuple[Sample, ...] = ()
     worked: tuple[Worked, ...] = ()
+    verified: bool = False
+    """Was it proved against the third party itself? Only its author can say so; what nobody said was not proved."""
+    basis: str = ""
+    """What it was written by, and how it was proved: a document and its edition, a day of trial."""

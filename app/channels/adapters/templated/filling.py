@@ -35,9 +35,11 @@ class Kind(StrEnum):
     MOMENT = "moment"
 
 
-DETAILS = ("id_number", "branch", "cnaps", "province", "city")
+BRANCH = ("branch", "cnaps", "province", "city")
+DETAILS = ("id_number", *BRANCH)
 _ORDER = {
     **dict.fromkeys(("order.number", "order.card_number", "order.holder", "order.bank", "order.kind"), Kind.TEXT),
+    **dict.fromkeys(("order.account_type", *(f"order.branch.{name}" for name in BRANCH)), Kind.TEXT),
     "order.amount": Kind.MONEY,
     "order.made_at": Kind.MOMENT,
 }
@@ -61,7 +63,12 @@ SOURCES: dict[str, dict[str, Kind]] = {
     "unbind_card": _CARD_TO_UNBIND,
 }
 """What is known in each interface, beside the account's settings and the call."""
-CHOICES = {"card.account_type": ("private", "corporate"), "order.kind": ("payout", "settlement")}
+_TYPES = ("private", "corporate")
+CHOICES = {
+    "card.account_type": _TYPES,
+    "order.account_type": _TYPES,
+    "order.kind": ("payout", "settlement"),
+}
 """Sources of few values, which a channel has words of its own for."""
 
 DATES = {
@@ -131,6 +138,8 @@ def of_order(order: Order) -> dict[str, Any]:
         "order.bank": order.bank,
         "order.made_at": order.made_at,
         "order.kind": order.kind,
+        "order.account_type": order.account_type,
+        **{f"order.branch.{name}": order.branch.get(name, "") for name in BRANCH},
     }
 
 
@@ -306,6 +315,8 @@ _EXAMPLES: dict[str, Any] = {
     "order.bank": gettext_noop("中国工商银行"),
     "order.made_at": datetime(2026, 11, 21, 9, 30, tzinfo=clock.BUSINESS_ZONE),
     "order.kind": "payout",
+    "order.account_type": "private",
+    **dict.fromkeys((f"order.branch.{name}" for name in BRANCH), ""),
     "card.reference": "K20261121ABCDE",
     "card.channel_card": "card_1",
     "card.card_number": "6222020200112233441",
@@ -322,7 +333,10 @@ _EXAMPLES: dict[str, Any] = {
 
 
 def order_of(values: Mapping[str, Any]) -> Order:
-    return Order(**{name.removeprefix("order."): it for name, it in values.items() if name.startswith("order.")})
+    plain = {
+        name.removeprefix("order."): it for name, it in values.items() if name.count(".") == 1 and name[:5] == "order"
+    }
+    return Order(**plain, branch={name: values.get(f"order.branch.{name}", "") for name in BRANCH})
 
 
 def card_of(values: Mapping[str, Any]) -> CardToBind:

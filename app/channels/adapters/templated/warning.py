@@ -23,4 +23,8 @@ def warnings(description: Description) -> list[Flaw]:
         found.append(Flaw("answer.checks", Text("没有核对应答里的商户号")))
     if description.callback is None:
         found.append(Flaw("callback", Text("没有回调，结果只靠查询得知")))
+    if not description.verified:
+        found.append(Flaw("verified", Text("没有写明已与真实渠道联调：使用它的账号会标为未经验证，也不会被推荐")))
+    elif not description.basis:
+        found.append(Flaw("basis", Text("写明已与真实渠道联调，却没有写依据")))
     return found
