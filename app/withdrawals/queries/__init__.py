@@ -79,6 +79,7 @@ from app.withdrawals.queries.rows import (
     is_waiting,
     numbers_of,
     of_card,
+    of_numbers,
     replacement,
     steps,
 )
@@ -172,6 +173,7 @@ __all__ = [
     "objection",
     "oddities",
     "of_card",
+    "of_numbers",
     "oldest_work",
     "open_hold",
     "outcome",
