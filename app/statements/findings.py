@@ -35,8 +35,8 @@ def unread(account_id: int, day: date, *, after: int, limit: int) -> Sequence[Ro
     return db.session.execute(lines.order_by(_L.id).limit(limit)).all()
 
 
-def mark(found: Mapping[int, Finding]) -> None:
-    """What these lines say to us. Joins the caller's transaction."""
+def mark(found: Mapping[int, Finding], *, said: Mapping[int, str]) -> None:
+    """What these lines say to us; `said`: their messages, where they named somebody. Joins the caller's transaction."""
     assert in_transaction()
     for finding in sorted(set(found.values())):
         for ids in in_steps(line_id for line_id, it in sorted(found.items()) if it is finding):
@@ -44,6 +44,10 @@ def mark(found: Mapping[int, Finding]) -> None:
             db.session.execute(
                 update(_L).where(*mine).values(finding=finding).execution_options(synchronize_session=False)
             )
+    for line_id, message in sorted(said.items()):
+        db.session.execute(
+            update(_L).where(_L.id == line_id).values(message=message).execution_options(synchronize_session=False)
+        )
 
 
 def conclude(account: Account, day: date, *, is_news: bool) -> None:

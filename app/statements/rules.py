@@ -36,6 +36,11 @@ def days_due(*, first: date, today: date) -> list[date]:
     return [oldest + timedelta(days=step) for step in range((today - oldest).days)]
 
 
+def late_from(day: date) -> datetime:
+    """What is told of this day from then on was not there when it was pulled in the night."""
+    return clock.day_bounds(day)[1] + timedelta(hours=DUE_H[1])
+
+
 def require_day(day: date, *, today: date) -> None:
     if day > today:
         raise Refused("这一天还没有到", advice="渠道流水最晚取到今天")

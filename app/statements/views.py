@@ -15,7 +15,7 @@ from app.channels.rules import SEEN
 from app.kernel import clock
 from app.kernel.errors import Malformed, NotThere, Refused
 from app.runtime.page import page, said, say
-from app.statements import queries, service
+from app.statements import queries, rules, service
 from app.statements.forms import LineFilters, RefreshForm, StatementFilters
 from app.statements.states import FINDINGS, LABELS, ODD, OURS
 
@@ -80,6 +80,7 @@ def show(number: str, day: str) -> ResponseReturnValue:
         odd=ODD,
         ours=OURS,
         seen=SEEN,
+        late_from=rules.late_from(on),
         is_open=on >= today,
         is_ahead=on > today,
         may_pull=account.can.statements and person.can(Permission.CHANNEL_REFRESH),

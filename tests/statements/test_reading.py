@@ -157,6 +157,17 @@ def test_reading_in_the_middle_of_a_kill_has_one_effect(world: World, relay: Rel
     assert ledger.deeds()[number]["return"] == Money(1_000)
 
 
+def test_whom_a_line_names_is_not_kept(world: World, relay: Relay) -> None:
+    account, number = paid(world)
+    relay.amend = changed(tradeState="REFUND", remark="收款人张三账户已销户")
+    for _ in range(2):
+        (line,) = lines(pulled(world, account))
+        assert line.message == "收款人张**账户已销户"
+    assert [event.why for event in queries.events(queries.by_number(number).id) if event.verb == "return"] == [
+        "收款人张**账户已销户"
+    ]
+
+
 def test_many_lines_are_read_in_steps(world: World, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     account, number = paid(world)
     monkeypatch.setattr(service.statements, "AT_ONCE", 2)

@@ -86,3 +86,7 @@ def test_everything_has_its_words() -> None:
     assert set(FINDINGS) == set(Finding)
     assert STRANGE < ODD and not STRANGE & OURS
     assert rules.in_steps(range(5), 2) == [[0, 1], [2, 3], [4]]
+
+
+def test_what_the_night_did_not_tell_is_late() -> None:
+    assert rules.late_from(DAY) == after(14), "by then it is asked for once more"

@@ -26,16 +26,24 @@ def read(subject: str) -> None:
     account, after, is_news = channels.account(number), 0, False
     while lines := findings.unread(account.id, day, after=after, limit=AT_ONCE):
         known = queries.of_numbers([line.number for line in lines])
-        found = {line.id: _read(account.id, line, known) for line in lines}
+        said = {line.id: _covered(line, known) for line in lines}
+        found = {line.id: _read(account.id, line, known, said[line.id]) for line in lines}
         is_news = is_news or any(found[it.id] in findings.STRANGE and found[it.id] != it.finding for it in lines)
         with transaction():
-            findings.mark(found)
+            findings.mark(found, said={line.id: said[line.id] for line in lines if said[line.id] != line.message})
         after = lines[-1].id
     with transaction():
         findings.conclude(account, day, is_news=is_news)
 
 
-def _read(account_id: int, line: Row[Any], known: Mapping[str, Withdrawal]) -> Finding:
+def _covered(line: Row[Any], known: Mapping[str, Withdrawal]) -> str:
+    """A statement is read before it is known whom it is about. Its words go into a trace that is for ever, and stay here."""
+    withdrawal = known.get(line.number)
+    said: str = line.message
+    return said.replace(withdrawal.holder, f"{withdrawal.holder[:1]}**") if withdrawal and withdrawal.holder else said
+
+
+def _read(account_id: int, line: Row[Any], known: Mapping[str, Withdrawal], message: str) -> Finding:
     if line.seen == Seen.PENDING:
         return Finding.SILENT
     if line.copy > 1:
@@ -52,8 +60,7 @@ def _read(account_id: int, line: Row[Any], known: Mapping[str, Withdrawal]) -> F
         amount=line.amount,
         channel_number=line.channel_number,
         word=line.word,
-        # A statement is read before it is known whom it is about; its words go into a trace that is for ever.
-        message=line.message.replace(withdrawal.holder, f"{withdrawal.holder[:1]}**"),
+        message=message,
     )
     before = rules.Known(
         number=withdrawal.number,
