@@ -43,7 +43,7 @@ def held(account_id: int, day: date) -> Statement:
 
 
 def statements(asked: Mapping[str, str]) -> Listing:
-    """Accounts and days, those first that were asked for last. Raises Malformed where a day cannot be read."""
+    """Accounts and days, those first that nobody had asked for until last. Raises Malformed where a day cannot be read."""
     conditions = [channels.within_reach(_S.account_id)]
     if number := asked.get("account"):
         its_id = select(ChannelAccount.id).where(ChannelAccount.number == number)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.auth import service as auth
 from app.auth.permissions import Role
 from app.kernel import clock
 from app.runtime.db import db
@@ -98,6 +99,21 @@ def test_what_is_no_day_is_refused(world: World, finance: Person) -> None:
     assert "不是日期" in finance.reads("/statements/?from=never", status=422)
     finance.reads(f"/statements/{egret}/never", status=404)
     finance.reads(f"/statements/nothing/{today()}", status=404)
+
+
+def test_whoever_is_limited_to_other_channels_sees_nothing_of_it(world: World, relay: Relay, finance: Person) -> None:
+    keeper = world.person("keeper", Role.ADMINISTRATOR)
+    egret, dolphin = world.account("egret"), world.account("dolphin")
+    finance.does("/statements/refresh", account=egret, on=today())
+    world.until(lambda: not waiting(egret))
+    assert egret in finance.reads("/statements/")
+    auth.change("finance", display_name="finance", role=Role.FINANCE, channels=("dolphin",), actor=keeper)
+    limited = Person(world, "finance")
+    index = limited.reads("/statements/")
+    assert egret not in index and "现有渠道都没有对账单接口" in index
+    limited.reads(f"/statements/{egret}/{today()}", status=404)
+    limited.does("/statements/refresh", status=422, account=egret, on=today())
+    assert "该渠道没有对账单接口" in limited.reads(f"/statements/{dolphin}/{today()}")
 
 
 def test_who_may_not_pull_or_open_withdrawals_sees_no_way_to(world: World) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.channels import gateway
 from app.channels import queries as channels
 from app.channels import service as channel_service
+from app.channels.contract import Interface
 from app.channels.models import ChannelCall
 from app.kernel import clock
 from app.kernel.errors import Refused
 from app.kernel.money import Money
 from app.runtime import jobs
-from app.runtime.db import db
+from app.runtime.db import db, transaction
 from app.sandbox.manners import MANNERS
 from app.statements import queries, service
 from app.statements.models import Statement, StatementLine
@@ -181,6 +183,13 @@ def test_who_has_no_such_interface_is_not_asked(world: World) -> None:
     service.pull(f"{account}/20261121")
     assert queries.statement(channels.account(account).id, date(2026, 11, 21)) is None
     assert "statement" not in MANNERS["dolphin"].interfaces.values()
+    row = channels.account(account)
+    setting = channels.active_setting_id(row.id)
+    assert setting is not None
+    with transaction():
+        call = gateway.announce(Interface.STATEMENT, account_id=row.id, setting_id=setting, subject=account)
+    with pytest.raises(gateway.NoAnswer, match="没有对账单接口"):
+        gateway.statement(call, clock.business_day(), "")
 
 
 def test_tomorrow_is_refused(world: World) -> None:
