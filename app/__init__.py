@@ -50,6 +50,8 @@ from app.menus import views as menus
 from app.runtime import db, live_events, queue
 from app.runtime.page import LOCALES, Ui, local, say
 from app.runtime.request import HouseRequest
+from app.statements import jobs as statement_jobs
+from app.statements import views as statements
 from app.tasks import views as tasks
 from app.withdrawals import jobs as withdrawal_jobs
 from app.withdrawals import queries as withdrawal_queries
@@ -58,9 +60,12 @@ from app.withdrawals import views as withdrawals
 log = structlog.get_logger(__name__)
 
 TOP = Path(__file__).resolve().parent.parent
-WORK = (alert_jobs, auth_jobs, card_jobs, channel_jobs, collection_jobs, export_jobs, live_jobs, withdrawal_jobs)
+WORK = (
+    *(alert_jobs, auth_jobs, card_jobs, channel_jobs, collection_jobs, export_jobs, live_jobs, statement_jobs),
+    withdrawal_jobs,
+)
 """The workers' doors, imported here so that a worker has everything before it forks."""
-ROOMS = (live, callbacks, ledger, collections, menus, exports)
+ROOMS = (live, callbacks, ledger, collections, statements, menus, exports)
 
 
 def create_app(config: Config) -> Flask:

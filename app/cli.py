@@ -312,6 +312,7 @@ def channel() -> None:
 )
 @click.option("--figures", is_flag=True, help="tells totals of a day and the balance")
 @click.option("--balance", is_flag=True, help="tells the balance alone")
+@click.option("--statements", is_flag=True, help="tells line by line what it paid on a day, and what came back")
 def new_channel(code: str, title: str, **abilities: bool) -> None:
     """Write an adapter, its samples and its suite to begin with, in a checkout. docs/adding-a-channel.md leads on.
 

@@ -11,6 +11,7 @@ EVERY = (
     Every("app.channels.jobs.judge_health", every_s=30),
     Every("app.channels.jobs.look_at_figures", every_s=60),
     Every("app.channels.jobs.end_lapsed", every_s=15),
+    Every("app.statements.jobs.pull_due", every_s=600),
     Every("app.withdrawals.jobs.look_at_unknown", every_s=60),
     Every("app.live.jobs.look_at_jobs", every_s=60),
     Every("app.withdrawals.jobs.look_at_journal", every_s=60),

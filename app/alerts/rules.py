@@ -30,6 +30,7 @@ KINDS: dict[str, Text] = {
     "books": gettext_noop("账目不符"),
     "unknown-money": gettext_noop("资金去向未明"),
     "figures": gettext_noop("渠道数据"),
+    "statement": gettext_noop("渠道流水"),
     "pause": gettext_noop("自动停发"),
     "health": gettext_noop("渠道健康"),
     "job": gettext_noop("后台任务"),

@@ -24,10 +24,13 @@ from app.channels.contract import (
     Observation,
     Order,
     ReadsFigures,
+    ReadsStatements,
     Reply,
     Request,
     Seen,
     Settles,
+    StatementLine,
+    StatementPage,
     UnbindObservation,
     UnbindsCards,
     UnbindSeen,
@@ -37,6 +40,7 @@ from app.channels.rules import Cover
 from app.channels.speaking import About, Call, Told, announce, announce_all, exchange, private, speak
 from app.channels.speaking import adapter as adapter_of
 from app.channels.speaking import complete as complete_all
+from app.kernel.bank_card import mask_runs
 from app.kernel.errors import gettext_noop
 from app.runtime import http
 from app.runtime.db import transaction
@@ -55,6 +59,7 @@ __all__ = [
     "list_cards",
     "query",
     "settings",
+    "statement",
     "submit",
     "unbind_card",
 ]
@@ -71,7 +76,7 @@ class Heard:
 
 
 class NoAnswer(Exception):
-    """A question about figures or cards was not answered. The reason is for people."""
+    """A question about figures, cards or a statement was not answered. The reason is for people."""
 
 
 def submit(call: Call, order: Order) -> Heard:
@@ -189,6 +194,33 @@ def figures(call: Call, day: date) -> Figures:
         return exchange(call, adapter, request, lambda reply: adapter.read_figures(day, reply), cover, lambda _: Told())
     except (http.NotSent, http.Unanswered, Unreadable) as problem:
         raise NoAnswer(str(problem)) from problem
+
+
+def statement(call: Call, day: date, after: str) -> StatementPage:
+    """One page of the channel's own statement of this business day, or NoAnswer. `after`: "" or the `next` of the last page."""
+    adapter = adapter_of(call.setting_id)
+    if not isinstance(adapter, ReadsStatements):
+        raise NoAnswer(gettext_noop("该渠道没有对账单接口"))
+    request, cover = adapter.write_statement(day, after), Cover(private(adapter))
+
+    def read(reply: Reply) -> StatementPage:
+        page = adapter.read_statement(day, after, reply)
+        assert all(line.seen in _STATED for line in page.lines), "a statement tells what happened"
+        return page
+
+    try:
+        # Whom its other columns name is not known here. What was read of it is kept line by line; the page itself is not.
+        page = exchange(call, adapter, request, read, cover, lambda _: Told(), keeps_reply=False)
+    except (http.NotSent, http.Unanswered, Unreadable) as problem:
+        raise NoAnswer(str(problem)) from problem
+    return replace(page, lines=[_without_cards(line) for line in page.lines])
+
+
+_STATED = frozenset({Seen.PENDING, Seen.PAID, Seen.FAILED, Seen.RETURNED})
+
+
+def _without_cards(line: StatementLine) -> StatementLine:
+    return replace(line, word=mask_runs(line.word), message=mask_runs(line.message))
 
 
 def settings(account_id: int) -> Mapping[str, str]:

@@ -95,11 +95,12 @@ def exchange(
     told: Callable[[T], Told],
     *,
     keeps_unread: bool = True,
+    keeps_reply: bool = True,
 ) -> T:
     """Send, read, and complete the call's row whatever happens. Raises what http and the adapter raise."""
     record: dict[str, object] = {}
     try:
-        return speak(adapter, request, read, cover, told, record, keeps_unread=keeps_unread)
+        return speak(adapter, request, read, cover, told, record, keeps_unread=keeps_unread, keeps_reply=keeps_reply)
     finally:
         with transaction():
             complete([(call, record)])
@@ -114,6 +115,7 @@ def speak(
     record: dict[str, object],
     *,
     keeps_unread: bool = True,
+    keeps_reply: bool = True,
 ) -> T:
     """Send and read. Whatever happens, what its row is completed with is in `record` then."""
     let_go()
@@ -148,7 +150,7 @@ def speak(
             record[_KICKED_OUT] = True
         raise
     finally:
-        kept = reply if keeps_unread or record["outcome"] == "ok" else None
+        kept = reply if keeps_reply and (keeps_unread or record["outcome"] == "ok") else None
         head = (f"{request.method} {request.path}", *(f"{name}: {it}" for name, it in request.headers.items()))
         record["duration_ms"] = int((time.monotonic() - started) * 1000)
         record |= {

@@ -11,7 +11,7 @@ from app.channels.adapters.templated import Description, adapter_of
 from app.channels.adapters.templated.adapter import Templated
 from app.channels.adapters.templated.filling import example
 from app.channels.adapters.templated.rehearsing import read, written
-from app.channels.contract import BadSignature, CardPage, RawCallback, Reply, Request, Unreadable
+from app.channels.contract import BadSignature, CardPage, RawCallback, Reply, Request, StatementPage, Unreadable
 from app.channels.rules import Cover, of_names
 from app.kernel import clock
 from app.kernel.bank_card import mask
@@ -19,7 +19,7 @@ from app.kernel.errors import Text, gettext_noop
 from app.kernel.numbers import random_text
 from app.runtime import http
 
-ASKS = frozenset({"query", "figures", "list_cards"})
+ASKS = frozenset({"query", "figures", "list_cards", "statement"})
 """Interfaces that change nothing at the channel."""
 
 WORDS = {
@@ -39,6 +39,7 @@ WORDS = {
     "settled": gettext_noop("结算金额"),
     "settleable": gettext_noop("可结算金额"),
     "cards": gettext_noop("卡片数"),
+    "lines": gettext_noop("流水笔数"),
     "next": gettext_noop("下一页从哪里开始"),
 }
 
@@ -139,6 +140,8 @@ def _told(found: object, cover: Cover) -> list[tuple[str, object]]:
     assert is_dataclass(found)
     if isinstance(found, CardPage):
         return [(WORDS["cards"], len(found.cards)), (WORDS["next"], found.next)]
+    if isinstance(found, StatementPage):
+        return [(WORDS["lines"], len(found.lines)), (WORDS["next"], found.next)]
     told: list[tuple[str, object]] = []
     for one in fields(found):
         value = getattr(found, one.name)

@@ -43,6 +43,9 @@ JOBS: dict[str, Text] = {
     "app.channels.jobs.free_seat": gettext_noop("释放被踢下线的席位"),
     "app.channels.jobs.end_lapsed": gettext_noop("结束超时的领取"),
     "app.collections.jobs.book": gettext_noop("代收记账"),
+    "app.statements.jobs.pull_due": gettext_noop("安排取渠道流水"),
+    "app.statements.jobs.pull": gettext_noop("取一天的渠道流水"),
+    "app.withdrawals.jobs.read_statement": gettext_noop("按渠道流水核对提现"),
     "app.auth.jobs.forget_old_tries": gettext_noop("清理登录尝试的计数"),
     "app.auth.jobs.verify_audit": gettext_noop("核验审计链"),
 }

@@ -54,6 +54,7 @@ DEFAULTS = (
     Default("channel_calls.index", gettext_noop("渠道日志"), "Channel log", "webhook", "q"),
     Default("ledger.index", gettext_noop("资金账本"), "Ledger", "books", "l"),
     Default("collections.index", gettext_noop("充值入账"), "Top-ups", "cash-banknote", "y"),
+    Default("statements.index", gettext_noop("渠道流水"), "Statements", "receipt", "z"),
     Default(
         *(None, gettext_noop("系统管理"), "Administration", "settings"),
         inside=(

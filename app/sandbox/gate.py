@@ -5,11 +5,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from app.sandbox import cards, merchants, payouts, switches
+from app.sandbox import cards, merchants, payouts, statements, switches
 from app.sandbox.cards import BindMany, CardToBind, ListCards, Unbind
 from app.sandbox.faults import NORMAL, Fault, Say
 from app.sandbox.house import house
@@ -20,6 +21,7 @@ from app.sandbox.manners.manner import (
     BindsMany,
     Incoming,
     KeepsCards,
+    KeepsStatements,
     Manner,
     Outgoing,
     Query,
@@ -28,6 +30,7 @@ from app.sandbox.manners.manner import (
 )
 from app.sandbox.merchants import Merchant
 from app.sandbox.payouts import Payout, Submit
+from app.sandbox.statements import AskStatement
 from app.sandbox.states import State
 
 gate = Blueprint("gate", __name__)
@@ -105,10 +108,25 @@ def _answer(tx: sqlite3.Connection, case: Case) -> tuple[Outgoing, Fault]:
         case AskFigures(day=day):
             account = merchants.account_on(tx, case.merchant, day)
             outgoing = case.manner.figures(voice, account) if account else case.manner.problem(voice, "no_day")
+        case AskStatement():
+            outgoing = _statement(tx, case, case.asked, voice, fault)
         case _:
             # Nothing was taken in, and the fault sees to it that no proper answer leaves.
             outgoing = _cards(tx, case, voice, fault) if fault.taken else case.manner.problem(voice, "busy")
     return case.manner.problem(voice, "busy") if fault.say is Say.BUSY else outgoing, fault
+
+
+def _statement(tx: sqlite3.Connection, case: Case, asked: AskStatement, voice: Voice, fault: Fault) -> Outgoing:
+    manner, merchant = case.manner, case.merchant
+    assert isinstance(manner, KeepsStatements)
+    if merchants.account_on(tx, merchant, asked.day) is None:
+        return manner.problem(voice, "no_day")
+    told = statements.page(tx, merchant, asked, size=manner.lines_a_page)
+    if told is None:
+        return manner.problem(voice, "malformed")
+    if fault.say is Say.OF_ANOTHER:
+        told = replace(told, day=told.day - timedelta(days=1))
+    return manner.statement(voice, told)
 
 
 def _cards(tx: sqlite3.Connection, case: Case, voice: Voice, fault: Fault) -> Outgoing:

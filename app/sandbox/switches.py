@@ -8,7 +8,17 @@ from app.sandbox.merchants import Merchant
 
 OPEN, UNAVAILABLE, SILENT = "open", "unavailable", "silent"
 MODES = {OPEN: "开放", UNAVAILABLE: "暂停（应答 503）", SILENT: "无声（接了不答）"}
-INTERFACES = ("submit", "query", "figures", "bind_card", "bind_cards", "list_cards", "unbind_card", "settle")
+INTERFACES = (
+    "submit",
+    "query",
+    "figures",
+    "bind_card",
+    "bind_cards",
+    "list_cards",
+    "unbind_card",
+    "settle",
+    "statement",
+)
 
 
 def mode(tx: sqlite3.Connection, manner: str) -> str:

@@ -53,10 +53,13 @@ ABILITIES: Mapping[str, Ability] = {
     "settles": Ability("Settles", frozenset(), "SettlesContract"),
     "figures": Ability("ReadsFigures", frozenset({"Figures"}), "ReadsFiguresContract", "TellsFigures"),
     "balance": Ability("ReadsBalance", frozenset(), "ReadsBalanceContract", "TellsBalance"),
+    "statements": Ability(
+        "ReadsStatements", frozenset({"StatementLine", "StatementPage"}), "ReadsStatementsContract", "TellsStatements"
+    ),
 }
 _BOTH = {"BadSignature", "Order", "RawCallback", "Reply", "Request", "Seen", "Unreadable"}
 _ADAPTER = {"Adapter", "KickedOut", "Observation", "Setting", "Shape"}
-_SUITE = {"BindSeen", "CardToUnbind", "Figures", "UnbindSeen"}
+_SUITE = {"BindSeen", "CardToUnbind", "Figures", "StatementLine", "UnbindSeen"}
 """Of what an ability brings, what its tests name too."""
 
 
@@ -107,7 +110,10 @@ def _files(code: str, title: str, abilities: frozenset[str]) -> Iterator[tuple[P
         "contract": sorted(_BOTH | _ADAPTER | values | {*bases}, key=str.lower),
         "pens": _listed(["Them", *pens]),
         "test_bases": _listed([*suites, "ChannelContract"]),
-        "suites": sorted({"ChannelContract", "Message", "Them", *pens, *suites}, key=str.lower),
+        "suites": [
+            *(["DAY"] if "statements" in has else []),
+            *sorted({"ChannelContract", "Message", "Them", *pens, *suites}, key=str.lower),
+        ],
         "suite_contract": sorted(_BOTH | (values & _SUITE), key=str.lower),
     }
     folder = Path("tests/channels/samples") / code

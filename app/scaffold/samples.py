@@ -78,6 +78,11 @@ def _rows(abilities: frozenset[str]) -> Iterator[tuple[str, str, dict[str, objec
         told = {"code": "OK", "day": "2026-11-21", **totals, "settleable": 280396927}
         yield "figures.today", "", told
         yield "figures.no_day", "Unreadable", {"code": "NO_SUCH_DAY", "message": "没有这一天的数据"}
+    if "statements" in abilities:
+        told = {"code": "OK", "day": "2026-11-21", "after": "", "next": ""}
+        yield "statement.first", _STATED, {**told, "lines": [*map(_line, ("PAID", "RETURNED", "ON_THE_MOON"))]}
+        yield "statement.badly_signed", "BadSignature", {**told, "lines": []}
+        yield "statement.no_day", "Unreadable", {"code": "NO_SUCH_DAY", "message": "没有这一天的数据"}
     if "balance" in abilities:
         yield "figures.today", "", {"code": "OK", "balance": 280396927}
 
@@ -92,6 +97,15 @@ def _card(word: str) -> dict[str, str]:
     return {**named, "card_name": "张**", "bank_name": "工商银行", "card_status": word}
 
 
+def _line(status: str) -> dict[str, object]:
+    return {**_order(status), "fee": 200, "at": "2026-11-21 09:30:00"}
+
+
+_STATED = """{
+            "W202611210000000031 PAID": Seen.PAID,
+            "W202611210000000031 RETURNED": Seen.RETURNED,
+            "W202611210000000031 ON_THE_MOON": Seen.PENDING,
+        }"""
 _LISTED = """{
             "B20261121BOUND": BindSeen.BOUND,
             "B20261121REFUSED": BindSeen.REFUSED,

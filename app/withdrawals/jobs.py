@@ -28,6 +28,10 @@ def read_callback(inbox_id: str) -> None:
     service.read_callback(int(inbox_id))
 
 
+def read_statement(subject: str) -> None:
+    service.statements.read(subject)
+
+
 def look_at_journal() -> None:
     service.restoring.look()
 

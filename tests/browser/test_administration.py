@@ -17,7 +17,7 @@ MONEY_OUT = [
     *("渠道看板", "我的任务", "提现", "批量提现", "人工待办", "告警", "发送控制", "代付任务", "下载中心", "提现规则"),
 ]
 MONEY_PAGES = [*MONEY_OUT, "银行卡", "批量绑卡", "绑定模版", "渠道管理", "渠道健康", "第三方平台账号", "渠道日志"]
-MONEY_PAGES += ["资金账本", "充值入账"]
+MONEY_PAGES += ["资金账本", "充值入账", "渠道流水"]
 MENUS = {
     "wangfang": MONEY_PAGES,
     "zhangwei": MONEY_PAGES,

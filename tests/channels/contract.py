@@ -37,10 +37,13 @@ from app.channels.contract import (
     RawCallback,
     ReadsBalance,
     ReadsFigures,
+    ReadsStatements,
     Reply,
     Request,
     Seen,
     Settles,
+    StatementLine,
+    StatementPage,
     UnbindsCards,
     UnbindSeen,
     Unreadable,
@@ -78,6 +81,16 @@ CORPORATE = replace(
 BATCH = [replace(TO_BIND, reference=f"B20261121{name}") for name in ("BOUND", "REFUSED", "IN_REVIEW", "MISSING")]
 TO_UNBIND = CardToUnbind(reference="B20261121ABCDE", channel_card="card_1", card_number=CARD, holder="张三")
 DAY = date(2026, 11, 21)
+LINE = StatementLine(
+    number=ORDER.number,
+    channel_number="C1",
+    word="",
+    seen=Seen.PENDING,
+    amount=ORDER.amount,
+    fee=Money(200),
+    at=datetime(2026, 11, 21, 1, 30, tzinfo=UTC),
+    message="",
+)
 UNPROVED = "pending, and no word about it is proved"
 FINAL = {Seen.PAID, Seen.FAILED, Seen.RETURNED, Seen.NOT_FOUND}
 DECIDED = FINAL | {BindSeen.BOUND, BindSeen.REFUSED, UnbindSeen.GONE, UnbindSeen.REFUSED}
@@ -174,6 +187,20 @@ class BindsMany(ABC):
         """Cards as (reference, status word)."""
 
 
+class TellsStatements(ABC):
+    @abstractmethod
+    def statement(
+        self,
+        lines: Sequence[StatementLine],
+        *,
+        day: date = DAY,
+        after: str = "",
+        following: str = "",
+        **instead: object,
+    ) -> Reply:
+        """Lines with their words and amounts. Instead: `amount`, `fee`, `at` as they are written in every line."""
+
+
 FORGERIES = {"probe signature", "downgraded algorithm", "repeated parameter"}
 """WeChat signs wrongly on purpose to see whether we look ("WECHATPAY/SIGNTEST/…"); attackers name weaker algorithms, and
 write a name twice. A manner that names no algorithm, or has no parameters, leaves out what cannot be."""
@@ -182,7 +209,9 @@ write a name twice. A manner that names no algorithm, or has no parameters, leav
 class ChannelContract:
     adapter: ClassVar[type[Adapter]]
     sample_settings: ClassVar[Mapping[str, str]]
-    samples: ClassVar[Mapping[str, Seen | BindSeen | UnbindSeen | Mapping[str, BindSeen] | str | type[Exception]]]
+    samples: ClassVar[
+        Mapping[str, Seen | BindSeen | UnbindSeen | Mapping[str, BindSeen] | Mapping[str, Seen] | str | type[Exception]]
+    ]
     volatile_headers: ClassVar[frozenset[str]] = frozenset()
     them: ClassVar[Any]
     speaks: ClassVar[tuple[str, ...]] = INTERFACES
@@ -473,6 +502,7 @@ class ChannelContract:
         assert can.cards_at_once == getattr(self.adapter, "cards_at_once", 1 if can.binds else 0)
         assert can.balance == issubclass(self.adapter, ReadsFigures)
         assert can.totals == (can.balance and not issubclass(self.adapter, ReadsBalance))
+        assert can.statements == issubclass(self.adapter, ReadsStatements)
         assert can.pays_to == self.adapter.pays_to and can.pays_to
 
     # -- helpers
@@ -685,6 +715,76 @@ class UnbindsCardsContract:
             assert (heard.seen, heard.signed) == (UnbindSeen.PENDING, False)
 
 
+class ReadsStatementsContract:
+    adapter: ClassVar[type[Adapter]]
+    them: ClassVar[Any]
+    strange_amounts: ClassVar[tuple[object, ...]] = (
+        "1e2",
+        "1.005",
+        " 100",
+        "１００",
+        "-1",
+        "NaN",
+        "",
+        None,
+        True,
+        [1],
+        {},
+    )
+    """None of them is an amount, however it is written."""
+
+    def test_a_statement_is_asked_for_by_its_day_and_page(self, channel: Any) -> None:
+        with clock.replaced(lambda: datetime(2026, 11, 22, 2, tzinfo=UTC)):
+            first, other_day, later = (
+                channel.write_statement(*asked) for asked in ((DAY, ""), (DAY + timedelta(days=9), ""), (DAY, "p2"))
+            )
+        said = [request.path.encode() + request.body for request in (first, other_day, later)]
+        assert len(set(said)) == 3
+        assert b"p2" in said[2]
+        assert CARD not in f"{first!r} {first.path} {dict(first.headers)}"
+
+    def test_every_line_is_read_by_the_table_of_words(self, channel: Any) -> None:
+        words = {word: seen for word, seen in self.adapter.words.items() if seen is not Seen.NOT_FOUND}
+        words["A WORD NOBODY DOCUMENTED"] = Seen.PENDING
+        told = [replace(LINE, word=word, seen=seen) for word, seen in words.items()]
+        page = channel.read_statement(DAY, "", self.them.statement(told, following="p2"))
+        assert page == StatementPage(lines=told, next="p2")
+        assert channel.read_statement(DAY, "", self.them.statement([])) == StatementPage(lines=[], next="")
+        assert ORDER.holder not in repr(page)
+
+    def test_a_statement_is_the_one_that_was_asked_for_and_leads_on(self, channel: Any) -> None:
+        assert channel.read_statement(DAY, "p2", self.them.statement([], after="p2", following="p3")).next == "p3"
+        for asked, changes in (
+            ((DAY, ""), {"day": DAY - timedelta(days=1)}),
+            ((DAY, "p2"), {"after": ""}),
+            ((DAY, "p2"), {"after": "p1", "following": "p3"}),
+            ((DAY, "p2"), {"after": "p2", "following": "p2"}),
+        ):
+            with pytest.raises(Unreadable):
+                channel.read_statement(*asked, self.them.statement([], **changes))
+
+    def test_a_line_about_nothing_or_of_no_plain_amount_spoils_its_statement(self, channel: Any) -> None:
+        paid = next(word for word, seen in self.adapter.words.items() if seen is Seen.PAID)
+        line = replace(LINE, word=paid)
+        whole = channel.read_statement(DAY, "", self.them.statement([replace(line, number="")])).lines
+        assert [(it.number, it.seen) for it in whole] == [("", Seen.PAID)], "paid by hand in their back office"
+        spoilt = [self.them.statement([line, replace(line, number="", channel_number="")])]
+        spoilt += [self.them.statement([line], amount=amount) for amount in self.strange_amounts]
+        spoilt += [self.them.statement([line], fee="1e2"), self.them.statement([line], at="yesterday")]
+        for reply in spoilt:
+            with pytest.raises(Unreadable):
+                channel.read_statement(DAY, "", reply)
+
+    def test_no_other_answer_is_a_statement(self, channel: Any) -> None:
+        fair = self.them.statement([replace(LINE, word=next(iter(self.adapter.words)))])
+        stranger = self.adapter({**self.them.settings, **self.them.other_settings})
+        with pytest.raises(BadSignature):
+            stranger.read_statement(DAY, "", fair)  # type: ignore[attr-defined]
+        for reply in (replace(fair, status=500), self.them.say("query", ORDER, next(iter(self.adapter.words)))):
+            with pytest.raises(Unreadable):
+                channel.read_statement(DAY, "", reply)
+
+
 class SettlesContract:
     them: ClassVar[Any]
 
@@ -705,6 +805,7 @@ SUITES: dict[type, type] = {
     ListsCards: ListsCardsContract,
     UnbindsCards: UnbindsCardsContract,
     Settles: SettlesContract,
+    ReadsStatements: ReadsStatementsContract,
 }
 
 
@@ -721,7 +822,9 @@ def decides(promised: object) -> bool:
     return bool(promised) if isinstance(promised, dict) else promised in DECIDED
 
 
-def states(heard: CardPage | Mapping[str, Any]) -> dict[str, BindSeen]:
+def states(heard: CardPage | StatementPage | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(heard, StatementPage):
+        return {f"{line.number} {line.word}": line.seen for line in heard.lines}
     if isinstance(heard, CardPage):
         return {card.reference: card.state for card in heard.cards}
     assert all(it.signed for it in heard.values())
@@ -756,6 +859,9 @@ def read(channel: Adapter, name: str, message: Message, order: Order) -> Any:
         assert isinstance(channel, UnbindsCards)
         reference = f"U20261121{name.partition('.')[2].upper()}"
         return channel.read_unbind(CardToUnbind(reference=reference, channel_card=""), message)
+    if interface == "statement":
+        assert isinstance(channel, ReadsStatements)
+        return channel.read_statement(DAY, "", message)
     if interface == "settle":
         interface = "submit"
     if interface == "figures":

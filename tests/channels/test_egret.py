@@ -19,12 +19,14 @@ from app.channels.contract import (
     Reply,
     Request,
     Seen,
+    StatementLine,
     UnbindSeen,
     Unreadable,
 )
-from app.kernel import signing
+from app.kernel import clock, signing
 from app.kernel.money import Money
 from tests.channels.contract import (
+    DAY,
     ORDER,
     SAMPLES,
     UNPROVED,
@@ -37,9 +39,11 @@ from tests.channels.contract import (
     ListsCardsContract,
     Message,
     ReadsFiguresContract,
+    ReadsStatementsContract,
     SettlesContract,
     TakesCards,
     TellsFigures,
+    TellsStatements,
     Them,
     UnbindsCardsContract,
 )
@@ -51,7 +55,7 @@ def pair(whose: str) -> tuple[str, str]:
     return signing.new_rsa_pair()
 
 
-class EgretThem(Them, TellsFigures, TakesCards, KeepsCards, LetsCardsGo, BindsMany):
+class EgretThem(Them, TellsFigures, TakesCards, KeepsCards, LetsCardsGo, BindsMany, TellsStatements):
     @property
     def settings(self) -> dict[str, str]:  # type: ignore[override]
         return {
@@ -111,6 +115,31 @@ class EgretThem(Them, TellsFigures, TakesCards, KeepsCards, LetsCardsGo, BindsMa
         data = {"cardToken": card.channel_card, "outBindNo": card.reference, "unbindState": word}
         return self.reply(self.envelope(code=code or "OK", data=data))
 
+    def statement(
+        self,
+        lines: Sequence[StatementLine],
+        *,
+        day: date = DAY,
+        after: str = "",
+        following: str = "",
+        **instead: object,
+    ) -> Reply:
+        written = [
+            {
+                "outTradeNo": line.number,
+                "tradeNo": line.channel_number,
+                "tradeAmount": instead.get("amount", line.amount.minor),
+                "tradeState": line.word,
+                "fee": instead.get("fee", line.fee.minor if line.fee else 0),
+                "finishTime": instead.get("at", f"{line.at.astimezone(clock.BUSINESS_ZONE):%Y-%m-%d %H:%M:%S}"),
+                "remark": line.message,
+            }
+            for line in lines
+            if line.at
+        ]
+        data = {"bizDate": day.isoformat(), "after": after, "lines": written, "next": following}
+        return self.reply(self.envelope(code="OK", data=data))
+
     def forgeries(self, order: Order) -> dict[str, RawCallback]:
         fair = self.say("callback", order, "SUCCESS")
         probe = {**fair.headers, "egret-signature": "WECHATPAY/SIGNTEST/AAAA"}
@@ -148,6 +177,7 @@ class TestEgret(
     ListsCardsContract,
     UnbindsCardsContract,
     SettlesContract,
+    ReadsStatementsContract,
     ChannelContract,
 ):
     adapter = Egret
@@ -219,6 +249,17 @@ class TestEgret(
         "settle.accepted": Seen.PENDING,
         "settle.was_a_payout": Seen.PENDING,
         "figures.no_day": Unreadable,
+        "statement.first": {
+            "W202611210000000016 SUCCESS": Seen.PAID,
+            "W202611210000000026 SUCCESS": Seen.PAID,
+            "W202611210000000026 REFUND": Seen.RETURNED,
+            "W202611210000000031 CLEARING_HOUSE_REVIEW": Seen.PENDING,
+        },
+        "statement.empty": {},
+        "statement.no_day": Unreadable,
+        "statement.no_place": Unreadable,
+        "statement.of_another": Unreadable,
+        "statement.badly_signed": BadSignature,
     }
 
     def accepted_code(self) -> str:

@@ -277,7 +277,9 @@ def test_a_settlement_is_asked_for_where_the_channel_settles_and_paid_elsewhere(
 
 def test_what_each_channel_can() -> None:
     assert abilities("dolphin") == Abilities(binds=True, cards_at_once=1, lists=True, unbinds=True, settles=True)
-    assert abilities("egret") == Abilities(binds=True, cards_at_once=500, lists=True, unbinds=True, settles=True)
+    assert abilities("egret") == Abilities(
+        binds=True, cards_at_once=500, lists=True, unbinds=True, settles=True, statements=True
+    )
     assert abilities("spruce") == Abilities(binds=True, cards_at_once=1, lists=False, unbinds=False, settles=False)
 
 

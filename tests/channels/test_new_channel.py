@@ -15,7 +15,7 @@ from app.scaffold import REGISTRY, TOP, Unfit, new_channel
 NOTHING: frozenset[str] = frozenset()
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
 LISTED = "FAILED tests/channels/test_heron.py::TestHeron::test_nothing_is_left_to_do"
-CARDS = frozenset({"binds", "lists", "unbinds", "settles", "figures"})
+CARDS = frozenset({"binds", "lists", "unbinds", "settles", "figures", "statements"})
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def run(checkout: Path, *command: str) -> str:
 
 @pytest.mark.parametrize(
     "abilities",
-    [NOTHING, CARDS, {"balance"}, {"settles"}, {"lists"}, {"unbinds", "balance"}, {"binds", "figures"}],
+    [NOTHING, CARDS, {"balance"}, {"settles"}, {"lists"}, {"unbinds", "balance"}, {"binds", "figures"}, {"statements"}],
     ids=lambda it: "-".join(sorted(it)) or "nothing",
 )
 def test_what_it_writes_is_as_our_formatter_and_linter_would_have_it(checkout: Path, abilities: set[str]) -> None:

@@ -10,6 +10,7 @@ from tests.channels.contract import (
     ChannelContract,
     ListsCardsContract,
     ReadsFiguresContract,
+    ReadsStatementsContract,
     SettlesContract,
     UnbindsCardsContract,
 )
@@ -35,7 +36,13 @@ class TestDescribedDolphin(
 
 
 class TestDescribedEgret(
-    ReadsFiguresContract, BindsCardsContract, ListsCardsContract, UnbindsCardsContract, SettlesContract, ChannelContract
+    ReadsFiguresContract,
+    BindsCardsContract,
+    ListsCardsContract,
+    UnbindsCardsContract,
+    SettlesContract,
+    ReadsStatementsContract,
+    ChannelContract,
 ):
     """All but cards in batches, which no description can say: they go one by one."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.channels.adapters.templated import Broken, adapter_of, flaws, line_of, parse, pretty, warnings
+from app.channels.adapters.templated import Broken, adapter_of, dump, flaws, line_of, parse, pretty, warnings
 from app.channels.adapters.templated.examples import NAMES, beginning, example
 from app.channels.adapters.templated.parsing import read
 
@@ -126,6 +126,8 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("some totals and not others", "interfaces.figures", lambda it: it["interfaces"]["figures"].pop("yesterday")),
     ("totals of no day", "interfaces.figures.ask.parameters",
      lambda it: it["interfaces"]["figures"]["ask"].update(parameters=[])),
+    ("cards of no page", "interfaces.list_cards.ask.parameters",
+     lambda it: it["interfaces"]["list_cards"]["ask"]["parameters"].pop(1)),
     ("answers that pass for callbacks", "callback.checks",
      lambda it: it["callback"].update(checks=[{"path": "mchId", "source": "account.merchant_no"}])),
 ]  # fmt: skip
@@ -149,6 +151,38 @@ def test_what_is_broken_says_where(place: str, change: Change) -> None:
 )  # fmt: skip
 def test_what_is_broken_in_parts_says_where(place: str, change: Change) -> None:
     assert place in [flaw.place for flaw in flaws(read(changed(change, "spruce")))]
+
+
+def statement(found: dict[str, Any]) -> dict[str, Any]:
+    it: dict[str, Any] = found["interfaces"]["statement"]
+    return it
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("interfaces.statement.ask.parameters", lambda it: statement(it)["ask"]["parameters"].pop(1)),
+        ("interfaces.statement.ask.parameters", lambda it: statement(it)["ask"]["parameters"].pop(2)),
+        ("interfaces.statement.lines", lambda it: statement(it).update(lines="")),
+        ("interfaces.statement.each.number", lambda it: statement(it)["each"].update(number="")),
+        ("interfaces.statement.words", lambda it: statement(it).update(words={"REFUND": "returned"})),
+        ("interfaces.statement.words.NONE", lambda it: statement(it).update(words={"OK": "paid", "NONE": "not_found"})),
+        ("interfaces.statement.echoes[0].source", lambda it: statement(it)["echoes"][0].update(source="order.number")),
+        ("samples", lambda it: it.update(samples=[one for one in it["samples"] if one["interface"] != "statement"])),
+    ],
+)  # fmt: skip
+def test_a_broken_statement_says_where(place: str, change: Change) -> None:
+    assert place in [flaw.place for flaw in flaws(read(changed(change, "egret")))]
+
+
+def test_a_statement_may_have_words_units_and_moments_of_its_own() -> None:
+    def of_its_own(found: dict[str, Any]) -> None:
+        found["samples"] = [one for one in found["samples"] if one["interface"] != "statement"]
+        statement(found).update(words={"SUCCESS": "returned", "PAY": "paid"})
+
+    description = read(changed(of_its_own, "egret"))
+    assert [flaw.place for flaw in flaws(description)] == ["samples"]
+    assert dump(read(dump(description))) == dump(description)
 
 
 @pytest.mark.parametrize(

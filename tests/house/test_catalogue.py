@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Iterator
 from contextvars import Context
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 from uuid import uuid4
@@ -51,6 +52,8 @@ from app.runtime import jobs
 from app.runtime.db import db, transaction
 from app.runtime.page import local, say
 from app.runtime.queue import Line
+from app.statements import queries as statements
+from app.statements import service as statement_service
 from app.uploads import queries as uploads
 from app.withdrawals import queries, service
 from app.withdrawals.queries import sheets as payments
@@ -312,6 +315,9 @@ class Story:
         card_service.results.ask(run, whole=True, actor=self.world.checker)
         card_service.listing.refresh(self.other, actor=maker)
         self.world.until(lambda: (told := cards.listing(channels.account(self.other).id)) and told.told_at)
+        statement_service.refresh(self.other, clock.business_day(), actor=maker)
+        its_id = channels.account(self.other).id
+        self.world.until(lambda: (told := statements.statement(its_id, clock.business_day())) and told.pulled_at)
         return list(made.values()), run
 
     def _other_payees(self) -> tuple[str, str, str]:
@@ -512,6 +518,11 @@ class Story:
             "handovers.show": [{"reference": "nothing"}],  # its people's alone: tests/tasks
             "cards.show": [{"reference": reference} for reference in (*self.cards.values(), self.payee)],
             "collections.show": [{"number": number} for number in self.top_ups],
+            "statements.show": [
+                {"number": number, "day": f"{day:%Y%m%d}"}
+                for number in (self.account, self.other)
+                for day in (clock.business_day(), clock.business_day() + timedelta(days=1))
+            ],
             "card_uploads.show": [{"reference": reference} for reference in self.uploads],
             "binding_runs.show": [{"reference": self.run}],
             "withdrawal_uploads.show": [{"reference": reference} for reference in self.payments],
@@ -549,6 +560,7 @@ class Story:
             "cards.new": [*claims, *kinds_there],
             "collections.index": ["show=all"],
             "collections.new": [f"account={self.alipay}"],
+            "statements.index": ["show=odd", "from=never", f"account={self.other}"],
             "cards.listed": [*claims, f"account={self.other}&show=here"],
             "card_uploads.new": claims,
             "card_uploads.show": ["show=all"],

@@ -134,6 +134,7 @@ LATER = (
     ("0013_health_of_channels", "channels.index"),
     ("0014_alerts", "work.index"),
     ("0015_payees_that_are_no_card", "ledger.index"),
+    ("0018_statements", "collections.index"),
 )
 """Migrations that brought entries, and after which page; by what name, where one brought them to two places."""
 

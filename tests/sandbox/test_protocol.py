@@ -15,6 +15,7 @@ from app.channels.contract import (
     CardToBind,
     Figures,
     ReadsFigures,
+    ReadsStatements,
     Seen,
     Unreadable,
 )
@@ -146,6 +147,25 @@ def test_thirty_days_of_history_can_be_asked_and_fit_together(line: Line) -> Non
             figures(line, day)
 
 
+def test_a_days_statement_is_what_was_paid_and_what_came_back_page_by_page(new_line: Callable[..., Line]) -> None:
+    line, today = new_line("egret", payout_fee_minor=200), clock.business_day()
+    assert statement(line, today) == []
+    kept, returned, refused = new_order(), new_order(10_016), new_order(10_001)
+    for order in (kept, returned, refused):
+        line.submit(order)
+    line.until_seen(kept, Seen.PAID)
+    line.until_seen(returned, Seen.RETURNED)
+    told = statement(line, today)
+    assert sorted((it[0], it[1]) for it in told) == sorted(
+        [(kept.number, Seen.PAID), (returned.number, Seen.PAID), (returned.number, Seen.RETURNED)]
+    )
+    assert [it[2:] for it in told if it[:2] == (kept.number, Seen.PAID)] == [(kept.amount, Money(200))]
+    assert [it[1] for it in told if it[0] == returned.number] == [Seen.PAID, Seen.RETURNED], "as it happened"
+    assert statement(line, today - timedelta(days=1)) == []
+    with pytest.raises(Unreadable):
+        statement(line, today + timedelta(days=1))
+
+
 def test_a_request_with_a_wrong_signature_is_not_taken(line: Line) -> None:
     order = new_order()
     wrong = {"key": "wrong", "api_secret": "wrong", "private_key": signing.new_rsa_pair()[0]}
@@ -174,3 +194,10 @@ def figures(line: Line, day: date | None = None) -> Figures:
     assert isinstance(line.channel, ReadsFigures)
     day = day or clock.business_day()
     return line.channel.read_figures(day, line.call(line.channel.write_figures(day)))
+
+
+def statement(line: Line, day: date) -> list[tuple[str, Seen, Money, Money | None]]:
+    assert isinstance(line.channel, ReadsStatements)
+    page = line.channel.read_statement(day, "", line.call(line.channel.write_statement(day, "")))
+    assert page.next == ""
+    return [(it.number, it.seen, it.amount, it.fee) for it in page.lines]

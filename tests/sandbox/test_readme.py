@@ -77,6 +77,6 @@ def test_every_interface_is_documented_can_be_spoilt_and_belongs_to_an_ability(m
         assert name in INTERFACES
         assert name in DOCUMENT
     can, offers = abilities_of(ADAPTERS[manner.code]), set(manner.interfaces.values())
-    assert (can.lists, can.unbinds, can.settles, can.cards_at_once > 1) == tuple(
-        name in offers for name in ("list_cards", "unbind_card", "settle", "bind_cards")
+    assert (can.lists, can.unbinds, can.settles, can.cards_at_once > 1, can.statements) == tuple(
+        name in offers for name in ("list_cards", "unbind_card", "settle", "bind_cards", "statement")
     )

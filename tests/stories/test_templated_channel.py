@@ -11,8 +11,11 @@ from app.cards import service as cards
 from app.channels import manners, queries, rules
 from app.channels.adapters.templated.examples import example
 from app.channels.service import settings, templates
+from app.kernel import clock
 from app.kernel.money import Money
 from app.ledger import queries as ledger
+from app.statements import queries as statements
+from app.statements import service as statement_service
 from tests.world import World
 
 Describe = Callable[[str], str]
@@ -110,3 +113,20 @@ def test_a_card_is_bound_listed_and_let_go_through_a_described_channel(world: Wo
     assert world.until(lambda: card_queries.comparison(found)[""], hurry_s=1) == 1
     cards.listing.unbind(reference, why="不再使用", fence=world.claimed(account), actor=world.maker)
     assert world.until(lambda: card_queries.card(reference).state == "deleted", hurry_s=1)
+
+
+def test_a_statement_is_pulled_through_a_described_channel(world: World, describe: Describe) -> None:
+    account = world.account("egret", adapter=describe("egret"))
+    number = world.withdrawal("100.00", account=account)
+    world.approve(number)
+    assert world.until_state(number, "paid", hurry_s=0) == "paid"
+    statement_service.refresh(account, clock.business_day(), actor=world.maker)
+    its_id = queries.account(account).id
+
+    def told() -> int:
+        found = statements.statement(its_id, clock.business_day())
+        return found.lines if found and found.pulled_at else 0
+
+    assert world.until(told) == 1
+    rows = statements.lines(1, {}).rows
+    assert [(it.number, it.seen, it.amount) for it in rows] == [(number, "paid", Money(10_000))]

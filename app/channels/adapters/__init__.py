@@ -14,6 +14,7 @@ from app.channels.contract import (
     ListsCards,
     ReadsBalance,
     ReadsFigures,
+    ReadsStatements,
     Settles,
     UnbindsCards,
 )
@@ -42,5 +43,6 @@ def abilities_of(adapter: type[Adapter]) -> Abilities:
         settles=issubclass(adapter, Settles),
         balance=issubclass(adapter, ReadsFigures),
         totals=issubclass(adapter, ReadsFigures) and not issubclass(adapter, ReadsBalance),
+        statements=issubclass(adapter, ReadsStatements),
         pays_to=adapter.pays_to,
     )

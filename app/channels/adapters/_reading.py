@@ -3,14 +3,17 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import parse_qsl
 
 from app.channels.contract import Unreadable
+from app.kernel import clock
 from app.kernel.errors import Malformed
 from app.kernel.money import Money
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
 _YUAN = re.compile(r"[0-9]+\.[0-9]{2}", re.ASCII)
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _MOST_PAIRS = 64
 
@@ -161,3 +164,14 @@ def yuan_of(fields: Mapping[str, object], name: str) -> Money:
         return Money.parse(value)
     except Malformed as problem:
         raise Unreadable("金额看不懂", name) from problem
+
+
+def moment_of(fields: Mapping[str, object], name: str) -> datetime:
+    """A moment as it is written in Shanghai: 2026-11-21 09:30:00."""
+    value = text_of(fields, name)
+    try:
+        if _MOMENT.fullmatch(value) is None:
+            raise ValueError(value)
+        return datetime.fromisoformat(value).replace(tzinfo=clock.BUSINESS_ZONE)
+    except ValueError as problem:
+        raise Unreadable("时间看不懂", name) from problem

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
-from app.channels.adapters._reading import fen_of, json_object, object_of, objects_of, text_of
+from app.channels.adapters._reading import fen_of, json_object, moment_of, object_of, objects_of, text_of
 from app.channels.contract import (
     Adapter,
     BadSignature,
@@ -27,12 +27,15 @@ from app.channels.contract import (
     Order,
     RawCallback,
     ReadsFigures,
+    ReadsStatements,
     Reply,
     Request,
     Seen,
     Setting,
     Settles,
     Shape,
+    StatementLine,
+    StatementPage,
     UnbindObservation,
     UnbindsCards,
     UnbindSeen,
@@ -45,7 +48,7 @@ ACCEPTED = "OK"
 ACCOUNT_TYPES = {"private": "PRIVATE", "corporate": "CORPORATE"}
 
 
-class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settles, ReadsFigures):
+class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settles, ReadsFigures, ReadsStatements):
     code = "egret"
     title = gettext_noop("白鹭支付")
     settings = (
@@ -239,6 +242,36 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
             today=fen_of(data, "todayTotal"),
             settled=fen_of(data, "settledTotal"),
             settleable=fen_of(data, "settleable"),
+        )
+
+    def write_statement(self, day: date, after: str) -> Request:
+        return self._write("/openapi/bill/list", bizDate=day.isoformat(), after=after)
+
+    def read_statement(self, day: date, after: str, reply: Reply) -> StatementPage:
+        envelope = self._answer(reply)
+        data = object_of(envelope, "data")
+        if envelope["code"] != ACCEPTED or data.get("bizDate") != day.isoformat():
+            raise Unreadable("没有这一天的对账单", text_of(envelope, "code"))
+        if data.get("after") != after:
+            raise Unreadable("不是我们问的那一页")
+        following = text_of(data, "next")
+        if following and following == after:
+            raise Unreadable("下一页还是这一页")
+        return StatementPage(lines=[self._line(one) for one in objects_of(data, "lines")], next=following)
+
+    def _line(self, one: Mapping[str, object]) -> StatementLine:
+        word, number, channel_number = text_of(one, "tradeState"), text_of(one, "outTradeNo"), text_of(one, "tradeNo")
+        if not number and not channel_number:
+            raise Unreadable("没有说是哪一笔", word)
+        return StatementLine(
+            number=number,
+            channel_number=channel_number,
+            word=word,
+            seen=self.read_word(word),
+            amount=fen_of(one, "tradeAmount"),
+            fee=fen_of(one, "fee") if "fee" in one else None,
+            at=moment_of(one, "finishTime"),
+            message=text_of(one, "remark"),
         )
 
     def _write(self, path: str, **fields: object) -> Request:

@@ -19,6 +19,7 @@ from app.channels.contract.values import (
     Reply,
     Request,
     Seen,
+    StatementPage,
     UnbindObservation,
 )
 from app.kernel.errors import Text
@@ -192,6 +193,18 @@ class ReadsFigures(ABC):
 
     @abstractmethod
     def read_figures(self, day: date, reply: Reply) -> Figures: ...
+
+
+class ReadsStatements(ABC):
+    """The channel tells what it paid on a business day and what came back on it, line by line and page by page."""
+
+    @abstractmethod
+    def write_statement(self, day: date, after: str) -> Request:
+        """`after`: "" for the first page, else the `next` of the page before."""
+
+    @abstractmethod
+    def read_statement(self, day: date, after: str, reply: Reply) -> StatementPage:
+        """Unreadable unless it is of this day and this page. A word that no document lists is PENDING."""
 
 
 class ReadsBalance(ReadsFigures):

@@ -32,6 +32,7 @@ class Interface(StrEnum):
     LIST_CARDS = "list_cards"
     UNBIND_CARD = "unbind_card"
     SETTLE = "settle"
+    STATEMENT = "statement"
     CALLBACK = "callback"
     TRY = "try"
     """A harmless question of people who try parameters out: it moves nothing, and says nothing about the account's health."""
@@ -187,6 +188,35 @@ class CardPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    """What the channel's statement of a day says of one payment: that it was made, that it came back, that it failed.
+
+    `number` is our order number as the channel repeats it, "" for what it does not say is ours. `seen`: PENDING where its word
+    is none of the documented ones. `fee`: None where it does not tell one.
+    """
+
+    number: str
+    channel_number: str
+    word: str
+    seen: Seen
+    amount: Money
+    fee: Money | None = None
+    at: datetime | None = None
+    message: str = ""
+
+    def __repr__(self) -> str:
+        return f"StatementLine({self.number or self.channel_number}, {self.seen}, {self.amount})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementPage:
+    """In the channel's own order, which is the order in which things happened."""
+
+    lines: Sequence[StatementLine]
+    next: str  # where the next page begins; "": this was the last one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
     """What one may ask a channel to do with cards and money beside paying. `cards_at_once`: 0 where none are bound."""
 
@@ -197,6 +227,7 @@ class Abilities:
     settles: bool
     balance: bool = True
     totals: bool = True  # of each day, beside the balance
+    statements: bool = False  # line by line, of each day
     pays_to: frozenset[Payee] = frozenset({Payee.BANK_CARD})
 
 

@@ -82,6 +82,7 @@ INTERFACES = {
     "list_cards": gettext_noop("查询已绑卡"),
     "unbind_card": gettext_noop("解绑银行卡"),
     "settle": gettext_noop("提交结算"),
+    "statement": gettext_noop("渠道流水"),
     "callback": gettext_noop("回调"),
     "try": gettext_noop("试一下"),
     "probe": gettext_noop("试探"),

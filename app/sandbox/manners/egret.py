@@ -14,6 +14,7 @@ from app.sandbox.manners.manner import (
     BindsMany,
     Incoming,
     KeepsCards,
+    KeepsStatements,
     Manner,
     Outgoing,
     Query,
@@ -28,6 +29,7 @@ from app.sandbox.manners.manner import (
 )
 from app.sandbox.merchants import Merchant
 from app.sandbox.payouts import Payout, Submit
+from app.sandbox.statements import AskStatement, Statement
 from app.sandbox.states import State
 
 WORDS = {
@@ -59,12 +61,13 @@ DETAILS = {"id_number": "certNo", "branch": "branchName", "cnaps": "cnaps", "pro
 LARGEST_BATCH = 500
 
 
-class Egret(Manner, BindsMany, KeepsCards):
+class Egret(Manner, BindsMany, KeepsCards, KeepsStatements):
     code = "egret"
     title = "白鹭支付"
     deduplicates = True
     keys = ("public_key",)
     page_size = 500
+    lines_a_page = 200
     interfaces: ClassVar = {
         "POST /openapi/transfer/submit": "submit",
         "POST /openapi/transfer/query": "query",
@@ -74,6 +77,7 @@ class Egret(Manner, BindsMany, KeepsCards):
         "POST /openapi/card/list": "list_cards",
         "POST /openapi/card/unbind": "unbind_card",
         "POST /openapi/transfer/settle": "settle",
+        "POST /openapi/bill/list": "statement",
     }
 
     def complete_keys(self, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
@@ -100,6 +104,8 @@ class Egret(Manner, BindsMany, KeepsCards):
             raise Rejected("malformed")
         if interface == "figures":
             return AskFigures(day=day_of(text_of(fields, "bizDate")))
+        if interface == "statement":
+            return AskStatement(day=day_of(text_of(fields, "bizDate")), after=text_of(fields, "after", optional=True))
         if interface == "query":
             return Query(order_no=text_of(fields, "outTradeNo"))
         if interface == "bind_card":
@@ -170,6 +176,21 @@ class Egret(Manner, BindsMany, KeepsCards):
             "settledTotal": account.settled_minor,
             "settleable": account.settleable_minor,
         }
+        return _say(voice, code="OK", msg="成功", data=data)
+
+    def statement(self, voice: Voice, statement: Statement) -> Outgoing:
+        lines = [
+            {
+                "outTradeNo": line.order_no,
+                "tradeNo": line.channel_no,
+                "tradeAmount": line.amount_minor,
+                "tradeState": WORDS[line.state],
+                "fee": line.fee_minor,
+                "finishTime": f"{line.at:%Y-%m-%d %H:%M:%S}",
+            }
+            for line in statement.lines
+        ]
+        data = {"bizDate": statement.day.isoformat(), "after": statement.after, "lines": lines, "next": statement.next}
         return _say(voice, code="OK", msg="成功", data=data)
 
     def callback(self, voice: Voice, payout: Payout) -> Outgoing:

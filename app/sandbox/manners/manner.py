@@ -12,6 +12,7 @@ from app.sandbox.cards import BindMany, Card, CardToBind, ListCards, Page, Unbin
 from app.sandbox.growth import Account
 from app.sandbox.merchants import Merchant
 from app.sandbox.payouts import Payout, Submit
+from app.sandbox.statements import AskStatement, Statement
 
 CLOCK_TOLERANCE_S = 300
 
@@ -69,7 +70,7 @@ class AskFigures:
     day: date
 
 
-Asked = Submit | Query | CardToBind | BindMany | ListCards | Unbind | AskFigures
+Asked = Submit | Query | CardToBind | BindMany | ListCards | Unbind | AskFigures | AskStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,15 @@ class KeepsCards(ABC):
 
     @abstractmethod
     def unbound(self, voice: Voice, unbound: Unbound) -> Outgoing: ...
+
+
+class KeepsStatements(ABC):
+    """A company that tells what it did on a day, line by line."""
+
+    lines_a_page: ClassVar[int]
+
+    @abstractmethod
+    def statement(self, voice: Voice, statement: Statement) -> Outgoing: ...
 
 
 def one_of(words: Mapping[str, str], text: str) -> str:

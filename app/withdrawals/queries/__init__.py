@@ -80,6 +80,7 @@ from app.withdrawals.queries.rows import (
     is_waiting,
     numbers_of,
     of_card,
+    of_numbers,
     replacement,
     steps,
 )
@@ -174,6 +175,7 @@ __all__ = [
     "objection",
     "oddities",
     "of_card",
+    "of_numbers",
     "oldest_work",
     "open_hold",
     "outcome",

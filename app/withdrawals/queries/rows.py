@@ -1,7 +1,7 @@
 """One withdrawal, and what belongs to it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, exists, func, select
@@ -57,6 +57,12 @@ def by_number(number: str) -> Withdrawal:
 def find(number: str) -> Withdrawal | None:
     mine = select(Withdrawal).where(Withdrawal.number == number, channels.within_reach(Withdrawal.account_id))
     return db.session.scalars(mine).one_or_none()
+
+
+def of_numbers(numbers: Collection[str]) -> dict[str, Withdrawal]:
+    """Those of these numbers that there are, not locked."""
+    found = select(Withdrawal).where(Withdrawal.number.in_([number for number in numbers if number]))
+    return {it.number: it for it in db.session.scalars(found.where(channels.within_reach(Withdrawal.account_id)))}
 
 
 def numbers_of(account_id: int) -> Sequence[str]:

@@ -282,7 +282,7 @@ class News(NamedTuple):
 
 
 def observe(number: str, seen: Observation, *, source: str, call: gateway.Call | None = None) -> None:
-    """Everything we ever learn about a withdrawal comes in by this door: reply, query, callback."""
+    """Everything we ever learn about a withdrawal comes in by this door: reply, query, callback, statement."""
     with transaction():
         _take_in([News(number, seen, source, call)])
 

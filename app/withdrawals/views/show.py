@@ -185,5 +185,6 @@ def _names(trace: list[TraceLine]) -> dict[str, str]:
         "submit": _("渠道答复"),
         "query": _("系统查询"),
         "callback": _("渠道回调"),
+        "statement": _("渠道流水"),
         "rule": _("系统核对"),
     }

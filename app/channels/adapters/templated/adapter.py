@@ -16,6 +16,7 @@ from app.channels.adapters.templated.description import (
     Piece,
     Recipe,
     SettleInterface,
+    StatementInterface,
     UnbindInterface,
 )
 from app.channels.adapters.templated.filling import Known
@@ -37,10 +38,14 @@ from app.channels.contract import (
     RawCallback,
     ReadsBalance,
     ReadsFigures,
+    ReadsStatements,
     Reply,
     Request,
+    Seen,
     Setting,
     Settles,
+    StatementLine,
+    StatementPage,
     UnbindObservation,
     UnbindsCards,
     UnbindSeen,
@@ -247,12 +252,51 @@ class _Unbinding(Templated, UnbindsCards):
         return UnbindObservation(seen=words[word], signed=True, message=message)
 
 
+class _Stating(Templated, ReadsStatements):
+    stating: ClassVar[StatementInterface]
+
+    def write_statement(self, day: date, after: str) -> Request:
+        return self._request(self.stating.ask, {"call.day": day, "list.after": after})
+
+    def read_statement(self, day: date, after: str, reply: Reply) -> StatementPage:
+        known, told = self._known({"call.day": day, "list.after": after}), self.stating
+        fields, code, signed = self._answer(told.ask, known, reply)
+        if code is not None or not signed:
+            raise Unreadable("没有这一天的对账单", code or "")
+        self._require_echoes(told, fields, known)
+        following = self._text(fields, told.next)
+        if following and following == after:
+            raise Unreadable("下一页还是这一页")
+        rows = reading.rows(fields, told.lines, self.description.answer.body, told.written)
+        return StatementPage(lines=[self._line(row) for row in rows], next=following)
+
+    def _line(self, row: reading.Tree) -> StatementLine:
+        each, words = self.stating.each, self.stating.words or self.description.words
+        number, channel_number = self._text(row, each.number), self._text(row, each.channel_number)
+        word = self._text(row, each.word)
+        seen = words.get(word, Seen.PENDING)
+        if not number and not channel_number:
+            raise Unreadable("没有说是哪一笔", word)
+        fee = self._text(row, each.fee.path) if each.fee else ""
+        return StatementLine(
+            number=number,
+            channel_number=channel_number,
+            word=word,
+            seen=Seen.PENDING if seen is Seen.NOT_FOUND else seen,
+            amount=reading.money(self._text(row, each.amount.path), each.amount.unit, each.amount.path),
+            fee=reading.money(fee, each.fee.unit, each.fee.path) if each.fee and fee else None,
+            at=reading.moment(row, each.at, self.description.answer.body) if each.at else None,
+            message=self._text(row, each.message),
+        )
+
+
 _ABILITIES: dict[str, tuple[type[Templated], str]] = {
     "settle": (_Settling, "settling"),
     "figures": (_Figures, "telling"),
     "bind_card": (_Binding, "binding"),
     "list_cards": (_Listing, "listing"),
     "unbind_card": (_Unbinding, "unbinding"),
+    "statement": (_Stating, "stating"),
 }
 
 
@@ -303,7 +347,7 @@ def _pieces(description: Description) -> list[Piece]:
         interface.ask
         for interface in (
             *(interfaces.submit, interfaces.query, interfaces.settle, interfaces.figures),
-            *(interfaces.bind_card, interfaces.list_cards, interfaces.unbind_card),
+            *(interfaces.bind_card, interfaces.list_cards, interfaces.unbind_card, interfaces.statement),
         )
         if interface is not None
     ]

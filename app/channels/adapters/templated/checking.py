@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from app.channels.adapters.templated import pieces
 from app.channels.adapters.templated.description import (
     FORMAT,
     Ask,
@@ -11,25 +12,23 @@ from app.channels.adapters.templated.description import (
     Check,
     Description,
     Digest,
-    Echo,
     FiguresInterface,
+    LineReads,
     Method,
     OrderInterface,
     OrderReads,
-    Parameter,
-    Piece,
     Recipe,
     SignedText,
+    StatementInterface,
     Written,
 )
-from app.channels.adapters.templated.filling import CALL, CHOICES, DIGESTS, FILTERS, NUMERIC, SOURCES, Kind
+from app.channels.adapters.templated.filling import CALL, NUMERIC, SOURCES
 from app.channels.adapters.templated.parsing import Flaw
 from app.channels.adapters.templated.rehearsing import rehearsed
 from app.channels.contract import BindSeen, Seen, UnbindSeen
 from app.kernel.errors import Text
 
 _SETTING = re.compile("[a-z][a-z0-9_]{0,39}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*")
 _PATH = re.compile(r"[A-Za-z0-9/_.~-]+")
 _KEYED = frozenset({Digest.HMAC_SHA256, Digest.RSA_SHA256})
 _READABLE = frozenset({Body.FORM, Body.JSON, Body.XML})
@@ -38,10 +37,13 @@ _NEEDS = {
     "settle": ("order.number", "order.amount", "order.card_number"),
     "query": ("order.number",),
     "bind_card": ("card.reference", "card.card_number"),
+    "statement": ("call.day",),
 }
 """Without these a request would not say what it is about."""
 _LONGEST_WAITS = 200
 _LONGEST_BASIS = 200
+_TOLD = frozenset({Seen.PAID, Seen.FAILED, Seen.RETURNED, Seen.PENDING})
+"""What a line of a statement may say."""
 
 
 def flaws(description: Description) -> list[Flaw]:
@@ -57,7 +59,7 @@ def _static(description: Description) -> Found:
     yield from _settings(description)
     yield from _signing(description)
     for at, header in enumerate(description.headers):
-        yield from _parameter(description, header, f"headers[{at}]", {})
+        yield from pieces.parameter(description, header, f"headers[{at}]", {})
         multiline = {f"account.{it.name}" for it in description.settings if it.multiline}
         if "." in header.name or not header.constant.isprintable() or header.source in multiline:
             yield f"headers[{at}]", Text("请求头只能是一行文字")
@@ -180,10 +182,10 @@ def _answer(description: Description) -> Found:
     for name in ("submit", "query"):
         reads = getattr(description.interfaces, name).reads
         paths |= {reads.number, reads.amount.path, reads.word}
-    for name in ("figures", "bind_card", "unbind_card", "list_cards"):
+    for name in ("figures", "bind_card", "unbind_card", "list_cards", "statement"):
         interface = getattr(description.interfaces, name)
         if interface is not None:
-            told = (getattr(interface, it, "") for it in ("word", "cards", "total", "yesterday", "today"))
+            told = (getattr(interface, it, "") for it in ("word", "cards", "lines", "total", "yesterday", "today"))
             money = (getattr(interface, it, "") for it in ("settled", "settleable", "next", "channel_card"))
             paths |= {*told, *money, *(echo.path for echo in interface.echoes)}
     yield from _covered(description.signing.answer, paths, "signing.answer.unsigned")
@@ -220,13 +222,15 @@ def _interfaces(description: Description) -> Found:
         if isinstance(interface, OrderInterface):
             yield from _order_reads(interface.reads, f"{place}.reads")
         for at, echo in enumerate(getattr(interface, "echoes", ())):
-            yield from _echo(description, echo, f"{place}.echoes[{at}]", SOURCES[name])
+            yield from pieces.echo(description, echo, f"{place}.echoes[{at}]", SOURCES[name])
         if description.signing.answer.text is SignedText.NONE and name not in ("submit", "query", "settle"):
             yield place, Text("渠道不签名应答，这个接口的应答不能作数，请去掉它")
     if description.signing.answer.text is SignedText.NONE and description.callback is None:
         yield "callback", Text("应答不签名又没有回调，任何一笔都不会有结果")
     if interfaces.figures is not None:
         yield from _figures(interfaces.figures)
+    if interfaces.statement is not None:
+        yield from _statement(interfaces.statement)
     bind, unbind = interfaces.bind_card, interfaces.unbind_card
     if bind is not None and "card.reference" not in {echo.source for echo in bind.echoes}:
         yield "interfaces.bind_card.echoes", Text("应答要带回绑卡流水号（card.reference）")
@@ -244,6 +248,17 @@ def _figures(told: FiguresInterface) -> Found:
         yield "interfaces.figures.ask.parameters", Text("请求里没有 %(name)s", name="call.day")
 
 
+def _statement(told: StatementInterface) -> Found:
+    place = "interfaces.statement"
+    yield from _order_reads(told.each, f"{place}.each")
+    if not told.lines:
+        yield f"{place}.lines", Text("缺少这一项")
+    if told.words and Seen.PAID not in told.words.values():
+        yield f"{place}.words", Text("没有一个词表示已付款")
+    for word in (word for word, seen in told.words.items() if not word.strip() or seen not in _TOLD):
+        yield f"{place}.words.{word}", Text("这里只能是其中之一：%(words)s", words="、".join(sorted(_TOLD)))
+
+
 def _ask(description: Description, name: str, ask: Ask, place: str) -> Found:
     recipe, sources = description.signing.request, SOURCES[name]
     if (ask.method is Method.GET) != (ask.body in (Body.NONE, Body.QUERY)):
@@ -253,7 +268,7 @@ def _ask(description: Description, name: str, ask: Ask, place: str) -> Found:
     if not ask.path or not ask.path[0].constant.startswith("/"):
         yield f"{place}.path", Text("路径以 / 开头的常量开始")
     for at, piece in enumerate(ask.path):
-        yield from _piece(description, piece, f"{place}.path[{at}]", sources)
+        yield from pieces.piece(description, piece, f"{place}.path[{at}]", sources)
         if piece.constant and not _PATH.fullmatch(piece.constant):
             yield f"{place}.path[{at}].constant", Text("路径里有不允许的字符")
         if piece.source == "order.card_number" or piece.source == "card.card_number":
@@ -261,7 +276,7 @@ def _ask(description: Description, name: str, ask: Ask, place: str) -> Found:
     names = [it.name for it in ask.parameters]
     for at, parameter in enumerate(ask.parameters):
         here = f"{place}.parameters[{at}]"
-        yield from _parameter(description, parameter, here, sources)
+        yield from pieces.parameter(description, parameter, here, sources)
         if names.count(parameter.name) > 1 or any(it.startswith(f"{parameter.name}.") for it in names):
             yield f"{here}.name", Text("参数重复")
         if parameter.name == recipe.field:
@@ -270,11 +285,7 @@ def _ask(description: Description, name: str, ask: Ask, place: str) -> Found:
             yield f"{here}.integer", Text("只有 JSON 里以 fen、epoch、epoch_ms 结尾的才能写成数字")
         if ask.body is Body.QUERY and parameter.source in ("order.card_number", "card.card_number"):
             yield f"{here}.source", Text("卡号不能放在地址里")
-        if parameter.name in recipe.unsigned and parameter.source in (
-            "order.number",
-            "order.amount",
-            "order.card_number",
-        ):
+        if parameter.name in recipe.unsigned and parameter.source in _NEEDS["submit"]:
             yield f"{here}.name", Text("“%(name)s”决定结果，不能不在签名里", name=parameter.name)
         if recipe.text is SignedText.PAIRS and "." in parameter.name:
             yield f"{here}.name", Text("按参数名排序的签名只能有一层参数")
@@ -287,7 +298,8 @@ def _ask(description: Description, name: str, ask: Ask, place: str) -> Found:
     if name == "unbind_card" and not {"card.reference", "card.channel_card"} & given:
         yield f"{place}.parameters", Text("请求里没有 %(name)s", name="card.channel_card")
     interfaces = description.interfaces
-    if name == "list_cards" and interfaces.list_cards and interfaces.list_cards.next and "list.after" not in given:
+    listing = {"list_cards": interfaces.list_cards, "statement": interfaces.statement}.get(name)
+    if listing is not None and listing.next and "list.after" not in given:
         yield f"{place}.parameters", Text("请求里没有 %(name)s", name="list.after")
     is_path_signed = any(part.source == "request.path" for part in description.signing.answer.parts)
     volatile = {it.source for it in (*ask.path, *(ask.parameters if ask.body is Body.QUERY else ()))} & set(CALL)
@@ -295,55 +307,7 @@ def _ask(description: Description, name: str, ask: Ask, place: str) -> Found:
         yield f"{place}.path", Text("应答的签名包含地址，地址里不能有每次不同的内容")
 
 
-def _parameter(description: Description, it: Parameter, place: str, sources: Mapping[str, Kind]) -> Found:
-    if not _NAME.fullmatch(it.name):
-        yield f"{place}.name", Text("名称由字母、数字、- 和 _ 组成")
-    yield from _piece(description, it, place, sources)
-
-
-def _echo(description: Description, echo: Echo, place: str, sources: Mapping[str, Kind]) -> Found:
-    yield from _piece(description, echo, place, sources)
-    if not echo.path or not echo.source or echo.source in CALL:
-        yield place, Text("写明应答里的位置和它应当等于我们所问的什么")
-
-
-def _piece(description: Description, piece: Piece, place: str, sources: Mapping[str, Kind]) -> Found:
-    if bool(piece.source) == bool(piece.constant):
-        yield place, Text("写明 source 或 constant 其中之一")
-        return
-    if not piece.source:
-        if piece.filters or piece.words:
-            yield place, Text("常量没有 filters 和 words")
-        return
-    settings = {f"account.{it.name}": it for it in description.settings}
-    kind = Kind.TEXT if piece.source in settings else {**sources, **CALL}.get(piece.source)
-    if kind is None:
-        yield f"{place}.source", Text("没有“%(name)s”这个来源", name=piece.source)
-        return
-    if piece.words:
-        if piece.filters or set(piece.words) != set(CHOICES.get(piece.source, ())):
-            yield f"{place}.words", Text("只有 %(sources)s 可以换词，且每个值都要写到", sources="、".join(CHOICES))
-        return
-    if piece.source in settings and settings[piece.source].secret and not set(piece.filters) & DIGESTS:
-        yield f"{place}.source", Text("密钥不能原样放进请求，须先经 md5 或 sha256")
-    for at, name in enumerate(piece.filters):
-        if name not in FILTERS:
-            yield (
-                f"{place}.filters[{at}]",
-                Text("没有“%(name)s”这个过滤器，可用的有：%(words)s", name=name, words="、".join(FILTERS)),
-            )
-            return
-        if kind not in FILTERS[name][0]:
-            yield f"{place}.filters[{at}]", Text("“%(name)s”不能用在这里", name=name)
-            return
-        kind = Kind.TEXT
-    if kind is Kind.MONEY:
-        yield f"{place}.filters", Text("金额要写明单位：fen 或 yuan")
-    elif kind is not Kind.TEXT:
-        yield f"{place}.filters", Text("时间要写明格式，例如 date:YYYYMMDD")
-
-
-def _order_reads(reads: OrderReads, place: str) -> Found:
+def _order_reads(reads: OrderReads | LineReads, place: str) -> Found:
     for name, path in (("number", reads.number), ("amount.path", reads.amount.path), ("word", reads.word)):
         if not path:
             yield f"{place}.{name}", Text("缺少这一项")

@@ -63,6 +63,15 @@ class ListWritten(StrEnum):
     JSON_TEXT = "json_text"
 
 
+class MomentWritten(StrEnum):
+    """How a moment is written; without a zone it is Shanghai's."""
+
+    SPACED = "YYYY-MM-DD HH:mm:ss"
+    PACKED = "YYYYMMDDHHmmss"
+    EPOCH = "epoch"
+    EPOCH_MS = "epoch_ms"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """A text: from a source through filters, or constant."""
@@ -250,6 +259,38 @@ class FiguresInterface:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MomentAt:
+    path: str
+    written: MomentWritten
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineReads:
+    """Of one line. `fee`, `at`: where the channel tells them."""
+
+    number: str
+    amount: AmountAt
+    word: str
+    channel_number: str = ""
+    fee: AmountAt | None = None
+    at: MomentAt | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementInterface:
+    """What was paid and what came back on a day. `words`: its own, where they are others than those of an order."""
+
+    ask: Ask
+    lines: str
+    each: LineReads
+    written: ListWritten = ListWritten.ARRAY
+    next: str = ""
+    words: Mapping[str, Seen] = field(default_factory=dict)
+    echoes: tuple[Echo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interfaces:
     submit: OrderInterface
     query: OrderInterface
@@ -258,6 +299,7 @@ class Interfaces:
     bind_card: BindInterface | None = None
     list_cards: ListInterface | None = None
     unbind_card: UnbindInterface | None = None
+    statement: StatementInterface | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +345,7 @@ class SampleOf(StrEnum):
     BIND_CARD = "bind_card"
     LIST_CARDS = "list_cards"
     UNBIND_CARD = "unbind_card"
+    STATEMENT = "statement"
     CALLBACK = "callback"
 
 

@@ -61,6 +61,7 @@ SOURCES: dict[str, dict[str, Kind]] = {
     "bind_card": _CARD,
     "list_cards": {"list.after": Kind.TEXT},
     "unbind_card": _CARD_TO_UNBIND,
+    "statement": {"call.day": Kind.DAY, "list.after": Kind.TEXT},
 }
 """What is known in each interface, beside the account's settings and the call."""
 _TYPES = ("private", "corporate")

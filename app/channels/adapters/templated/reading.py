@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from app.channels.adapters.templated import recipe as recipes
@@ -11,6 +12,8 @@ from app.channels.adapters.templated.description import (
     Description,
     Echo,
     ListWritten,
+    MomentAt,
+    MomentWritten,
     OrderReads,
     Recipe,
     SignedText,
@@ -19,11 +22,20 @@ from app.channels.adapters.templated.description import (
 from app.channels.adapters.templated.filling import Known
 from app.channels.adapters.templated.strict import LONGEST_LIST, NotStrict, read_form, read_json, read_xml
 from app.channels.contract import BadSignature, Observation, Seen, Unreadable
+from app.kernel import clock
 from app.kernel.errors import Malformed
 from app.kernel.money import Money
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can write them, UTF-8 and PostgreSQL cannot hold them
 _YUAN = re.compile(r"[0-9]+\.[0-9]{2}", re.ASCII)
+_MOMENTS = {
+    MomentWritten.SPACED: (
+        re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII),
+        "%Y-%m-%d %H:%M:%S",
+    ),
+    MomentWritten.PACKED: (re.compile(r"[0-9]{14}", re.ASCII), "%Y%m%d%H%M%S"),
+}
+_SECONDS = {MomentWritten.EPOCH: (10, 1), MomentWritten.EPOCH_MS: (13, 1000)}
 Tree = Mapping[str, Any]
 
 
@@ -103,6 +115,25 @@ def money(written: str, unit: Unit, path: str) -> Money:
         raise Unreadable("金额看不懂", path) from problem
 
 
+def moment(fields: Tree, at: MomentAt, body: Body) -> datetime | None:
+    """None where nothing stands."""
+    told = text(fields, at.path, body)
+    if not told:
+        return None
+    try:
+        if at.written in _SECONDS:
+            digits, per_second = _SECONDS[at.written]
+            if not (told.isascii() and told.isdigit() and len(told) == digits):
+                raise ValueError(told)
+            return datetime.fromtimestamp(int(told) // per_second, clock.BUSINESS_ZONE)
+        pattern, form = _MOMENTS[at.written]
+        if pattern.fullmatch(told) is None:
+            raise ValueError(told)
+        return datetime.strptime(told, form).replace(tzinfo=clock.BUSINESS_ZONE)
+    except ValueError as problem:
+        raise Unreadable("时间看不懂", at.path) from problem
+
+
 def rows(fields: Tree, path: str, body: Body, written: ListWritten) -> list[Tree]:
     value: Any
     if written is ListWritten.JSON_TEXT:
@@ -115,7 +146,7 @@ def rows(fields: Tree, path: str, body: Body, written: ListWritten) -> list[Tree
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
     if not isinstance(value, list) or len(value) > LONGEST_LIST or not all(isinstance(it, dict) for it in value):
-        raise Unreadable("没有卡片列表", path)
+        raise Unreadable("没有列表", path)
     return value
 
 

@@ -16,6 +16,7 @@ from app.channels.contract import (
     Observation,
     RawCallback,
     ReadsFigures,
+    ReadsStatements,
     Reply,
     Request,
     Seen,
@@ -105,6 +106,9 @@ def read(channel: Templated, interface: str, values: dict[str, Any], reply: Repl
     if interface == "list_cards":
         assert isinstance(channel, ListsCards)
         return channel.read_list(values["list.after"], reply)
+    if interface == "statement":
+        assert isinstance(channel, ReadsStatements)
+        return channel.read_statement(_day(values), values["list.after"], reply)
     assert isinstance(channel, UnbindsCards)
     return channel.read_unbind(filling.unbinding_of(values), reply)
 

@@ -15,7 +15,7 @@ def warnings(description: Description) -> list[Flaw]:
     ]
     if signing.answer.text is SignedText.NONE:
         found.append(Flaw("signing.answer", Text("渠道不签名应答：结果只以签过名的回调为准，否则由人认定")))
-    for name in ("figures", "list_cards"):
+    for name in ("figures", "list_cards", "statement"):
         interface = getattr(description.interfaces, name)
         if interface is not None and not interface.echoes:
             found.append(Flaw(f"interfaces.{name}", Text("应答不带回我们所问的，别的应答可能被当成它")))
