@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import aliased
 
 from app.auth import identity
@@ -86,10 +86,14 @@ def beside(account_id: int) -> Select[int]:
     return select(PlatformLink.account_id).where(PlatformLink.platform_id == place)
 
 
-def newest_claim(account_id: int) -> int | None:
-    """The latest of the claims by which somebody holds this account, or sits where it is looked after."""
+def newest_claim(account_id: int, *, since: datetime) -> int | None:
+    """The latest of the claims by which somebody holds this account, or sits where it is looked after, and has sat there at
+    this moment. Whoever took the seat since then has signed in anew; who sat there and took more stays who they were."""
     seat = or_(Claim.account_id == account_id, Claim.account_id.in_(beside(account_id)))
-    return db.session.scalar(select(func.max(Claim.id)).where(seat, Claim.released_at.is_(None)))
+    found = select(Claim.id, Claim.session_id, Claim.taken_at).where(seat, Claim.released_at.is_(None))
+    claims = db.session.execute(found).all()
+    sat = {claim.session_id for claim in claims if claim.taken_at <= since}
+    return max((claim.id for claim in claims if claim.session_id in sat), default=None)
 
 
 def held_seat(account_id: int) -> PlatformAccount | None:

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ from app.channels.rules.health import Ended
 from app.kernel import clock
 from app.kernel.bank_card import mask
 from app.runtime import http, jobs
-from app.runtime.db import db, in_transaction, let_go, transaction
+from app.runtime.db import db, in_transaction, lease_now, let_go, transaction
 
 T = TypeVar("T")
 _KICKED_OUT = "kicked_out"
@@ -31,6 +31,8 @@ class Call:
     setting_id: int
     subject: str
     at: datetime
+    began: float = field(default_factory=time.monotonic, compare=False)
+    """Of this process alone: how long ago it was announced, whatever becomes of the clock."""
 
 
 class About(NamedTuple):
@@ -80,8 +82,10 @@ def complete(ended: Sequence[tuple[Call, Mapping[str, object]]]) -> None:
 
 
 def _promise_to_free_the_seat(call: Call) -> None:
-    """Of whoever holds it at this moment; who takes it from now on has signed in anew."""
-    newest = platforms.newest_claim(call.account_id)
+    """Of whoever held it when the call was announced and holds it still; who took it since then has signed in anew, and the
+    channel's word is about somebody before them."""
+    announced_at = lease_now() - timedelta(seconds=time.monotonic() - call.began)
+    newest = platforms.newest_claim(call.account_id, since=announced_at)
     if newest is not None:
         jobs.promise("app.channels.jobs.free_seat", f"{queries.account_by_id(call.account_id).number}/{newest}")
 

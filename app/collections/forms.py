@@ -47,3 +47,11 @@ class TopUpForm(StrictForm):
 
 class RejectForm(StrictForm):
     reason = StringField(_("驳回原因"), validators=[InputRequired(_("请写明驳回原因")), Length(min=2, max=200)])
+
+
+class ReverseForm(StrictForm):
+    reversal_reason = StringField(
+        _("冲正原因"),
+        validators=[InputRequired(_("请写明为什么冲正")), Length(min=4, max=200)],
+        render_kw={"autocomplete": "off"},
+    )

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
 from app.channels import queries as channels
-from app.collections.models import CollectedDay, TopUp
+from app.collections.models import CollectedDay, TopUp, TopUpReversal
 from app.collections.rules import Standing
-from app.collections.states import State
-from app.kernel.errors import NotThere
+from app.collections.states import ReversalState, State
+from app.kernel.errors import NotThere, Refused
 from app.ledger import queries as ledger
 from app.runtime.db import db
 from app.runtime.listing import Listing, listing
@@ -41,11 +41,27 @@ def top_ups(asked: Mapping[str, str]) -> Listing:
     t = TopUp
     statement = select(
         t.id, t.number, t.account_id, t.kind, t.amount, t.arrived_on, t.evidence, t.state, t.maker, t.made_at, t.checker,
-        t.decided_at, t.why,
+        t.decided_at, t.why, _IS_REVERSING.label("is_reversing"),
     ).where(channels.within_reach(t.account_id))  # fmt: skip
     if asked.get("show") != "all":
-        statement = statement.where(t.state == State.WAITING)
+        statement = statement.where(or_(t.state == State.WAITING, _IS_REVERSING))
     return listing(statement, key=t.id.expression, asked=asked, kept={"show": asked.get("show", "")})
+
+
+def reversals(top_up_id: int) -> Sequence[TopUpReversal]:
+    """Every wish to take it back, the latest first."""
+    found = select(TopUpReversal).where(TopUpReversal.top_up_id == top_up_id)
+    return db.session.scalars(found.order_by(TopUpReversal.id.desc())).all()
+
+
+def held_reversal(top_up: TopUp) -> TopUpReversal:
+    """The one that waits, locked until the transaction ends; Refused where there is none."""
+    its = (TopUpReversal.top_up_id == top_up.id, TopUpReversal.state == ReversalState.WAITING)
+    found = select(TopUpReversal).where(*its).with_for_update().execution_options(populate_existing=True)
+    row = db.session.scalars(found).one_or_none()
+    if row is None:
+        raise Refused("没有待审批的冲正，可能刚被办理", advice="请刷新页面")
+    return row
 
 
 def echoes(top_up: TopUp) -> Sequence[TopUp]:
@@ -100,7 +116,31 @@ def problems() -> list[str]:
     found: list[str] = []
     for row in db.session.execute(select(TopUp.number, TopUp.account_id, TopUp.amount, TopUp.state)):
         posted = ledger.collected(row.number)
-        wanted = ledger.Collected(numbers[row.account_id], row.amount) if row.state == State.BOOKED else None
+        is_in = row.state in (State.BOOKED, State.REVERSED)
+        wanted = ledger.Collected(numbers[row.account_id], row.amount) if is_in else None
         if posted != wanted:
             found.append(f"top-up {row.number} is {row.state}, and the ledger has {posted} of it instead of {wanted}")
-    return found
+    return found + _reversal_problems()
+
+
+def _reversal_problems() -> list[str]:
+    """Each wish to take one back has the entries that its state asks for, and none is in the ledger that nobody wished."""
+    deeds, found = ledger.deeds_taking_back(), []
+    r = TopUpReversal
+    rows = select(r.number, r.state, TopUp.amount, TopUp.state.label("its_state")).join(TopUp, TopUp.id == r.top_up_id)
+    for row in db.session.execute(rows):
+        wanted = {"hold": row.amount} | dict.fromkeys(_ENDS[ReversalState(row.state)], row.amount)
+        if (booked := deeds.pop(row.number, {})) != wanted:
+            found.append(f"reversal {row.number} is {row.state}, and the ledger has {booked} instead of {wanted}")
+        if (row.state == ReversalState.DONE) != (row.its_state == State.REVERSED):
+            found.append(f"reversal {row.number} is {row.state}, and its top-up is {row.its_state}")
+    return found + [f"{number}: the ledger takes back what nobody wished to" for number in deeds]
+
+
+_ENDS: Mapping[ReversalState, tuple[str, ...]] = {
+    ReversalState.WAITING: (),
+    ReversalState.DONE: ("settle",),
+    ReversalState.REJECTED: ("void",),
+    ReversalState.WITHDRAWN: ("void",),
+}
+_IS_REVERSING = exists().where(TopUpReversal.top_up_id == TopUp.id, TopUpReversal.state == ReversalState.WAITING)

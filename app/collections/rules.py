@@ -113,6 +113,27 @@ def require_another_pair_of_eyes(*, maker_id: int, checker_id: int) -> None:
         raise Refused("不能审批自己记的入账，请由另一人审批", advice="记错了可以撤回")
 
 
+def require_still_there(*, available: Money, amount: Money) -> None:
+    """What was withdrawn meanwhile cannot be taken out of the book again (I-4)."""
+    if amount > available:
+        raise Refused(
+            "账上可用 ¥%(available)s，不足这笔入账的 ¥%(amount)s：钱已经用掉或冻结，不能冲正",
+            available=str(available),
+            amount=str(amount),
+            advice="等在途的提现有结果，或记入真正到账的钱之后再冲正",
+        )
+
+
+def require_another_to_reverse(*, maker_id: int, checker_id: int) -> None:
+    if maker_id == checker_id:
+        raise Refused("不能审批自己申请的冲正，请由另一人审批", advice="不需要了可以撤回")
+
+
+def require_own_reversal(*, maker_id: int, actor_id: int) -> None:
+    if maker_id != actor_id:
+        raise Refused("只有申请的人可以撤回冲正", advice="审批人可以驳回")
+
+
 def require_own(*, maker_id: int, actor_id: int) -> None:
     if maker_id != actor_id:
         raise Refused("只有记入的人可以撤回", advice="审批人可以驳回")

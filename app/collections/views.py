@@ -12,8 +12,8 @@ from app.auth.permissions import Permission, needs
 from app.channels import queries as channels
 from app.channels.manners import abilities
 from app.collections import queries, service
-from app.collections.forms import RejectForm, TopUpForm
-from app.collections.states import KINDS, LABELS, Kind, State
+from app.collections.forms import RejectForm, ReverseForm, TopUpForm
+from app.collections.states import KINDS, LABELS, REVERSAL_LABELS, Kind, ReversalState, State
 from app.kernel import clock
 from app.kernel.errors import Refused
 from app.ledger import queries as ledger
@@ -110,11 +110,54 @@ def withdraw(number: str) -> ResponseReturnValue:
     return redirect(url_for(".show", number=number), 303)
 
 
-def _show(number: str, form: RejectForm | None = None, status: int = 200) -> ResponseReturnValue:
+@bp.post("/<number>/reverse")
+@needs(Permission.COLLECTION_ENTER)
+def reverse(number: str) -> ResponseReturnValue:
+    form = ReverseForm()
+    if not form.validate():
+        return _show(number, reverse_form=form, status=422)
+    service.reversals.ask(number, reason=form.reversal_reason.data.strip(), actor=me())
+    flash(_("已申请冲正：这笔钱先冻结，另一人审批后出账"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+@bp.post("/<number>/reverse/approve")
+@needs(Permission.COLLECTION_APPROVE, proof=True)
+def approve_reversal(number: str) -> ResponseReturnValue:
+    service.reversals.approve(number, actor=me())
+    flash(_("已冲正，钱已从账本转出"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+@bp.post("/<number>/reverse/reject")
+@needs(Permission.COLLECTION_APPROVE)
+def reject_reversal(number: str) -> ResponseReturnValue:
+    form = RejectForm()
+    if not form.validate():
+        return _show(number, form, 422)
+    service.reversals.reject(number, reason=form.reason.data, actor=me())
+    flash(_("已驳回，入账不变"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+@bp.post("/<number>/reverse/withdraw")
+@needs(Permission.COLLECTION_ENTER)
+def withdraw_reversal(number: str) -> ResponseReturnValue:
+    service.reversals.withdraw(number, actor=me())
+    flash(_("已撤回冲正，入账不变"), "good")
+    return redirect(url_for(".show", number=number), 303)
+
+
+def _show(
+    number: str, form: RejectForm | None = None, status: int = 200, *, reverse_form: ReverseForm | None = None
+) -> ResponseReturnValue:
     found, person = queries.top_up(number), me()
     account = channels.account_by_id(found.account_id)
     waits, mine = found.state == State.WAITING, found.maker_id == person.operator_id
     standing, told_at = queries.standings([account])[account.id]
+    reversals = queries.reversals(found.id)
+    reversing = next((it for it in reversals if it.state == ReversalState.WAITING), None)
+    own_reversal = reversing is not None and reversing.maker_id == person.operator_id
     return page(
         "collections/show.html",
         status,
@@ -127,7 +170,14 @@ def _show(number: str, form: RejectForm | None = None, status: int = 200) -> Res
         standing=standing,
         told_at=told_at,
         echoes=queries.echoes(found),
-        entries=ledger.entries(number),
+        entries=[*ledger.entries(number), *(row for it in reversals for row in ledger.entries(it.number))],
+        reversals=reversals,
+        reversing=reversing,
+        reversal_labels=REVERSAL_LABELS,
+        may_reverse=found.state == State.BOOKED and reversing is None and person.can(Permission.COLLECTION_ENTER),
+        may_check_reversal=reversing is not None and not own_reversal and person.can(Permission.COLLECTION_APPROVE),
+        may_keep=own_reversal and person.can(Permission.COLLECTION_ENTER),
+        reverse_form=reverse_form or ReverseForm(formdata=None),
         ledger_labels=LEDGER_LABELS,
         may_check=waits and not mine and person.can(Permission.COLLECTION_APPROVE),
         may_take_back=waits and mine and person.can(Permission.COLLECTION_ENTER),

@@ -13,6 +13,10 @@ PLATFORM = "platform"
 """The owner of the accounts that belong to no channel account."""
 
 
+TAKEN_BACK = "Z"
+"""A held number that begins so is of money in that people take back; every other is of a withdrawal."""
+
+
 class Code(StrEnum):
     """What an account is for. The order is the order in which balances are changed, see `turn`."""
 

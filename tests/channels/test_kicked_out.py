@@ -9,7 +9,7 @@ from app.channels import gateway, jobs, manners, platforms, queries, service
 from app.channels.adapters.templated.examples import example
 from app.channels.contract import Interface, Seen
 from app.channels.service import templates
-from app.kernel import signing
+from app.kernel import clock, signing
 from app.runtime.db import db
 from app.withdrawals import queries as withdrawals
 from tests.cards.test_pages import enters
@@ -98,7 +98,7 @@ def test_who_took_the_seat_afterwards_keeps_it(world: World) -> None:
     """A job may come late, and twice."""
     account = world.account()
     world.claimed(account)
-    newest = platforms.newest_claim(queries.account(account).id)
+    newest = platforms.newest_claim(queries.account(account).id, since=clock.now())
     db.session.rollback()
     service.release(account, actor=world.maker)
     world.claimed(account, by=world.checker)
@@ -106,6 +106,47 @@ def test_who_took_the_seat_afterwards_keeps_it(world: World) -> None:
         jobs.free_seat(f"{account}/{newest}")
     assert ended(account)[0] == ("", "")
     assert actions(account).count("claim.kicked") == 0
+
+
+@pytest.mark.parametrize("manner", ["dolphin", "egret", "spruce"])
+def test_a_question_of_before_frees_nobody_who_came_since(world: World, manner: str) -> None:
+    """It was announced, then the seat changed hands: the channel speaks of the one who has left."""
+    account = world.account(manner)
+    world.claimed(account)
+    call = announced(account, Interface.QUERY)
+    service.release(account, actor=world.maker)
+    world.claimed(account, by=world.checker)
+    kicks(world, account, "query")
+    assert gateway.query(call, order("payout")).seen is Seen.PENDING
+    world.until(lambda: True)
+    assert ended(account)[0] == ("", "") and "claim.kicked" not in actions(account)
+    kicks(world, account, "query")
+    gateway.query(announced(account, Interface.QUERY), order("payout"))
+    world.until(lambda: ended(account)[0] == ("kicked", "worker"))
+
+
+def test_who_sat_there_and_took_more_meanwhile_has_not_signed_in_anew(world: World) -> None:
+    first, second = world.account(), world.account()
+    place_of(world, first, second)
+    world.claimed(first)
+    call = announced(first, Interface.QUERY)
+    world.claimed(second)
+    kicks(world, first, "query")
+    gateway.query(call, order("payout"))
+    world.until(lambda: ended(first) == ended(second) == [("kicked", "worker")])
+
+
+def test_a_question_of_before_frees_nobody_beside_who_came_since(world: World) -> None:
+    first, second = world.account(), world.account()
+    place_of(world, first, second)
+    world.claimed(first)
+    call = announced(first, Interface.QUERY)
+    service.release(first, actor=world.maker)
+    world.claimed(second, by=world.checker)
+    kicks(world, first, "query")
+    gateway.query(call, order("payout"))
+    world.until(lambda: True)
+    assert ended(second)[0] == ("", "")
 
 
 def test_a_seat_that_nobody_holds_is_not_freed(world: World) -> None:

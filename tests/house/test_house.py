@@ -83,6 +83,7 @@ def test_only_move_writes_a_state() -> None:
         "app/channels/breaker.py": 2,  # hear and judge, of the pause that they hold
         "app/channels/service/drafting.py": 1,  # move
         "app/channels/service/templates.py": 1,  # likewise
+        "app/collections/service/reversals.py": 1,
         "app/collections/service/top_ups.py": 1,
         "app/exports/exporting.py": 1,
         "app/uploads/intake.py": 1,

@@ -39,6 +39,7 @@ FIELDS = {
     "language": gettext_noop("语言"),
     "least": gettext_noop("金额从"),
     "left_out": gettext_noop("没有提交的行数"),
+    "reversal": gettext_noop("冲正单号"),
     "stay": gettext_noop("今天不会发出的行数"),
     "like": gettext_noop("照抄自"),
     "login": gettext_noop("登录名"),

@@ -96,6 +96,10 @@ DEEDS: dict[Text, dict[str, Text]] = {
         "collection.approve": gettext_noop("审批入账"),
         "collection.reject": gettext_noop("驳回入账"),
         "collection.withdraw": gettext_noop("撤回入账"),
+        "reversal.ask": gettext_noop("申请冲正"),
+        "reversal.approve": gettext_noop("审批冲正"),
+        "reversal.reject": gettext_noop("驳回冲正"),
+        "reversal.withdraw": gettext_noop("撤回冲正"),
     },
     gettext_noop("绑定模版"): {
         "template.draft": gettext_noop("建立模版草稿"),

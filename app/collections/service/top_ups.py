@@ -105,12 +105,16 @@ def _require_fit(source: channels.Account, kind: Kind, amount: Money) -> None:
 
 
 def _move(found: TopUp, verb: str, checker: Actor | None, *, why: str = "") -> None:
-    """The only line in the room that changes top_up.state."""
-    step = TOP_UP.move(found.state, verb)
     decided: dict[str, object] = {"decided_at": clock.now(), "why": why}
     if checker is not None:
         decided |= {"checker_id": checker.operator_id, "checker": checker.display_name}
+    move(found, verb, **decided)
+
+
+def move(found: TopUp, verb: str, **values: object) -> None:
+    """The only line in the room that changes top_up.state."""
+    step = TOP_UP.move(found.state, verb)
     mine = update(TopUp).where(TopUp.id == found.id, TopUp.state == found.state)
-    if not changed(mine.values(state=step.target, **decided)):
+    if not changed(mine.values(state=step.target, **values)):
         raise Refused("这笔入账的状态刚刚变了，请刷新后再试")
     live_events.announce(TOPIC, found.number)

@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from app.kernel.money import ZERO, Money
 from app.ledger import chart
-from app.ledger.chart import Code, Kind, Place
+from app.ledger.chart import TAKEN_BACK, Code, Kind, Place
 from app.ledger.models import LedgerAccount, Transfer
 from app.ledger.rules import nothing_held
 from app.runtime.db import db
@@ -210,10 +210,18 @@ def _of(held: Mapping[str, Money]) -> Balances:
 
 
 def deeds() -> dict[str, dict[str, Money]]:
-    """What was posted for each held number, by kind: to be laid beside what asked for it."""
+    """What was posted for each held number of a withdrawal, by kind: to be laid beside what asked for it."""
+    return _deeds(~Transfer.number.startswith(TAKEN_BACK))
+
+
+def deeds_taking_back() -> dict[str, dict[str, Money]]:
+    """The same of money in that is taken back."""
+    return _deeds(Transfer.number.startswith(TAKEN_BACK))
+
+
+def _deeds(whose: ColumnElement[bool]) -> dict[str, dict[str, Money]]:
     found: dict[str, dict[str, Money]] = {}
-    for number, kind, amount in db.session.execute(
-        select(Transfer.number, Transfer.kind, Transfer.amount).where(Transfer.kind != Kind.COLLECT)
-    ):
+    mine = select(Transfer.number, Transfer.kind, Transfer.amount).where(Transfer.kind != Kind.COLLECT, whose)
+    for number, kind, amount in db.session.execute(mine):
         found.setdefault(number, {})[str(kind)] = amount
     return found
