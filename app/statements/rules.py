@@ -51,6 +51,11 @@ def subject(number: str, day: date) -> str:
     return f"{number}/{day:%Y%m%d}"
 
 
+def unread_subject(text: str) -> str:
+    """As an alert speaks of a statement that could not be read, beside the one about what stands in it."""
+    return f"{text}/unread"
+
+
 def of_subject(text: str) -> tuple[str, date]:
     number, day = text.split("/")
     return number, clock.parse_day(day)

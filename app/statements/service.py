@@ -7,14 +7,17 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, update
 
+from app.alerts import bell
+from app.alerts.bell import Severity
 from app.auth import audit
 from app.auth.identity import Actor
 from app.channels import gateway
 from app.channels import queries as channels
 from app.channels.contract import Interface
 from app.channels.contract import StatementLine as Told
+from app.channels.rules import reason
 from app.kernel import clock
-from app.kernel.errors import Refused, gettext_noop
+from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import ZERO
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, insert, transaction
@@ -83,11 +86,32 @@ def pull(subject: str) -> None:
         _read_pages(begun)
     except gateway.NoAnswer as problem:
         with transaction():
-            failed = {"state": State.FAILED, "failed_at": clock.now(), "failure": str(problem)[:200]}
-            db.session.execute(update(_S).where(*_mine(begun)).values(**failed))
-            live_events.announce(rules.TOPIC, rules.of_subject(subject)[0])
+            _fail(begun, str(problem)[:200])
         return
     _conclude(begun)
+
+
+def _fail(it: _Pull, why: str) -> None:
+    """What was told before still stands. Of a day that nobody could read until the next noon, people are told."""
+    number, day = rules.of_subject(it.subject)
+    failed = {"state": State.FAILED, "failed_at": clock.now(), "failure": why}
+    mine = update(_S).where(*_mine(it)).values(**failed)
+    if changed(mine) and queries.held(it.account_id, day).pulled_at is None and clock.now() >= rules.late_from(day):
+        account = channels.account(number)
+        bell.ring(
+            "statement",
+            rules.unread_subject(it.subject),
+            severity=Severity.WARNING,
+            said=Text(
+                "“%(account)s”%(day)s的渠道流水到现在还没有取到：%(why)s",
+                account=account.title,
+                day=f"{day:%Y%m%d}",
+                why=reason(why),
+            ),
+            path=f"/statements/{it.subject}",
+            channel=account.channel_code,
+        )
+    live_events.announce(rules.TOPIC, number)
 
 
 def _begin(subject: str) -> _Pull | None:
@@ -200,6 +224,7 @@ def _conclude(it: _Pull) -> None:
         }
         db.session.execute(update(_S).where(_S.id == it.statement_id).values(**told))
         jobs.promise(READ, it.subject, line=Line.SHEETS)
+        bell.hush("statement", rules.unread_subject(it.subject), said=Text("已经取到"))
         live_events.announce(rules.TOPIC, rules.of_subject(it.subject)[0])
 
 

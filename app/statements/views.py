@@ -11,7 +11,7 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.channels import queries as channels
-from app.channels.rules import SEEN
+from app.channels.rules import SEEN, reason
 from app.kernel import clock
 from app.kernel.errors import Malformed, NotThere, Refused
 from app.runtime.page import page, said, say
@@ -76,6 +76,7 @@ def show(number: str, day: str) -> ResponseReturnValue:
             if found and (name != "past" or count["past"])
         ],
         labels=LABELS,
+        reason=reason,
         findings=FINDINGS,
         odd=ODD,
         ours=OURS,
@@ -116,6 +117,7 @@ def _index(form: RefreshForm, status: int = 200) -> ResponseReturnValue:
             (_("要留意"), url_for(".index", show="odd"), None, only_odd),
         ],
         labels=LABELS,
+        reason=reason,
         is_filtered=any(asked.get(name) for name in ("account", "from", "to", "show")),
         may_pull=me().can(Permission.CHANNEL_REFRESH),
     )

@@ -106,6 +106,9 @@ def test_axe_finds_nothing_grave_on_any_page_of_an_operator(people: People, scre
         "platforms": "/platform-accounts/",
         "ledger": "/ledger/?size=20",
         "ledger_entries": f"/ledger/about/{made['100.00']}",
+        "statements": "/statements/",
+        "statement_none": "/statements/CEG20260018/20261101",
+        "statement_cannot": f"/statements/{ACCOUNT}/20261101",
         "error_404": "/withdrawals/W0",
     } | {f"withdrawal_{name}": f"/withdrawals/{made[amount]}" for amount, name in names.items()}
     for name, path in paths.items():

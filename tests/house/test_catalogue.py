@@ -318,6 +318,12 @@ class Story:
         statement_service.refresh(self.other, clock.business_day(), actor=maker)
         its_id = channels.account(self.other).id
         self.world.until(lambda: (told := statements.statement(its_id, clock.business_day())) and told.pulled_at)
+        manner, merchant_no = self.world.terms[self.other]
+        broken = {"manner": manner, "merchant_no": merchant_no, "interface": "statement", "fault": "error_taken"}
+        self.world.third.post("/control/faults", broken | {"times": 1})
+        yesterday = clock.business_day() - timedelta(days=1)
+        statement_service.refresh(self.other, yesterday, actor=maker)
+        self.world.until(lambda: (told := statements.statement(its_id, yesterday)) and told.failure)
         return list(made.values()), run
 
     def _other_payees(self) -> tuple[str, str, str]:
@@ -521,7 +527,7 @@ class Story:
             "statements.show": [
                 {"number": number, "day": f"{day:%Y%m%d}"}
                 for number in (self.account, self.other)
-                for day in (clock.business_day(), clock.business_day() + timedelta(days=1))
+                for day in (clock.business_day() + timedelta(days=step) for step in (-1, 0, 1))
             ],
             "card_uploads.show": [{"reference": reference} for reference in self.uploads],
             "binding_runs.show": [{"reference": self.run}],

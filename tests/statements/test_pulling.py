@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.alerts.models import Alert
 from app.channels import gateway
 from app.channels import queries as channels
 from app.channels import service as channel_service
@@ -158,6 +159,22 @@ def test_what_cannot_be_read_leaves_what_stood_and_says_why(world: World, relay:
     relay.down, relay.amend = False, lambda _: [made("W1")]
     found = pulled(world, account)
     assert (found.state, found.failure, found.edition) == ("whole", "", 1)
+
+
+def test_of_a_day_that_nobody_could_read_until_noon_people_are_told(world: World, relay: Relay) -> None:
+    account, today = world.account("egret"), clock.business_day()
+    subject = f"{account}/{today:%Y%m%d}"
+    ringing = select(Alert.subject).where(Alert.kind == "statement", Alert.closed_at.is_(None))
+    relay.down = True
+    service.pull(subject)
+    assert list(db.session.scalars(ringing)) == [], "the day is not over"
+    world.ahead += timedelta(days=2)
+    for _ in range(2):
+        service.pull(subject)
+        assert list(db.session.scalars(ringing)) == [f"{subject}/unread"]
+    relay.down, world.ahead = False, timedelta()
+    service.pull(subject)
+    assert list(db.session.scalars(ringing)) == []
 
 
 def test_of_another_day_it_says_nothing(world: World, relay: Relay) -> None:
