@@ -1,6 +1,6 @@
 """Row 1: withdrawals through the real path, to a channel that answers in 50 ms and to one that answers at once.
 
-    python -m bench.withdrawals [rows]      200 in a round if not said
+    python -m bench.withdrawals [rows]      400 in a round if not said
 
 The real path is `jobs.drain`, as the worker runs it: claim the rows, write `sending` and the call, the send journal with its
 fsync, sign, POST, verify, complete the call, settle in the ledger, finish the row. On SQLite with a Redis beside it.
@@ -40,7 +40,9 @@ from bench import plain
 from bench.channel import channel
 from bench.house import Payer, house
 
-ROWS, ONE_BY_ONE, THREADS, ROUNDS = 200, 20, 32, 5
+ROWS, ONE_BY_ONE, THREADS, ROUNDS = 400, 20, 32, 5
+OURS = 64
+"""Threads of a worker of ours, as many as it may have: what came back waits to be written down and keeps no thread."""
 AS_JOBS, AS_LIMIT, AS_BY_HAND = 20.0, 0.6, 0.6
 
 T = TypeVar("T")
@@ -56,7 +58,7 @@ def main(rows: int) -> None:
         ):
             folder = Path(name)
             supervisor.start(embedded.server(folder))
-            more = {"private_targets": "127.0.0.1:*", "worker_threads": THREADS}
+            more = {"private_targets": "127.0.0.1:*", "worker_threads": OURS}
             with house(folder, embedded.url(folder), **more) as here:
                 payer = Payer(here, url, ours=ours[0], theirs=theirs[1])
                 plain.set_up(url, ours[0], theirs[1])
