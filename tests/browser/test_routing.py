@@ -36,8 +36,9 @@ def compared(person: Page, amount: str) -> None:
 def test_by_keyboard_from_a_name_to_a_withdrawal(people: People) -> None:
     operator = people.sign_in("wangfang")
     before = held(operator)
+    others = operator.locator("#board tr[id^=row-]").count() - 1
     compared(operator, "66.10")
-    assert operator.locator("#routes tbody tr").count() == 5, "every other account says why not"
+    assert operator.locator("#routes tbody tr").count() == others >= 5, "every other account says why not"
     operator.locator(".is-best button").press("Enter")
     expect(operator.get_by_label("提现金额")).to_have_value("66.10")
     expect(operator.get_by_label("收款卡")).to_contain_text(PAYEE)
