@@ -1,7 +1,7 @@
 """The third party in this process: the sandbox's own program behind a wire that the seed may cut at any place.
 
-The wire is an adapter of `requests`, so that everything of the house is real down to `app.runtime.http.send`; the sandbox
-is its WSGI application without its thread, on true time, whatever the clock of the house says.
+The wire stands in the place of urllib3's pools, so that everything of the house is real down to `app.runtime.http.send`; the
+sandbox is its WSGI application without its thread, on true time, whatever the clock of the house says.
 """
 
 import io
@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPResponse
 from werkzeug.test import Client
 
 from app.runtime import http
@@ -119,7 +118,7 @@ class ThirdParty:
             return found
 
 
-class Wire(requests.adapters.BaseAdapter):
+class Wire:
     """Carries one request. `fate` draws what becomes of it; `deliver` hands it over on true time."""
 
     def __init__(
@@ -133,20 +132,23 @@ class Wire(requests.adapters.BaseAdapter):
         self._fate, self._deliver, self._later = fate, deliver, later
         self._leaves, self._of_another = leaves, of_another
 
-    def send(self, request: Any, *_arguments: Any, **_options: Any) -> requests.Response:
-        parts = urlsplit(request.url)
+    def urlopen(
+        self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], **_options: Any
+    ) -> HTTPResponse:
+        """In the place of urllib3's pools."""
+        parts = urlsplit(url)
         assert parts.hostname == HOST
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        body, headers = request.body or b"", dict(request.headers)
+        sent = body or b""
 
         def deliver() -> tuple[int, Mapping[str, str], bytes] | None:
-            return self._deliver(request.method, target, body, headers)
+            return self._deliver(method, target, sent, headers)
 
         pause("before the first byte")
         fate = self._fate()
         if fate == "refused":
-            raise requests.ConnectionError("refused")
-        self._leaves(body, target)
+            raise ConnectionRefusedError("refused")
+        self._leaves(sent, target)
         pause("on its way")
         if fate == "lost":
             raise self._broken()
@@ -165,13 +167,10 @@ class Wire(requests.adapters.BaseAdapter):
             answer = self._of_another() or answer
         return _response(*answer)
 
-    def close(self) -> None:
-        """Nothing is kept open."""
-
     @staticmethod
     def _broken() -> Exception:
         http._wire.touched = True  # actors share one thread: whoever slept finds what others left there
-        return requests.ConnectionError("the connection broke")
+        return ConnectionResetError("the connection broke")
 
 
 FATES = {
@@ -188,11 +187,8 @@ FATES = {
 """What becomes of a request on the wire, and how often of a hundred. The sandbox has faults of its own besides."""
 
 
-def _response(status: int, headers: Mapping[str, str], body: bytes) -> requests.Response:
-    response = requests.Response()
-    response.status_code, response.headers = status, CaseInsensitiveDict(headers)
-    response.raw = io.BytesIO(body)
-    return response
+def _response(status: int, headers: Mapping[str, str], body: bytes) -> HTTPResponse:
+    return HTTPResponse(io.BytesIO(body), headers, status, preload_content=False)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ MUTATIONS = {
         "app/withdrawals/states.py", "target=State.SENDING, wakes=ASK)", "target=State.SENDING)"
     ),
     "forgets the promise of a callback": Mutation(
-        "app/channels/service/inbox.py", "in taken if good]", "in taken if good and inbox_id < 0]"
+        "app/channels/service/inbox.py", "in taken if good}", "in taken if good and it < 0}"
     ),
     "does not compare the amount": Mutation(VERDICT, "seen.amount != known.amount", "seen.amount is None"),
     "does not compare the number": Mutation(VERDICT, "if seen.number and seen.number != known.number:", "if False:"),

@@ -198,11 +198,11 @@ def seeded(seed: int) -> Iterator[random.Random]:
 @contextmanager
 def wired(wire: Wire) -> Iterator[None]:
     """What the house sends goes over this wire."""
-    original, http._adapter = http._adapter, lambda: wire  # type: ignore[assignment,return-value]
+    original, http._pools = http._pools, lambda: wire  # type: ignore[assignment,return-value]
     try:
         yield
     finally:
-        http._adapter = original
+        http._pools = original
 
 
 @contextmanager

@@ -145,7 +145,10 @@ def test_an_approval_says_which_of_the_two_it_is(world: World) -> None:
     assert queries.digest(same) == seen
 
 
-COLUMNS = ("number", "amount", "fee", "payee", "holder", "bank", "card_index", "card_id", "account_id", "maker_id")
+COLUMNS = (
+    *("number", "amount", "fee", "payee", "holder", "bank", "account_type", "card_index", "card_id", "account_id"),
+    "maker_id",
+)
 
 
 @pytest.mark.parametrize("kind", [Kind.PAYOUT, Kind.SETTLEMENT])
