@@ -38,18 +38,18 @@ def yuan(text: str) -> Money:
 @pytest.mark.parametrize(
     ("reported", "available", "in_flight", "gap"),
     [
-        ("100.00", "100.00", "0.00", "0.00"),
-        ("150.00", "100.00", "0.00", "50.00"),
-        ("70.00", "100.00", "0.00", "-30.00"),
-        ("100.00", "100.00", "20.00", "0.00"),
-        ("120.00", "100.00", "20.00", "0.00"),
-        ("150.00", "100.00", "20.00", "30.00"),
-        ("90.00", "100.00", "20.00", "-10.00"),
+        ("100.00", "100.00", "0.00", 0),
+        ("150.00", "100.00", "0.00", 50_00),
+        ("70.00", "100.00", "0.00", -30_00),
+        ("100.00", "100.00", "20.00", 0),
+        ("120.00", "100.00", "20.00", 0),
+        ("150.00", "100.00", "20.00", 30_00),
+        ("90.00", "100.00", "20.00", -10_00),
     ],
 )
-def test_what_is_on_its_way_explains_a_difference(reported: str, available: str, in_flight: str, gap: str) -> None:
+def test_what_is_on_its_way_explains_a_difference(reported: str, available: str, in_flight: str, gap: int) -> None:
     standing = Standing(reported=yuan(reported), available=yuan(available), in_flight=yuan(in_flight))
-    assert standing.gap.minor == round(float(gap) * 100)
+    assert standing.gap.minor == gap
 
 
 # A channel that tells nothing
