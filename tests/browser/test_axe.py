@@ -179,6 +179,12 @@ def test_axe_finds_nothing_grave_on_any_page_of_the_administration(people: Peopl
         "me": "/me/",
         "proof": "/proof",
     }
+    administrator.goto("/channel-templates/new")
+    administrator.get_by_label("模板编码").fill("looked")
+    administrator.get_by_role("button", name="建立草稿").click()
+    expect(administrator.locator("#flash")).to_contain_text("已建立草稿")
+    paths |= {f"template_{part}": f"/channel-templates/looked/edit/{part}" for part in ("signing", "submit", "samples")}
+    paths |= {"template": "/channel-templates/looked", "template_json": "/channel-templates/looked/edit"}
     for name, path in paths.items():
         administrator.goto(path)
         look_over(administrator, name, screens)

@@ -32,6 +32,10 @@ class TemplateForm(StrictForm):
     file = FileField(_("或导入 JSON 文件"), description=_("选了文件就以文件为准"))
 
 
+class PartEditionForm(StrictForm):
+    edition = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
+
+
 class ActivateTemplateForm(StrictForm):
     edition = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
     note = StringField(_("说明"), validators=[InputRequired(_("请写明改了什么、为什么")), Length(min=2, max=200)])

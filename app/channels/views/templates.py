@@ -1,8 +1,6 @@
 """The designer of channel templates: how a channel is spoken to, described, tried out, put to use."""
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, request, url_for
@@ -13,10 +11,9 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, attached, needs
 from app.channels import manners, queries, rules, service, tryout
-from app.channels.adapters.templated import Broken, Description, Flaw, flaws, line_of, parse, pretty, warnings
+from app.channels.adapters.templated import Broken, Description, flaws, parse, warnings
 from app.channels.adapters.templated.examples import NAMES, beginning, example
 from app.channels.adapters.templated.filling import CALL, FILTERS, SOURCES, example_texts
-from app.channels.adapters.templated.strict import read_json
 from app.channels.contract import Reply
 from app.channels.forms import (
     ActivateTemplateForm,
@@ -26,7 +23,8 @@ from app.channels.forms import (
     TrialForm,
     trial_form,
 )
-from app.kernel.errors import Malformed, NotThere, Refused, Text, gettext_noop
+from app.channels.views.drafts import draft_of, flaws_of, tabs_of
+from app.kernel.errors import Malformed, NotThere, Refused, gettext_noop
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, said, say
 
@@ -36,16 +34,6 @@ STATES = {
     "active": (gettext_noop("现用"), "good"),
     "retired": (gettext_noop("已被取代"), "neutral"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A flaw as the page shows it: on which line, what stands there, what is wrong."""
-
-    line: int
-    place: str
-    text: Text
-    shown: str
 
 
 @bp.get("/")
@@ -126,13 +114,13 @@ def draft(code: str) -> ResponseReturnValue:
     newest = manners.versions(code)[0]
     service.templates.draft(code, newest.description, actor=me())
     flash(_("已建立草稿：改好、试过、启用之后，渠道才能用它"), "info")
-    return redirect(url_for(".edit", code=code), 303)
+    return redirect(url_for("template_parts.show", code=code, part="basis"), 303)
 
 
 @bp.get("/<code>/edit")
 @needs(Permission.CHANNEL_TEMPLATE)
 def edit(code: str) -> ResponseReturnValue:
-    found = _draft(code)
+    found = draft_of(code)
     return _edit(code, TemplateForm(formdata=None, edition=str(found.edition), text=found.description))
 
 
@@ -244,7 +232,7 @@ def _show(code: str, *, activate_form: ActivateTemplateForm | None = None, statu
         versions=versions,
         description=(described := _described(shown.description)),
         parts=_parts(described),
-        wrong=_flaws(draft.description) if draft else [],
+        wrong=flaws_of(draft.description) if draft else [],
         warned=[*(warnings(description) if description and not flaws(description) else ())],
         proved=description is not None and description.verified,
         differences=_differences(active.description, draft.description) if active and draft else [],
@@ -256,26 +244,20 @@ def _show(code: str, *, activate_form: ActivateTemplateForm | None = None, statu
 
 
 def _edit(code: str, form: TemplateForm, status: int = 200) -> ResponseReturnValue:
-    found = _draft(code)
-    wrong = _flaws(found.description) if status == 200 else []
+    found = draft_of(code)
+    wrong = flaws_of(found.description)
     return page(
         "channels/templates/edit.html",
         status,
         template=found,
         form=form,
-        wrong=wrong,
+        wrong=wrong if status == 200 else [],
+        tabs=tabs_of(found, wrong),
         sources=SOURCES,
         call=CALL,
         filters=FILTERS,
         interfaces=rules.INTERFACES,
     )
-
-
-def _draft(code: str) -> manners.Version:
-    found = manners.draft(code)
-    if found is None:
-        raise NotThere(code)
-    return found
 
 
 def _examples() -> list[SelectChoice]:
@@ -310,18 +292,6 @@ def _parts(description: Description | None) -> list[tuple[str, object]]:
         return []
     found = [(name, getattr(description.interfaces, name, None)) for name in SOURCES]
     return [(name, interface) for name, interface in found if interface is not None]
-
-
-def _flaws(text: str) -> list[Place]:
-    """Each on its line of the text as it is kept."""
-    try:
-        found: Sequence[Flaw] = flaws(parse(text))
-    except Broken as broken:
-        found = broken.flaws
-    written, places = pretty(read_json(text.encode()))
-    lines = written.splitlines()
-    numbered = [(line_of(flaw.place, places), flaw) for flaw in found]
-    return [Place(line, flaw.place, flaw.text, lines[line - 1].strip()[:80]) for line, flaw in numbered]
 
 
 def _differences(before: str, after: str) -> list[tuple[str, str]]:

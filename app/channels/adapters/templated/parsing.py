@@ -53,7 +53,7 @@ def dump(value: object) -> Any:
         return {
             one.name: dump(it)
             for one in fields(value)
-            if (it := getattr(value, one.name)) != _default(one) or _default(one) is MISSING
+            if (it := getattr(value, one.name)) != default_of(one) or default_of(one) is MISSING
         }
     if isinstance(value, StrEnum):
         return str(value)
@@ -64,11 +64,11 @@ def dump(value: object) -> Any:
     return value
 
 
-def _default(one: Any) -> object:
+def default_of(one: Any) -> object:
     return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
-_hints = cache(get_type_hints)
+hints_of = cache(get_type_hints)
 
 
 class _Reader:
@@ -110,9 +110,9 @@ class _Reader:
         for name, one in known.items():
             here = f"{place}.{name}".lstrip(".")
             if name in given:
-                yield name, self.of(_hints(kind)[name], given[name], here)
-            elif _default(one) is not MISSING:
-                yield name, _default(one)
+                yield name, self.of(hints_of(kind)[name], given[name], here)
+            elif default_of(one) is not MISSING:
+                yield name, default_of(one)
             else:
                 self._wrong(here, Text("缺少这一项"))
 
