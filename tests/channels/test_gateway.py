@@ -252,7 +252,9 @@ def test_no_secret_and_no_card_is_left_anywhere(
                 secrets |= {given[name] for name in given if name in ("key", "private_key", "api_secret")}
                 number = world.withdrawal(amount, account=account, card=bind(world, account))
                 world.approve(number)
-                world.until(lambda number=number: len(calls(number)) > 1, hurry_s=2)
+                world.until(
+                    lambda number=number: len(calls(number)) > 1 or world.state(number) in ("paid", "failed"), hurry_s=2
+                )  # a callback may be quicker than the first question
             broken_job(world)
             private = {CARD, HOLDER, PHONE, *secrets, *(secret.split("\n")[-3] for secret in secrets if "\n" in secret)}
             names = {("card", "holder"), ("card", "phone"), ("withdrawal", "holder")}
