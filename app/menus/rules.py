@@ -68,6 +68,21 @@ DEFAULTS = (
 )
 
 FRONT_PAGES = frozenset({"live.dashboard"})
+
+BEHIND = {
+    "alert_hooks": "alerts",
+    "binding_runs": "card_uploads",
+    "channel_admin": "channels",
+    "channel_callbacks": "channel_calls",
+    "channel_settings": "channels",
+    "claims": "channels",
+    "handovers": "tasks",
+    "platform_removal": "platforms",
+    "template_parts": "channel_templates",
+    "withdrawal_outcomes": "withdrawals",
+    "withdrawal_uploads": "withdrawal_sheets",
+}
+"""Rooms that one enters through another: its entry is lit while one is there."""
 """Pages that a menu may lead to, beside every room's `index`."""
 
 NEW_ICON, GROUP_ICON = "file-text", "stack-2"
@@ -239,7 +254,8 @@ def unseen_by(reader: Reader, entries: Sequence[Entry], pages: Mapping[str, Page
 def menu(
     reader: Reader, entries: Sequence[Entry], pages: Mapping[str, Page], *, language: str, here: str | None = None
 ) -> list[Line]:
-    """What this reader sees, in their language; `here` is the room they are in."""
+    """What this reader sees, in their language; `here` is the room they are in, or behind which they are."""
+    lit = BEHIND.get(here, here) if here else None
     unseen = unseen_by(reader, entries, pages)
     titles = {entry.id: entry.title(language) for entry in entries}
     return [
@@ -249,7 +265,7 @@ def menu(
             icon=entry.icon,
             key=entry.key,
             group=titles[entry.parent_id] if entry.parent_id else None,
-            current=entry.page.rpartition(".")[0] == here,
+            current=entry.page.rpartition(".")[0] == lit,
         )
         for entry in in_order(entries)
         if entry.page is not None and unseen[entry.id] is None

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from flask import Flask
 
 from app.auth.permissions import SIGNED_IN, Permission
 from app.kernel.errors import Refused
@@ -81,6 +82,21 @@ def test_what_is_in_a_group_comes_after_it_and_the_room_one_is_in_is_marked() ->
         ("第2项", "第3项", True),
         ("第4项", None, False),
     ]
+
+
+def test_a_room_behind_another_lights_its_entry() -> None:
+    tree = [entry(1, "cards.index"), entry(2, "channel_templates.index")]
+    pages = PAGES | {"channel_templates.index": Page("channel_templates.index", "/t/", Permission.CHANNEL_TEMPLATE)}
+    lines = rules.menu(ALL, tree, pages, language="zh", here="template_parts")
+    assert [line.current for line in lines] == [False, True]
+
+
+def test_every_room_of_the_house_lights_an_entry(app: Flask) -> None:
+    """But for the doors, what is one's own, and what machines ask."""
+    own = {"auth", "callbacks", "control", "gate", "profile", "proof", "static"}
+    entries = {one.page.rpartition(".")[0] for top in rules.DEFAULTS for one in (top, *top.inside) if one.page}
+    assert set(rules.BEHIND.values()) <= entries and not set(rules.BEHIND) & entries
+    assert set(app.blueprints) - own == entries | set(rules.BEHIND)
 
 
 def test_the_editor_cannot_be_hidden() -> None:
