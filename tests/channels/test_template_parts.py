@@ -1,16 +1,23 @@
 """The draft of a channel template as forms: what is opened and saved stays as it is, what is altered is altered there alone."""
 
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from html.parser import HTMLParser
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
+from wtforms import BooleanField, FieldList, FormField, SelectField
 
 from app.channels import manners
 from app.channels.adapters.templated.examples import NAMES
+from app.channels.adapters.templated.parsing import hints_of
 from app.channels.forms.parts import PARTS, notation
 from app.runtime.db import db
 from tests.channels.test_template_pages import AT, admin, altered, press
@@ -43,6 +50,57 @@ def test_a_table_in_one_field_comes_back(found: dict[str, str]) -> None:
 def test_no_table(written: str) -> None:
     with pytest.raises(ValueError, match=r"^"):
         notation.pairs_of(written)
+
+
+def values(hint: Any) -> st.SearchStrategy[Any]:
+    """Anything JSON may hold where this is wanted, and what only looks like it."""
+    only = next((it for it in get_args(hint) if it is not NoneType), hint) if isinstance(hint, UnionType) else hint
+    if only is not hint:
+        return st.none() | values(only)
+    if is_dataclass(hint):
+        return st.fixed_dictionaries({}, optional={name: values(it) for name, it in hints_of(hint).items()})
+    if get_origin(hint) is tuple:
+        return st.lists(values(get_args(hint)[0]), max_size=2)
+    if get_origin(hint) is Mapping:
+        return st.dictionaries(texts, values(get_args(hint)[1]), max_size=2)
+    few = {
+        bool: st.booleans(),
+        int: st.integers(-(10**8), 10**8),
+        str: texts | st.sampled_from(["", "''", r"\n", " a "]),
+    }
+    return few[hint] if hint in few else st.sampled_from([str(it) for it in hint]) | texts
+
+
+def sent_by(field: Any) -> Iterator[tuple[str, str]]:
+    """What a browser would send of it."""
+    for inside in field.form if isinstance(field, FormField) else field.entries if isinstance(field, FieldList) else ():
+        yield from sent_by(inside)
+    if isinstance(field, SelectField):
+        choices = list(field.iter_choices())
+        yield field.name, next((it for it in choices if it.selected), choices[0]).value
+    elif isinstance(field, BooleanField):
+        yield from [(field.name, "y")] if field.data else []
+    elif not isinstance(field, FormField | FieldList):
+        yield field.name, field._value()
+
+
+@pytest.mark.parametrize("code", PARTS)
+@settings(
+    max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(st.data())
+def test_whatever_fits_comes_back(app: Flask, code: str, data: st.DataObject) -> None:
+    part = PARTS[code]
+    items = st.fixed_dictionaries({}, optional={name: values(hints_of(part.kind)[name]) for name in part.items})
+    drawn = data.draw(items)
+    found = {"kept": [1], part.inside: drawn | {"other": 1}} if part.inside else drawn | {"kept": [1]}
+    with app.test_request_context("/"):
+        if part.fits(found):
+            form = part.filled(found, edition=1)
+            sent = MultiDict(pair for field in form if field.name != "csrf_token" for pair in sent_by(field))
+            again = type(form)(formdata=sent, meta={"csrf": False})
+            assert again.validate(), again.errors
+            assert json.dumps(part.put(found, again)) == json.dumps(found)
 
 
 class Controls(HTMLParser):
@@ -186,7 +244,7 @@ def test_an_interface_comes_and_goes(world: World, admin: FlaskClient) -> None:
         "statement-each-word": "state",
     }
     assert admin.post(f"{EDIT}/statement", data=sent).status_code == 303
-    assert draft()["interfaces"]["statement"]["each"] == {"amount": {}, "word": "state"}
+    assert draft()["interfaces"]["statement"]["each"] == {"word": "state"}
     page = admin.get(f"{EDIT}/statement").text
     assert "缺少这一项" in page and "去掉这一部分" in page
     token = controls(page)

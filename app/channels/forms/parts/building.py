@@ -70,11 +70,11 @@ def field_of(kind: Any, name: str) -> UnboundField:
     label, told = words_of(kind, name)
     more = {"description": told}
     inside = _inside(hint)
-    if (kind_of := _only(hint)) is not None and _is_object(kind_of):
-        return FormField(form_of(kind_of), label, **more)
+    if _is_object(_only(hint)):
+        return FormField(form_of(_only(hint)), label, **more)
     if name == "filters":
         return ChainField(label, [SelectChoice(one) for one in FILTERS], **more)
-    if inside is not None and _is_object(inside):
+    if _is_object(inside):
         return RowsField(form_of(inside, is_row=True), label, is_tall=inside in (the.Sample, the.Worked), **more)
     if get_origin(hint) is Mapping and issubclass(get_args(hint)[1], StrEnum):
         return WordsField(label, _choices(get_args(hint)[1]), **more)
@@ -115,20 +115,20 @@ def items_of(kind: Any, names: Sequence[str], form: Form, stood: Mapping[str, An
     """The same for some items of a type."""
     found: dict[str, Any] = {}
     for name in sorted(names, key=lambda one: list(stood).index(one) if one in stood else len(stood)):
-        was = stood.get(name, MISSING)
+        was, default = stood.get(name, MISSING), _default(kind, name)
         value = _told(hints_of(kind)[name], form[name], None if was is MISSING else was)
-        is_as_ever = value is None or value in ("", _default(kind, name))
-        if not is_as_ever or was == value:
+        is_unsaid = value in (None, "", default) or (was is MISSING and default is MISSING and is_blank(value))
+        if not is_unsaid or was == value:
             found[name] = value
     return found
 
 
 def _told(hint: Any, field: Any, was: object) -> Any:
     inside = _inside(hint)
-    if (kind := _only(hint)) is not None and _is_object(kind):
+    if _is_object(kind := _only(hint)):
         value = value_of(kind, field.form, was)
         return None if kind is not hint and is_blank(value) else value
-    if inside is not None and _is_object(inside):
+    if _is_object(inside):
         rows = [value_of(inside, row.form, _row(was, row.form["was"].data)) for row in field.entries]
         return [row for row in rows if not is_blank(row)]
     return getattr(field, "told", field.data)
@@ -150,20 +150,26 @@ def is_blank(value: object) -> bool:
 
 def fits(kind: Any, value: object) -> bool:
     """Can the form of this kind hold the value so that nothing is lost? What is missing may be missing."""
-    if (only := _only(kind)) is not kind:
-        return value is None or (only is not None and fits(only, value))
     if _is_object(kind):
-        hints = hints_of(kind)
-        return isinstance(value, dict) and all(
-            name in hints and ("\r" not in str(it) if (kind, name) in LONG else True) and fits(hints[name], it)
-            for name, it in value.items()
-        )
-    if get_origin(kind) is tuple:
-        is_list = isinstance(value, list) and (len(value) <= RowsField.LONGEST)
-        return is_list and all(fits(get_args(kind)[0], it) for it in value)  # type: ignore[attr-defined]
+        return isinstance(value, dict) and all(_fits_item(kind, name, it) for name, it in value.items())
+    if (only := _only(kind)) is not kind:
+        return value is None or (fits(only, value) and not (is_blank(value) if _is_object(only) else value == "''"))
+    if (inside := _inside(kind)) is not None:
+        is_list = isinstance(value, list) and len(value) <= RowsField.LONGEST
+        return is_list and not any((_is_object(inside) and is_blank(it)) or not fits(inside, it) for it in _list(value))
     if get_origin(kind) is Mapping:
         return isinstance(value, dict) and all(_fits_word(kind, name, it) for name, it in value.items())
-    return type(value) is (str if issubclass(kind, StrEnum) else kind)
+    if issubclass(kind, StrEnum):  # one of its own or not, but said: nothing is chosen for anybody
+        return type(value) is str and value != ""
+    return type(value) is kind
+
+
+def _fits_item(kind: Any, name: str, value: object) -> bool:
+    if name not in hints_of(kind) or not fits(hints_of(kind)[name], value):
+        return False
+    if name == "filters":
+        return len(_list(value)) <= ChainField.LONGEST and "" not in _list(value)
+    return (kind, name) not in LONG or "\r" not in str(value)
 
 
 def _fits_word(kind: Any, name: str, value: object) -> bool:
@@ -171,6 +177,10 @@ def _fits_word(kind: Any, name: str, value: object) -> bool:
     if issubclass(inside, StrEnum):
         return bool(name) and fits(inside, value)
     return "=" not in name and "\r" not in name + str(value) and fits(inside, value)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _default(kind: Any, name: str) -> Any:

@@ -1,5 +1,6 @@
 """Fields whose data is what stands in the JSON, and None where nothing was written."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -151,8 +152,10 @@ class PresenceSelectField(SelectField):  # type: ignore[misc]
 class ChainField(FieldList):  # type: ignore[misc]
     """One after another, each out of the same few; an empty one follows for the next."""
 
+    LONGEST = 8
+
     def __init__(self, label: Any, choices: list[SelectChoice], **more: Any) -> None:
-        super().__init__(OpenSelectField("", choices=[BLANK, *choices]), label, max_entries=9, **more)
+        super().__init__(OpenSelectField("", choices=[BLANK, *choices]), label, max_entries=self.LONGEST + 1, **more)
 
     def process(self, *given: Any, **more: Any) -> None:
         super().process(*given, **more)
@@ -219,6 +222,7 @@ class WordsField(RowsField):
 
 
 def whole(word: str) -> int:
-    if len(word) > 9:
+    """Of at most nine digits, as JSON reads it. ValueError otherwise."""
+    if not re.fullmatch("-?[0-9]{1,9}", word):
         raise ValueError(word)
     return int(word)
