@@ -49,7 +49,7 @@ from app.live import views as live
 from app.menus import views as menus
 from app.runtime import db, live_events, queue
 from app.runtime.page import LOCALES, Ui, local, say
-from app.runtime.request import HouseRequest
+from app.runtime.request import House, HouseRequest
 from app.statements import jobs as statement_jobs
 from app.statements import views as statements
 from app.tasks import views as tasks
@@ -70,7 +70,7 @@ ROOMS = (live, callbacks, ledger, collections, statements, menus, exports)
 
 def create_app(config: Config) -> Flask:
     """A console that speaks to this database and this Redis. Refuses to start with a route that declares nothing."""
-    app = Flask(__name__, template_folder=str(TOP / "templates"), static_folder=None)
+    app = House(__name__, template_folder=str(TOP / "templates"), static_folder=None)
     app.request_class = HouseRequest
     app.extensions["paydesk.config"] = config
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024

@@ -13,7 +13,7 @@ import pytest
 import requests
 from sqlalchemy import create_engine, select, text
 
-from app.channels import gateway, mailbox, versions
+from app.channels import gateway, intake, mailbox, versions
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.channels.contract import RawCallback
@@ -93,6 +93,18 @@ def test_a_good_notice_is_answered_with_the_channels_word_and_works(world: World
     (row,) = inbox()
     assert (row.outcome, row.number, row.seen, row.times) == ("taken", number, "paid", 1)
     assert QUIET not in row.sealed and number not in row.sealed
+
+
+def test_it_is_kept_with_the_headers_that_belong_to_it(world: World, account: str, number: str) -> None:
+    notice = Notice(account, number)
+    headers = notice.headers()
+    post(world, account, notice.body, headers | {"Cookie": "a=b", "Authorization": "Basic x", "X-More": "Yes"})
+    (row,) = inbox()
+    kept = intake.unseal(account, row.body_hash, row.sealed)
+    assert (kept.body, kept.content_type) == (notice.body, "application/json")
+    assert headers.items() | {("X-More", "Yes")} <= {(name.title(), it) for name, it in kept.headers.items()}
+    assert kept.headers.keys() == {name.lower() for name in kept.headers}
+    assert not kept.headers.keys() & {"host", "cookie", "authorization", "connection", "content-length", "user-agent"}
 
 
 def test_an_unknown_account_is_not_there(world: World) -> None:

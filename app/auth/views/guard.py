@@ -4,8 +4,11 @@ Two cookies. `paydesk_session` is the opaque token of a session row and the only
 Flask's signed one, which holds the CSRF token, the flashes and the id of the session it belongs to: replaying it is worthless.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Request, current_app, g, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
@@ -65,11 +68,14 @@ def init(app: Flask) -> None:
         WTF_CSRF_SSL_STRICT=False,  # it wants a Referer, and our own policy tells browsers to send none
     )
     _csrf.init_app(app)
-    people = LoginManager(app, add_context_processor=False)  # an error page must not ask the database again
+    # Not its `init_app`: an error page must not ask the database again, and nobody's browser is remembered here; to look for
+    # that after each answer is to touch each session.
+    people = app.login_manager = LoginManager()  # type: ignore[attr-defined]
     people.session_protection = None
     people.request_loader(_load)
     app.before_request(_guard)
-    app.after_request(_add_headers)
+    app.after_request(_finish)
+    app.wsgi_app = _with_headers(app.wsgi_app, security_headers(app))  # type: ignore[assignment,method-assign]
     app.teardown_request(lambda _problem: audit.came_from())
     app.context_processor(lambda: {"me": me_or_nobody()})
     app.register_error_handler(CSRFError, _tell_page_expired)
@@ -194,8 +200,20 @@ def _comes_from_elsewhere() -> bool:
     return origin != "null" and urlsplit(origin).netloc != request.host
 
 
-def _add_headers(response: Response) -> Response:
-    response.headers.update(security_headers(current_app))
+def _with_headers(inner: WSGIApplication, headers: Mapping[str, str]) -> WSGIApplication:
+    """Every answer of this application carries them, whatever made it."""
+    always = list(headers.items())
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, own: list[tuple[str, str]], *problem: Any) -> Callable[[bytes], object]:
+            return start_response(status, own + always, *problem)
+
+        return inner(environ, start)
+
+    return application
+
+
+def _finish(response: Response) -> Response:
     if token := g.pop("new_token", None):
         _set_cookie(response, token)
     if me_or_nobody() is not None or "Cache-Control" not in response.headers:
