@@ -83,7 +83,7 @@ def put(came: Sequence[Came], *, at: datetime) -> list[int]:
             for it in same
         ]
         taken = db.session.connection().execute(_taken(db.engine.dialect.name, is_good), rows)
-        ids |= {(row.account_id, row.body_hash): int(row.id) for row in taken}
+        ids |= {(account_id, body_hash): int(its_id) for its_id, account_id, body_hash in taken}
     return [ids[it.key] for it in came]
 
 

@@ -105,6 +105,8 @@ def _cards_in(text: str) -> list[tuple[int, int]]:
     Runs that overlap are told as one: masking only the first would show the rest of the other.
     """
     found: list[tuple[int, int]] = []
+    if len(text) < 12:
+        return found
     for chain in _CHAIN.finditer(text):
         if chain.end() - chain.start() < 12:  # most runs: a signature in Base64 has dozens
             continue

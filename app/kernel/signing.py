@@ -46,16 +46,19 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+_PKCS1, _SHA256 = padding.PKCS1v15(), hashes.SHA256()
+
+
 def rsa_sign(data: bytes, private_pem: str) -> str:
     """SHA256withRSA (PKCS#1 v1.5) as base64."""
-    return base64.b64encode(_private(private_pem).sign(data, padding.PKCS1v15(), hashes.SHA256())).decode()
+    return base64.b64encode(_private(private_pem).sign(data, _PKCS1, _SHA256)).decode()
 
 
 def rsa_verify(data: bytes, signature: str, public_pem: str) -> bool:
     """Is this base64 text, in the one way to write it, the SHA256withRSA signature of exactly these bytes?"""
     try:
         raw = base64.b64decode(signature, validate=True)
-        _public(public_pem).verify(raw, data, padding.PKCS1v15(), hashes.SHA256())
+        _public(public_pem).verify(raw, data, _PKCS1, _SHA256)
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return same(signature, base64.b64encode(raw).decode())

@@ -47,17 +47,29 @@ class Instant(TypeDecorator[datetime]):
     def __init__(self) -> None:
         super().__init__(timezone=True)
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], object] | None:
+        """SQLite's own writes the same text, but takes five times as long."""
+        return _utc_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        assert value.tzinfo is not None, "a time without a zone is a mistake"
-        value = value.astimezone(UTC)
+        value = _utc(value)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _utc(value: datetime) -> datetime:
+    assert value.tzinfo is not None, "a time without a zone is a mistake"
+    return value.astimezone(UTC)
+
+
+def _utc_text(value: datetime | None) -> str | None:
+    return None if value is None else _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 class MoneyColumn(TypeDecorator[Money]):

@@ -22,7 +22,6 @@ from app.config import config
 from app.kernel import clock
 from app.runtime import queue, work
 from app.runtime.db import (
-    Instant,
     Key,
     Model,
     after_commit,
@@ -156,9 +155,8 @@ def promise_all(promises: Sequence[Promise]) -> None:
             "subject": it.subject,
             "line": str(it.line),
             "dedup_key": f"{it.kind}:{it.subject}",
-            "due_at": clock.later(it.after_s),
+            "due_at": now + timedelta(seconds=it.after_s),
             "created_at": now,
-            "its_now": now,
         }
         for it in promises
     ]
@@ -175,7 +173,7 @@ def _promised(_dialect: str) -> Any:
     asked = ("kind", "subject", "line", "dedup_key", "due_at", "created_at")
     row = insert(Job).values({name: bindparam(name) for name in asked} | fixed)
     # A row that waits keeps the earlier time; one that is done, or running since its time came, takes the new one.
-    now = bindparam("its_now", type_=Instant())
+    now = row.excluded.created_at
     held = and_(Job.lease_until.is_not(None), Job.lease_until >= now, Job.due_at <= now)
     waiting = and_(Job.done_at.is_(None), ~held, Job.due_at < row.excluded.due_at)
     return row.on_conflict_do_update(
