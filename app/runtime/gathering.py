@@ -1,6 +1,7 @@
 """Many threads want the same kind of thing written at the same moment: who comes while one writes is written with the next."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -11,6 +12,8 @@ from app.runtime.work import all_or_each
 
 T = TypeVar("T")
 R = TypeVar("R")
+LOOK_UP_S = 0.00005
+"""So long who finds nobody writing looks up before it writes, a twentieth of what a commit takes."""
 
 
 class Waiting(Generic[T]):
@@ -48,7 +51,7 @@ class Gathering(Generic[T, R]):
 
     def written(self, thing: T) -> R:
         """What became of it, once it is committed; raises what went wrong with it."""
-        mine = _Place[T, R](thing)
+        mine: _Place[T, R] = _Place(thing)
         with self._guard:
             is_free, is_within = self._writer is None, self._writer == mine.thread
             if is_free:
@@ -68,14 +71,24 @@ class Gathering(Generic[T, R]):
             mine.called.acquire()
             if mine.is_answered:
                 return
-        with self._guard:
-            together = [mine, *self._line]
-            self._line = []
+        together = [mine]
         try:
+            if is_free:
+                self._look_up()
+            with self._guard:
+                together += self._line
+                self._line = []
             left = self._write_down(together)
         finally:
             self._go_on(together[1:])
         do_afterwards(left)  # it may wait for Redis, while the next ones write
+
+    def _look_up(self) -> None:
+        """Who comes first of a crowd would write alone, and keep the crowd waiting. While somebody comes, somebody may come."""
+        seen = -1
+        while len(self._line) > seen:
+            seen = len(self._line)
+            time.sleep(LOOK_UP_S)
 
     def _write_down(self, together: Sequence[_Place[T, R]]) -> Afterwards:
         left: Afterwards = []
@@ -90,15 +103,18 @@ class Gathering(Generic[T, R]):
         return left
 
     def _go_on(self, answered: Sequence[_Place[T, R]]) -> None:
-        """Who waits longest writes next, and everybody is woken once: a crowd at one lock wakes each other for nothing."""
+        """Who waits longest writes next, and everybody is woken once: a crowd at one lock wakes each other for nothing. The
+        next writer last: those with their answers bring their next things meanwhile, and these are written with its own.
+        """
         with self._guard:
             following = self._line.pop(0) if self._line else None
             self._writer = following.thread if following else None
-        for it in [following, *answered] if following else answered:
+        for it in [*answered, following] if following else answered:
             it.called.release()
 
 
 def gathered(write: Callable[[Sequence[Waiting[T]]], Mapping[Waiting[T], R]]) -> Gathering[T, R]:
     """The one of this process and house that writes so."""
-    found: Gathering[T, R] = current_app.extensions.setdefault(f"gathering.{write.__module__}", Gathering(write))
+    extensions, name = current_app.extensions, f"gathering.{write.__module__}"
+    found: Gathering[T, R] = extensions.get(name) or extensions.setdefault(name, Gathering(write))
     return found

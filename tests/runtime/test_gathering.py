@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from app.kernel import clock
-from app.runtime import jobs
+from app.runtime import gathering, jobs
 from app.runtime.db import db, insert
 from app.runtime.gathering import Gathering, Waiting
 from tests.sandbox.third_party import until
@@ -66,3 +67,41 @@ def test_who_comes_while_one_writes_is_written_with_the_next(app: Flask, bad: li
     assert {thing: told[thing] for thing in good} == {thing: thing.upper() for thing in good}
     assert all(isinstance(told[thing], RuntimeError) for thing in bad)
     assert written() == set(good), "committed before anybody was answered"
+
+
+def test_who_comes_while_the_first_looks_up_is_written_with_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, come = Desk(), ["second", "third"]
+    desk.is_open.set()
+    line = Gathering(desk.write)
+
+    def ask(thing: str) -> str:
+        with app.app_context():
+            return line.written(thing)
+
+    with ThreadPoolExecutor(2) as pool:
+
+        def look_up(_seconds: float) -> None:
+            if come:
+                waiting = len(line._line)
+                pool.submit(ask, come.pop(0))
+                until(lambda: len(line._line) > waiting, "it waits")
+
+        monkeypatch.setattr(gathering, "time", SimpleNamespace(sleep=look_up))
+        assert ask("first") == "FIRST"
+        monkeypatch.undo()
+    assert desk.rounds == [["first", "second", "third"]]
+
+
+def test_who_is_ended_while_it_looks_up_keeps_nobody_waiting(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    desk.is_open.set()
+    line = Gathering(desk.write)
+
+    def end(_seconds: float) -> None:
+        raise InterruptedError("time is up")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gathering, "time", SimpleNamespace(sleep=end))
+        with pytest.raises(InterruptedError):
+            line.written("first")
+    assert line.written("second") == "SECOND"
