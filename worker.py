@@ -4,6 +4,7 @@ The application is built before the fork, so a nudge costs a fork and not an imp
 database connections up first: a connection must never be shared over a fork.
 """
 
+import gc
 import sys
 
 from flask import Flask
@@ -46,6 +47,8 @@ def work(line: queue.Line) -> None:
         worker_ttl=60,
     )
     worker.house = app
+    gc.collect()
+    gc.freeze()  # a work-horse does not go through what was built before the fork, nor copy it
     worker.work(with_scheduler=False, logging_level="WARNING")
 
 

@@ -1,6 +1,7 @@
 """An empty house with one channel account that is claimed, for benchmarks."""
 
 import base64
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,8 @@ def house(folder: Path, redis_url: str = "", **more: Any) -> Iterator[House]:
     """On SQLite as the console sets it up; without Redis, where nobody needs its nudges. `more` goes to its configuration."""
     keys = {"secret_key": "bench-only-" * 5, "field_keys": "k1:" + base64.b64encode(b"1" * 32).decode()}
     app = create_app(Config(data_dir=folder, redis_url=redis_url, **keys, **more))
+    gc.collect()
+    gc.freeze()  # as the console's processes do
     with app.app_context():
         migrations.upgrade()
         auth.create_operator(
