@@ -150,6 +150,7 @@ def test_what_was_picked_long_ago_goes_unless_it_is_being_decided(world: World, 
     looked_at, decided = pick(world, three[:1]), pick(world, three[1:2])
     selecting.decide(decided, "approve", actor=world.checker)
     world.until_state(three[1], "paid")
+    world.until(lambda: any(line.title == "回调" for line in queries.trace(queries.by_number(three[1]))))
     begun, recent = pick(world, three[2:]), ""
     with transaction():
         db.session.execute(update(Selection).where(Selection.reference == begun).values(verb="approve"))
