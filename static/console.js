@@ -136,6 +136,12 @@
   window.addEventListener("pageshow", () => all("form[aria-busy]").forEach(wake));
   document.addEventListener("htmx:error", (e) => { if (e.detail.ctx && e.detail.ctx.sourceElement?.matches?.("form")) toast(text("Unreachable"), "bad"); });
 
+  /* ---- a form that holds what is not saved yet asks before it is left; what comes back altered says so itself ---- */
+  on("input", "form[data-unsaved]", (form) => { form.dataset.unsaved = "changed"; });
+  on("submit", "form[data-unsaved]", (form, e) => { if (!e.submitter?.hasAttribute("hx-post")) form.dataset.unsaved = ""; });
+  window.addEventListener("beforeunload", (e) => { if (document.querySelector("form[data-unsaved=changed]")) e.preventDefault(); });
+  document.addEventListener("DOMContentLoaded", () => document.querySelector(".editor-tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }));
+
   /* ---- a chosen file is sent at once; without this, the button beside it does ---- */
   on("change", "[data-submit-on-choice]", (input) => { if (input.files.length) input.form.requestSubmit(); });
 

@@ -147,6 +147,24 @@ def test_a_trial_reads_an_answer_somebody_has_at_hand(world: World, admin: Flask
     assert "签名不符" in press(admin, "/wave/try?interface=query", **paid | {"s_key": "another"}).text
 
 
+def test_a_trial_needs_no_samples_but_a_sound_interface(world: World, admin: FlaskClient) -> None:
+    begun(admin)
+    assert press(admin, "/wave/edit", edition="1", text=altered(samples=[])).status_code == 303
+    assert "组装与解读" in admin.get(f"{AT}/wave/try?interface=query").text
+    interfaces = json.loads(example("dolphin"))["interfaces"]
+    interfaces["submit"]["ask"]["method"] = "GET"
+    assert press(admin, "/wave/edit", edition="2", text=altered(interfaces=interfaces)).status_code == 303
+    assert "组装与解读" in admin.get(f"{AT}/wave/try?interface=query").text
+    for name in ("submit", "settle"):
+        shown = admin.get(f"{AT}/wave/try?interface={name}").text
+        assert "这个接口还不能试用" in shown and "查询结果" in shown
+
+
+def test_a_name_that_turns_the_text_around_is_refused(world: World, admin: FlaskClient) -> None:
+    begun(admin)
+    assert press(admin, "/wave/edit", edition="1", text=altered(title="波\u202e浪")).status_code == 409
+
+
 def test_a_trial_asks_the_channel_and_never_pays(world: World, admin: FlaskClient) -> None:
     begun(admin)
     told = world.third.post(

@@ -96,7 +96,7 @@ def test_whatever_fits_comes_back(app: Flask, code: str, data: st.DataObject) ->
     found = {"kept": [1], part.inside: drawn | {"other": 1}} if part.inside else drawn | {"kept": [1]}
     with app.test_request_context("/"):
         if part.fits(found):
-            form = part.filled(found, edition=1)
+            form = part.filled(found)
             sent = MultiDict(pair for field in form if field.name != "csrf_token" for pair in sent_by(field))
             again = type(form)(formdata=sent, meta={"csrf": False})
             assert again.validate(), again.errors
@@ -217,7 +217,8 @@ def test_what_is_wrong_is_said_beside_its_field(world: World, admin: FlaskClient
     answer = admin.post(f"{EDIT}/submit", data=sent)
     assert answer.status_code == 303, "a draft may be wrong"
     page = admin.get(f"{EDIT}/submit").text
-    assert "没有“order.numbr”这个来源" in page
+    assert "没有“order.numbr”这个来源" in page and "没有保存" not in page
+    assert "请求 · 请求参数 · 第 2 行 · 来源" in page
     assert 'aria-describedby="submit-ask-parameters-1-source-error"' in page
     assert 'href="#submit-ask-parameters-1-source"' in page
     sent = controls(page) | {"submit-ask-parameters-1-source": "order.number", "submit-ask-method": "POST"}
@@ -230,6 +231,7 @@ def test_what_cannot_be_read_is_not_kept_and_stays_to_be_seen(world: World, admi
     before = draft()
     answer = admin.post(f"{EDIT}/answer", data=sent)
     assert answer.status_code == 422 and draft() == before
+    assert "没有保存" in answer.text and 'href="#answer-accepted"' in answer.text
     assert "引号没有成对" in answer.text and 'value="&#39;0"' in answer.text
     assert "应为整数，用空格隔开" in answer.text and "同一个词写了两次" in answer.text
 
@@ -248,18 +250,32 @@ def test_an_interface_comes_and_goes(world: World, admin: FlaskClient) -> None:
     page = admin.get(f"{EDIT}/statement").text
     assert "缺少这一项" in page and "去掉这一部分" in page
     token = controls(page)
-    gone = {"csrf_token": token["csrf_token"], "edition": token["edition"]}
+    gone = {"csrf_token": token["csrf_token"], "seen": token["seen"]}
     assert admin.post(f"{EDIT}/submit/remove", data=gone).status_code == 404, "no channel is without it"
     assert admin.post(f"{EDIT}/statement/remove", data=gone).status_code == 303
     assert "statement" not in draft()["interfaces"]
-    assert admin.post(f"{EDIT}/callback/remove", data=gone).status_code == 409, "the page was of an older draft"
+    assert admin.post(f"{EDIT}/callback/remove", data=gone).status_code == 409, "the page was of something else"
 
 
-def test_whoever_was_slower_keeps_what_was_typed(world: World, admin: FlaskClient) -> None:
+def test_two_people_are_in_each_others_way_only_on_the_same_part(world: World, admin: FlaskClient) -> None:
     sent = begun(admin, "basis")
-    assert press(admin, "/wave/edit", edition="1", text=altered(title="别人的")).status_code == 303
-    answer = admin.post(f"{EDIT}/basis", data=sent | {"title": "我的"})
-    assert answer.status_code == 409 and 'value="我的"' in answer.text and draft()["title"] == "别人的"
+    other = controls(admin.get(f"{EDIT}/callback").text) | {"callback-answer_word": "thanks"}
+    assert admin.post(f"{EDIT}/callback", data=other).status_code == 303
+    assert admin.post(f"{EDIT}/basis", data=sent | {"title": "我的"}).status_code == 303
+    assert draft()["title"] == "我的" and draft()["callback"]["answer_word"] == "thanks"
+    answer = admin.post(f"{EDIT}/basis", data=sent | {"title": "慢了"})
+    assert answer.status_code == 409 and 'value="慢了"' in answer.text and draft()["title"] == "我的"
+    assert "这一部分刚刚被改过" in answer.text and "最新的草稿" in answer.text
+
+
+def test_a_draft_that_is_gone_is_said_to_be(world: World, admin: FlaskClient) -> None:
+    sent = begun(admin, "basis")
+    assert press(admin, "/wave/discard").status_code == 303
+    assert admin.get(f"{EDIT}/basis").status_code == 404, "there is no such template any more"
+    assert press(admin, "/new", code="wave", like="dolphin").status_code == 303
+    assert press(admin, "/wave/activate", edition="1", note="按文档").status_code == 303
+    answer = admin.post(f"{EDIT}/basis", data=sent)
+    assert answer.status_code == 409 and "有人启用或放弃了它" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -271,7 +287,7 @@ def test_what_no_form_can_hold_is_left_to_the_json(world: World, admin: FlaskCli
     assert press(admin, "/wave/edit", edition="1", text=altered(**changes)).status_code == 303
     before = draft()
     assert "这一部分只能在 JSON 里改" in admin.get(f"{EDIT}/basis").text
-    assert admin.post(f"{EDIT}/basis", data=sent | {"edition": "2"}).status_code == 409 and draft() == before
+    assert admin.post(f"{EDIT}/basis", data=sent).status_code == 409 and draft() == before
     assert 'name="submit-ask-method"' in admin.get(f"{EDIT}/submit").text, "the others can"
 
 

@@ -32,8 +32,8 @@ class TemplateForm(StrictForm):
     file = FileField(_("或导入 JSON 文件"), description=_("选了文件就以文件为准"))
 
 
-class PartEditionForm(StrictForm):
-    edition = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
+class PartSeenForm(StrictForm):
+    seen = HiddenField(validators=[InputRequired(), Regexp(r"[0-9a-f]{64}\Z")])
 
 
 class ActivateTemplateForm(StrictForm):

@@ -21,6 +21,8 @@ from app.runtime.db import changed, db, transaction
 
 _CODE = re.compile("[a-z][a-z0-9_]{1,19}")
 LONGEST = 200_000
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Characters that turn the direction of what stands behind them: a flaw would read as something else."""
 _TOO_DEEP = re.compile("^ {80}", re.M)
 """Lines are set in by two: nothing in a description stands forty levels inside."""
 
@@ -176,7 +178,7 @@ def _readable(text: str) -> tuple[str, str]:
         raise Refused("模板里有不能保存的字符") from None
     if _TOO_DEEP.search(written):
         raise Refused("模板的层次太深")
-    if "\\u0000" in written:
+    if "\\u0000" in written or _TURNING.search(written):
         raise Refused("模板里有不能保存的字符")
     return (title if isinstance(title, str) else "")[:60], written
 

@@ -9,7 +9,7 @@ from app.channels import manners
 from app.channels.adapters.templated import Broken, Flaw, flaws, line_of, parse, pretty
 from app.channels.adapters.templated.strict import read_json
 from app.channels.forms.parts import PARTS, part_of
-from app.kernel.errors import NotThere, Text
+from app.kernel.errors import Refused, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,11 @@ class Place:
 
 
 def draft_of(code: str) -> manners.Version:
+    """Refused where there is none any more; NotThere where there never was such a template."""
     found = manners.draft(code)
     if found is None:
-        raise NotThere(code)
+        manners.versions(code)
+        raise Refused("这份草稿已不在：有人启用或放弃了它", advice="请看模板的历史版本；要再改，先建立新的草稿")
     return found
 
 

@@ -9,11 +9,11 @@ from wtforms import FieldList, FormField
 
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
-from app.channels import service
+from app.channels import manners, service
 from app.channels.adapters.templated import pretty
 from app.channels.adapters.templated.filling import CALL, SOURCES
-from app.channels.forms import PartEditionForm
-from app.channels.forms.parts import PARTS, Part, field_at, rows_at
+from app.channels.forms import PartSeenForm
+from app.channels.forms.parts import PARTS, Part, field_at, rows_at, unreadable
 from app.channels.forms.parts.fields import RowsField
 from app.channels.views.drafts import draft_of, flaws_of, tabs_of, told_of
 from app.kernel.errors import NotThere, Refused
@@ -28,19 +28,19 @@ bp = Blueprint("template_parts", __name__, url_prefix="/channel-templates/<code>
 def show(code: str, part: str) -> ResponseReturnValue:
     it, found = _part(part), draft_of(code)
     told = told_of(found)
-    return _page(code, it, it.filled(told, edition=found.edition) if it.fits(told) else None, is_saved=True)
+    return _page(code, it, it.filled(told) if it.fits(told) else None, is_saved=True)
 
 
 @bp.post("/<part>")
 @needs(Permission.CHANNEL_TEMPLATE)
 def change(code: str, part: str) -> ResponseReturnValue:
-    it, told = _part(part), told_of(draft_of(code))
-    form = it.blank()
+    it, found = _part(part), draft_of(code)
+    told, form = told_of(found), it.blank()
     if not it.fits(told):
         return _page(code, it, None, 409)
     if not form.validate():
         return _page(code, it, form, 422)
-    return _keep(code, it, it.put(told, form), form)
+    return _keep(code, it, found, it.put(told, form), form)
 
 
 @bp.get("/<part>/rows")
@@ -71,24 +71,31 @@ def alter_rows(code: str, part: str) -> ResponseReturnValue:
         at -= 1
     else:
         raise NotThere(name)
-    return _page(code, it, form, focus=rows[at].id if at >= 0 else rows.id)
+    focus = rows[at].id if at >= 0 else rows.id
+    return _page(code, it, form, focus=f"lift:{focus}" if deed == "lift" and at else focus)
 
 
 @bp.post("/<part>/remove")
 @needs(Permission.CHANNEL_TEMPLATE)
 def remove(code: str, part: str) -> ResponseReturnValue:
     """The channel has no such interface."""
-    it, form, found = _part(part), PartEditionForm(), draft_of(code)
+    it, form, found = _part(part), PartSeenForm(), draft_of(code)
     told = told_of(found)
     if not it.may_go or not it.fits(told) or not form.validate():
         raise NotThere(part)
-    edition = int(form.edition.data)
-    return _keep(code, it, it.without(told), it.filled(told, edition=edition))
+    shown = it.filled(told)
+    shown.seen.data = form.seen.data
+    return _keep(code, it, found, it.without(told), shown)
 
 
-def _keep(code: str, part: Part, told: dict[str, Any], form: StrictForm) -> ResponseReturnValue:
+def _keep(code: str, part: Part, found: manners.Version, told: dict[str, Any], form: StrictForm) -> ResponseReturnValue:
+    """Refused where somebody altered this part since the page was made; what was altered elsewhere stays."""
     try:
-        service.templates.change(code, pretty(told)[0], edition=int(form.edition.data), actor=me())
+        if form.seen.data != part.digest(told_of(found)):
+            raise Refused(
+                "这一部分刚刚被改过，您看到的不是最新的", advice="您写的还在下面；请在另一页打开最新的，对照着改"
+            )
+        service.templates.change(code, pretty(told)[0], edition=found.edition, actor=me())
     except Refused as refused:
         form.form_errors += said(refused)
         return _page(code, part, form, 409)
@@ -102,9 +109,11 @@ def _page(
     """`is_saved`: the page shows the draft itself, so what is wrong with the draft is said beside its fields."""
     found = draft_of(code)
     told, wrong = told_of(found), flaws_of(found.description)
-    shown = [(field_at(form, it.place), it) for it in wrong if is_saved and form and it.part == part.code]
+    here = [it for it in wrong if it.part == part.code]
+    shown = [(field_at(form, it.place), it) for it in here] if form is not None and is_saved else []
+    unread = list(unreadable(form)) if form is not None else []
     beside: dict[str, list[str]] = {}
-    for field, flaw in shown:
+    for (field, _words), flaw in shown:
         if isinstance(field, FormField | FieldList):
             beside.setdefault(field.id, []).append(flaw.text)
         else:
@@ -116,11 +125,13 @@ def _page(
         template=found,
         part=part,
         form=form,
-        is_there=part.is_there(told),
         fields=part.shown(form) if form else (),
-        wrong=[(field.id, flaw) for field, flaw in shown],
+        is_there=part.is_there(told),
+        is_saved=is_saved,
+        wrong=[(field.id, words, flaw) for (field, words), flaw in shown],
+        unread=unread,
         beside=beside,
-        focus=focus,
+        focus=focus or (unread[0][0].id if unread and status == 422 else ""),
         tabs=tabs_of(found, wrong),
         tried=part.code if part.code in SOURCES else "submit",
         settings=settings,

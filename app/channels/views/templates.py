@@ -11,7 +11,7 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, attached, needs
 from app.channels import manners, queries, rules, service, tryout
-from app.channels.adapters.templated import Broken, Description, flaws, parse, warnings
+from app.channels.adapters.templated import Broken, Description, flaws, flaws_without_samples, parse, warnings
 from app.channels.adapters.templated.examples import NAMES, beginning, example
 from app.channels.adapters.templated.filling import CALL, FILTERS, SOURCES, example_texts
 from app.channels.contract import Reply
@@ -23,6 +23,7 @@ from app.channels.forms import (
     TrialForm,
     trial_form,
 )
+from app.channels.forms.parts import part_of
 from app.channels.views.drafts import draft_of, flaws_of, tabs_of
 from app.kernel.errors import Malformed, NotThere, Refused, gettext_noop
 from app.runtime.forms import StrictForm
@@ -176,17 +177,17 @@ def adopt(code: str) -> ResponseReturnValue:
 @bp.get("/<code>/try")
 @needs(Permission.CHANNEL_TEMPLATE)
 def try_out(code: str) -> ResponseReturnValue:
-    interface, description = _on_trial(code)
-    form = _trial_form(description, interface)(formdata=None) if description else None
+    interface, description, is_ready = _on_trial(code)
+    form = _trial_form(description, interface)(formdata=None) if description and is_ready else None
     return _trial(code, interface, description, form)
 
 
 @bp.post("/<code>/try")
 @needs(Permission.CHANNEL_TEMPLATE)
 def tried(code: str) -> ResponseReturnValue:
-    interface, description = _on_trial(code)
-    if description is None:
-        return _trial(code, interface, None, None, status=409)
+    interface, description, is_ready = _on_trial(code)
+    if description is None or not is_ready:
+        return _trial(code, interface, description, None, status=409)
     form = _trial_form(description, interface)()
     if not form.validate():
         return _trial(code, interface, description, form, status=422)
@@ -300,15 +301,20 @@ def _differences(before: str, after: str) -> list[tuple[str, str]]:
     return [(line[0], line[1:] if line[0] != "@" else "⋯") for line in lines]
 
 
-def _on_trial(code: str) -> tuple[str, Description | None]:
-    """The interface that is tried, and what the newest version says of it, if that is whole: the draft, if there is one."""
+def _on_trial(code: str) -> tuple[str, Description | None, bool]:
+    """The interface that is tried, what the newest version says (the draft, if there is one), and whether that is enough."""
     interface = request.args.get("interface", "submit")
     description = _described(manners.versions(code)[0].description)
-    if description is not None and flaws(description):
-        description = None
     if interface not in SOURCES or (description is not None and interface not in _offered(description)):
         raise NotThere(interface)
-    return interface, description
+    return interface, description, description is not None and not _is_in_the_way(description, interface)
+
+
+def _is_in_the_way(description: Description, interface: str) -> bool:
+    """Is anything wrong with the interface itself, or with what all have in common? The samples come later: one tries first."""
+    needed = {"basis", "signing", "answer", interface} | ({"submit"} if interface == "settle" else set())
+    parts = [part_of(flaw.place) for flaw in flaws_without_samples(description)]
+    return any(part is None or part.code in needed for part in parts)
 
 
 def _offered(description: Description) -> list[str]:

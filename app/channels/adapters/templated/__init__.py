@@ -1,7 +1,7 @@
 """Channels that are described, not programmed: request templates, a signing recipe, response paths, closed tables."""
 
 from app.channels.adapters.templated.adapter import Templated, adapter_class, adapter_of
-from app.channels.adapters.templated.checking import flaws
+from app.channels.adapters.templated.checking import flaws, flaws_without_samples
 from app.channels.adapters.templated.description import Description
 from app.channels.adapters.templated.parsing import Broken, Flaw, dump, line_of, parse, pretty, read
 from app.channels.adapters.templated.warning import warnings
@@ -15,6 +15,7 @@ __all__ = [
     "adapter_of",
     "dump",
     "flaws",
+    "flaws_without_samples",
     "line_of",
     "parse",
     "pretty",

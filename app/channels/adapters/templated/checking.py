@@ -48,7 +48,12 @@ _TOLD = frozenset({Seen.PAID, Seen.FAILED, Seen.RETURNED, Seen.PENDING})
 
 def flaws(description: Description) -> list[Flaw]:
     """Everything that keeps it from being used. The samples are read only where nothing else is wrong."""
-    return [Flaw(place, text) for place, text in _static(description)] or rehearsed(description)
+    return flaws_without_samples(description) or rehearsed(description)
+
+
+def flaws_without_samples(description: Description) -> list[Flaw]:
+    """What is wrong whatever the samples say: enough to know before anything is tried."""
+    return [Flaw(place, text) for place, text in _static(description)]
 
 
 Found = Iterator[tuple[str, Text]]

@@ -25,11 +25,11 @@ def echo(description: Description, echo: Echo, place: str, sources: Mapping[str,
 
 def piece(description: Description, piece: Piece, place: str, sources: Mapping[str, Kind]) -> Found:
     if bool(piece.source) == bool(piece.constant):
-        yield place, Text("写明 source 或 constant 其中之一")
+        yield place, Text("来源（source）与固定内容（constant）写其中之一")
         return
     if not piece.source:
         if piece.filters or piece.words:
-            yield place, Text("常量没有 filters 和 words")
+            yield place, Text("固定内容没有过滤器（filters）和换词（words）")
         return
     settings = {f"account.{it.name}": it for it in description.settings}
     kind = Kind.TEXT if piece.source in settings else {**sources, **CALL}.get(piece.source)

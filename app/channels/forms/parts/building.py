@@ -88,7 +88,7 @@ def field_of(kind: Any, name: str) -> UnboundField:
     if (kind, name) in LONG:
         return LongField(label, default="", render_kw={"rows": "4", **_PLAIN}, **more)
     suggested = next((SUGGESTED[base, name] for base in kind.__mro__ if (base, name) in SUGGESTED), None)
-    look = {"render_kw": _PLAIN | ({"list": suggested} if suggested else {})}
+    look: dict[str, Any] = {"render_kw": _PLAIN | ({"list": suggested} if suggested else {})}
     simple: dict[Any, Any] = {
         str: LineField,
         str | None: OptionalField,
@@ -99,6 +99,8 @@ def field_of(kind: Any, name: str) -> UnboundField:
     }
     if hint is bool:
         return BooleanField(label, default=default, **more)
+    if hint == Mapping[str, str] and name != "words":
+        look["render_kw"]["rows"] = "4"
     return simple[hint](label, default=None if default is MISSING else default, **look, **more)
 
 
@@ -114,12 +116,22 @@ def value_of(kind: Any, form: Form, before: object = None) -> dict[str, Any]:
 def items_of(kind: Any, names: Sequence[str], form: Form, stood: Mapping[str, Any]) -> dict[str, Any]:
     """The same for some items of a type."""
     found: dict[str, Any] = {}
-    for name in sorted(names, key=lambda one: list(stood).index(one) if one in stood else len(stood)):
+    for name in in_place(names, [name for name in stood if name in names]):
         was, default = stood.get(name, MISSING), _default(kind, name)
         value = _told(hints_of(kind)[name], form[name], None if was is MISSING else was)
         is_unsaid = value in (None, "", default) or (was is MISSING and default is MISSING and is_blank(value))
         if not is_unsaid or was == value:
             found[name] = value
+    return found
+
+
+def in_place(known: Sequence[str], stood: Sequence[str]) -> list[str]:
+    """All names: those that stood there in their order, each new one before the first that it is declared before."""
+    found = list(stood)
+    for at, name in enumerate(known):
+        if name not in stood:
+            later = [found.index(it) for it in known[at + 1 :] if it in stood]
+            found.insert(min(later, default=len(found)), name)
     return found
 
 

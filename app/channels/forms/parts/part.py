@@ -1,12 +1,14 @@
 """Which items of a description stand on which page, and how a page's form and the draft come out of each other."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
-from wtforms import FormField, HiddenField
+from wtforms import FieldList, FormField, HiddenField
 from wtforms.form import BaseForm
 from wtforms.validators import InputRequired, Regexp
 
@@ -14,11 +16,13 @@ from app.channels import rules
 from app.channels.adapters.templated import description as the
 from app.channels.adapters.templated.filling import SOURCES
 from app.channels.adapters.templated.parsing import hints_of
-from app.channels.forms.parts.building import field_of, fits, items_of
+from app.channels.forms.parts.building import field_of, fits, in_place, items_of
 from app.channels.forms.parts.fields import ChainField, RowsField, WordsField
 from app.kernel.errors import Text, gettext_noop
 from app.runtime.forms import StrictForm
 
+Words = Any
+"""A label, or the number of a row: how people call a place, step by step."""
 _STEP = re.compile(r"\.?([^.\[]+)|\[([0-9]+)\]")
 
 
@@ -60,24 +64,30 @@ class Part:
         only = form[self.items[0]] if len(self.items) == 1 else None
         return only.form if isinstance(only, FormField) else form
 
-    def filled(self, found: Mapping[str, Any], *, edition: int) -> StrictForm:
-        stood = self._stood(found)
-        given = {name: stood[name] for name in self.items if name in stood}
-        return _form_of(self.code)(formdata=None, edition=str(edition), **given)
+    def filled(self, found: Mapping[str, Any]) -> StrictForm:
+        return _form_of(self.code)(formdata=None, seen=self.digest(found), **self._said(found))
+
+    def digest(self, found: Mapping[str, Any]) -> str:
+        """Of what stands here: whoever alters another part meanwhile is in nobody's way."""
+        return sha256(json.dumps(self._said(found)).encode()).hexdigest()
 
     def put(self, found: Mapping[str, Any], form: StrictForm) -> dict[str, Any]:
         """The draft with what the form says; everything else stays as it stands."""
         stood = self._stood(found)
         others = {name: it for name, it in stood.items() if name not in self.items}
         told = items_of(self.kind, self.items, form, stood)
-        order = list(stood) + [name for name in self.items if name not in stood]
-        here = {name: (told | others)[name] for name in order if name in told or name in others}
+        known = [one.name for one in fields(self.kind)]
+        here = {name: (told | others)[name] for name in in_place(known, list(stood)) if name in told or name in others}
         return {**found, self.inside: here} if self.inside else here
 
     def without(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """The draft as if the channel had no such thing."""
         here = {name: it for name, it in self._stood(found).items() if name not in self.items}
         return {**found, self.inside: here} if self.inside else here
+
+    def _said(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        stood = self._stood(found)
+        return {name: stood[name] for name in self.items if name in stood}
 
     def _stood(self, found: Mapping[str, Any]) -> Any:
         return found.get(self.inside, {}) if self.inside else found
@@ -99,8 +109,8 @@ PARTS = {
 @cache
 def _form_of(code: str) -> type[StrictForm]:
     part = PARTS[code]
-    edition = HiddenField(validators=[InputRequired(), Regexp(r"[0-9]{1,9}\Z")])
-    return type("PartForm", (StrictForm,), {"edition": edition} | {it: field_of(part.kind, it) for it in part.items})
+    seen = HiddenField(validators=[InputRequired(), Regexp(r"[0-9a-f]{64}\Z")])
+    return type("PartForm", (StrictForm,), {"seen": seen} | {it: field_of(part.kind, it) for it in part.items})
 
 
 def part_of(place: str) -> Part | None:
@@ -110,24 +120,45 @@ def part_of(place: str) -> Part | None:
     return next((it for it in PARTS.values() if it.inside == inside and name in it.items), None)
 
 
-def field_at(form: StrictForm, place: str) -> Any:
-    """The field for this place, or the nearest that it stands in."""
+def field_at(form: StrictForm, place: str) -> tuple[Any, list[Words]]:
+    """The field for this place, or the nearest that it stands in, and how people call it: from the outermost to itself."""
     rest = place.removeprefix("interfaces.")
     here: Any = form
+    words: list[Words] = []
     while rest:
         if isinstance(here, WordsField):
-            return next((row.form["name"] for row in here.entries if rest == f".{row.form['name'].data}"), here)
+            at = next((at for at, row in enumerate(here.entries) if rest == f".{row.form['name'].data}"), None)
+            return (here, words) if at is None else (here[at].form["name"], [*words, at + 1])
         step, found = _STEP.match(rest), None
         if step and isinstance(here, RowsField | ChainField):
             at = int(step[2] or len(here))
-            found = here[at] if at < len(here) else None
+            found, word = (here[at], at + 1) if at < len(here) else (None, 0)
         elif step and step[1]:
             inside = here.form if isinstance(here, FormField) else here
             found = inside[step[1]] if isinstance(inside, BaseForm) and step[1] in inside else None
+            word = found.label.text if found is not None else 0
         if step is None or found is None:
             break
         here, rest = found, rest[step.end() :]
-    return here
+        words.append(word)
+    return here, words
+
+
+def unreadable(form: StrictForm) -> Iterator[tuple[Any, list[Words]]]:
+    """The fields that could not be read, each with how people call it."""
+
+    def inside(field: Any, words: list[Words]) -> Iterator[tuple[Any, list[Words]]]:
+        if isinstance(field, FormField):
+            for one in field.form:
+                yield from inside(one, [*words, one.label.text])
+        elif isinstance(field, FieldList):
+            for at, one in enumerate(field.entries):
+                yield from inside(one, [*words, at + 1])
+        elif field.errors:
+            yield field, words
+
+    for field in form:
+        yield from inside(field, [field.label.text])
 
 
 def rows_at(form: StrictForm, name: str) -> tuple[RowsField | None, int]:

@@ -106,7 +106,7 @@ WORDS: dict[type, dict[str, Words]] = {
         "checks": _CHECKS,
         "exact_form": _EXACT,
     },
-    the.AmountAt: {"path": Words(_("金额在哪里"), _READS_AT), "unit": Words(_("金额单位"))},
+    the.AmountAt: {"path": Words(_("金额在哪里")), "unit": Words(_("金额单位"))},
     the.MomentAt: {"path": Words(_("时间在哪里")), "written": Words(_("时间写法"))},
     the.OrderReads: {
         "number": Words(_("订单编号在哪里"), _READS_AT),
