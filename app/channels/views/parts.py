@@ -91,7 +91,7 @@ def remove(code: str, part: str) -> ResponseReturnValue:
 def _keep(code: str, part: Part, found: manners.Version, told: dict[str, Any], form: StrictForm) -> ResponseReturnValue:
     """Refused where somebody altered this part since the page was made; what was altered elsewhere stays."""
     try:
-        if form.seen.data != part.digest(told_of(found)):
+        if form.seen.data != part.mark(told_of(found)):
             raise Refused(
                 "这一部分刚刚被改过，您看到的不是最新的", advice="您写的还在下面；请在另一页打开最新的，对照着改"
             )

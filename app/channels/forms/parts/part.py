@@ -65,10 +65,10 @@ class Part:
         return only.form if isinstance(only, FormField) else form
 
     def filled(self, found: Mapping[str, Any]) -> StrictForm:
-        return _form_of(self.code)(formdata=None, seen=self.digest(found), **self._said(found))
+        return _form_of(self.code)(formdata=None, seen=self.mark(found), **self._said(found))
 
-    def digest(self, found: Mapping[str, Any]) -> str:
-        """Of what stands here: whoever alters another part meanwhile is in nobody's way."""
+    def mark(self, found: Mapping[str, Any]) -> str:
+        """What stands here, in short: whoever alters another part meanwhile is in nobody's way."""
         return sha256(json.dumps(self._said(found)).encode()).hexdigest()
 
     def put(self, found: Mapping[str, Any], form: StrictForm) -> dict[str, Any]:
