@@ -4,7 +4,6 @@ import re
 import signal
 import sys
 import threading
-from datetime import timedelta
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -229,26 +228,16 @@ def retention(dry_run: bool) -> None:
     """Delete what is kept longer than needed: the words of calls and callbacks after PAYDESK_KEEP_BODIES_DAYS (180),
     alerts that are long over with them, ended sessions after 365 days, selections of withdrawals (whose decisions stand
     with each withdrawal) after 30. That a call was made and how it ended stays, and so does everything about money:
-    withdrawals, their traces, the ledger, the audit chain. Once a day is enough; killed, the next run goes on.
+    withdrawals, their traces, the ledger, the audit chain. The console does it by itself once a day; killed, the next run
+    goes on.
     """
-    from app.alerts import service as alerts
-    from app.channels import rules, service
-    from app.kernel import clock
-    from app.withdrawals import rules as withdrawal_rules
-    from app.withdrawals import service as withdrawals
+    from app.live import retention
 
-    config = load()
-    days, sessions_days = config.keep_bodies_days, rules.KEEP_SESSIONS_DAYS
-    with create_app(config).app_context():
-        for what, age, drop in (
-            ("calls lost their words", days, service.drop_old_calls),
-            ("callbacks lost their bodies", days, service.drop_old_callbacks),
-            ("alerts deleted", days, alerts.drop_old_alerts),
-            ("selections deleted", withdrawal_rules.KEEP_SELECTIONS_DAYS, withdrawals.drop_old_selections),
-            ("ended sessions deleted", sessions_days, service.drop_old_sessions),
-        ):
-            count = drop(clock.now() - timedelta(days=age), only_count=dry_run)
-            click.echo(f"{count} {what} (older than {age} days{', counted only' if dry_run else ''})")
+    it = load()
+    with create_app(it).app_context():
+        for one in retention.kept(it):
+            count = one.drop(one.before(), only_count=dry_run)
+            click.echo(f"{count} {one.what} (older than {one.days} days{', counted only' if dry_run else ''})")
 
 
 @main.command("forget-payee")

@@ -22,4 +22,5 @@ EVERY = (
     Every("app.exports.jobs.erase_old", every_s=3600),
     Every("app.withdrawals.jobs.count_settled", every_s=60),
     Every("app.withdrawals.jobs.erase_old_sheets", every_s=3600),
+    Every("app.live.jobs.drop_old", every_s=24 * 3600, line=Line.SHEETS),
 )

@@ -22,8 +22,11 @@ from app.channels.rules import DROPPED
 from app.cli import main
 from app.config import Config
 from app.kernel import clock
+from app.runtime import jobs
 from app.runtime.db import db, transaction
 from app.runtime.jobs import Job
+from app.runtime.queue import Line
+from app.schedule import EVERY
 from app.withdrawals import queries
 from tests.conftest import KEYS
 from tests.world import PASSWORD, World
@@ -112,6 +115,16 @@ def test_words_go_and_facts_stay(world: World, story: str, command: Callable[...
     assert everything(*FOR_EVER) == was
     assert examine() == []
     assert [line[0] for line in command()] == ["0"] * 5
+
+
+def test_the_console_does_it_by_itself(world: World, story: str) -> None:
+    assert [it.every_s for it in EVERY if it.kind == "app.live.jobs.drop_old"] == [24 * 3600]
+    world.ahead += timedelta(days=181)
+    with transaction():
+        jobs.promise("app.live.jobs.drop_old", line=Line.SHEETS)
+    world.until(lambda: DROPPED in db.session.scalars(select(ChannelCall.request)).all())
+    assert set(db.session.scalars(select(CallbackInbox.sealed))) == {""}
+    assert examine() == []
 
 
 def test_the_days_are_a_setting(world: World, story: str, command: Callable[..., list[str]]) -> None:
