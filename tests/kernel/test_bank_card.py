@@ -16,7 +16,9 @@ CARD = "6222600260001072444"  # 19 digits, passes Luhn
 SHORT = "4111111111111111"  # 16 digits, passes Luhn
 
 bodies = st.integers(11, 18).flatmap(lambda size: st.text("0123456789", min_size=size, max_size=size))
-cards = bodies.map(lambda body: body + luhn.calc_check_digit(body))
+cards = bodies.map(lambda body: body + luhn.calc_check_digit(body)).filter(
+    lambda number: not bank_card._TIME.fullmatch(number)
+)
 
 WRITTEN = [
     CARD,
@@ -132,6 +134,7 @@ MEMOS_WITH_A_CARD = [
     "1 4111 1111 1111 1111 2026",
     f"x{SHORT}x",
     f"{SHORT}.50",
+    f"20261122190741 {SHORT}",
 ]
 
 MEMOS_WITHOUT = [
@@ -144,6 +147,10 @@ MEMOS_WITHOUT = [
     "第 3 笔，共 12 笔，合计 1234.56 元",
     f"{CARD}1",
     "电话 13800138000",
+    # times that happen to pass Luhn
+    "orderTime=20261122190741",
+    "at 20261122190741003",
+    '{"ts": 1764000000018}',
 ]
 
 
