@@ -87,6 +87,7 @@ def _show(reference: str, form: ReasonForm, status: int = 200) -> ResponseReturn
         claim=history.claim(handover.claim_id),
         brief=Brief.told(handover.brief),
         may_sign=mine and me().can(Permission.CLAIM_TAKE) and (held is None or held.operator_id == me().operator_id),
+        may_sign_instead=me().can(Permission.CLAIM_FORCE_RELEASE) and handover.successor_id != me().operator_id,
         held=held,
         form=form,
         **WORDS,
