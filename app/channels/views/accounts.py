@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.auth.rules import own_path
-from app.channels import health, manners, opening, platforms, pulse, queries, rules, service, versions
+from app.channels import health, manners, opening, platforms, pulse, queries, rules, service, vacancy, versions
 from app.channels.forms import FinishForm, NextForm, ReasonForm
 from app.channels.rules.health import GRADES
 from app.runtime.page import page
@@ -24,6 +24,7 @@ def index() -> ResponseReturnValue:
         "channels/index.html",
         accounts=accounts,
         holders=queries.holders(ids),
+        vacancies=vacancy.of(ids, me()),
         health=health.of(accounts),
         grades=GRADES,
         figures=queries.latest_figures(ids),
@@ -45,6 +46,8 @@ def show(number: str) -> ResponseReturnValue:
         account=account,
         adapter=queries.adapter_class(account),
         holder=queries.holder(account.id),
+        vacancy=vacancy.one(account.id, me()),
+        beside=platforms.numbers_beside(account.id),
         figures=figures.get(account.id),
         trend=pulse.trend([account], figures)[account.id],
         claims=queries.claims_of(account.id),

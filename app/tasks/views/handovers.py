@@ -100,7 +100,7 @@ def _form(
     place = held_account(number)
     account, held = place.account, place.claim
     if account is None or held is None or not place.mine:
-        return page("tasks/handover_new.html", status, account=account, held=held, form=None)
+        return page("tasks/handover_new.html", status, account=account, held=held, vacancy=place.vacancy, form=None)
     form = form or HandoverForm(formdata=None, account=account.number)
     form.fence.data = str(held.fence)  # also after a refusal: they may have claimed it anew meanwhile
     if refused is not None:
