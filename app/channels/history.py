@@ -1,10 +1,12 @@
 """Every claim there was: who held an account, from when to when, and how it ended. Nothing here writes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import or_, select
 
+from app.auth import queries as people
 from app.channels.models import ChannelAccount, Claim
 from app.kernel import clock
 from app.runtime.db import db, lease_now
@@ -33,6 +35,22 @@ def last(account_id: int, operator_id: int) -> Claim | None:
     """The latest claim of this person on this account, over or not."""
     mine = select(Claim).where(Claim.account_id == account_id, Claim.operator_id == operator_id)
     return db.session.scalars(mine.order_by(Claim.id.desc()).limit(1)).one_or_none()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """A claim, over or not. `by`: what whoever ended it is called, "" where no person did."""
+
+    claim: Claim
+    by: str
+
+
+def latest(account_id: int, operator_id: int) -> Latest | None:
+    """The same as `last`, with the name of whoever ended it."""
+    found = last(account_id, operator_id)
+    if found is None:
+        return None
+    return Latest(claim=found, by=next(iter(people.display_names([found.ended_by]).values()), ""))
 
 
 def ended(operator_id: int, since: datetime) -> Sequence[Claim]:

@@ -6,7 +6,7 @@ The seat is no row of its own: it is taken by whoever holds the claim of an acco
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import aliased
@@ -96,6 +96,12 @@ def newest_claim(account_id: int, *, since: datetime) -> int | None:
     return max((claim.id for claim in claims if claim.session_id in sat), default=None)
 
 
+def numbers_beside(account_id: int) -> list[str]:
+    """The numbers of the other accounts that share its seat: what happens to their claims is felt here."""
+    others = select(ChannelAccount.number).where(ChannelAccount.id.in_(beside(account_id)))
+    return list(db.session.scalars(others.where(ChannelAccount.id != account_id).order_by(ChannelAccount.id)))
+
+
 def held_seat(account_id: int) -> PlatformAccount | None:
     """The place where this account is looked after, locked until the transaction ends: of two who come at once to two of
     its accounts, the second sees the first."""
@@ -117,11 +123,20 @@ def taken_by_another(account_id: int, operator_id: int) -> tuple[str, str] | Non
     return None if row is None else (row[0], row[1])
 
 
-def taken_by_others(account_ids: Sequence[int], operator_id: int) -> dict[int, tuple[str, str]]:
+class Seat(NamedTuple):
+    """Somebody sits there: who, by which account, and as whom they signed in."""
+
+    holder: str
+    account: str
+    login: str
+
+
+def taken_by_others(account_ids: Sequence[int], operator_id: int) -> dict[int, Seat]:
     """The same for many accounts, by the ids of those where it is so."""
     mine, theirs = aliased(PlatformLink), aliased(PlatformLink)
     found = (
-        select(mine.account_id, Claim.holder, ChannelAccount.name)
+        select(mine.account_id, Claim.holder, ChannelAccount.name, PlatformAccount.login_name)
+        .join(PlatformAccount, PlatformAccount.id == mine.platform_id)
         .join(theirs, (theirs.platform_id == mine.platform_id) & (theirs.account_id != mine.account_id))
         .join(Claim, Claim.account_id == theirs.account_id)
         .join(ChannelAccount, ChannelAccount.id == Claim.account_id)
@@ -129,7 +144,7 @@ def taken_by_others(account_ids: Sequence[int], operator_id: int) -> dict[int, t
         .where(Claim.released_at.is_(None), Claim.lease_until > lease_now())
         .order_by(Claim.id.desc())
     )
-    return {account_id: (holder, account) for account_id, holder, account in db.session.execute(found)}
+    return {account_id: Seat(*seat) for account_id, *seat in db.session.execute(found)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.auth import identity
-from app.channels import health, pulse
+from app.auth.identity import Actor
+from app.channels import health, pulse, vacancy
 from app.channels import queries as channels
 from app.channels.models import DailyFigures
 from app.channels.rules import STALE_AFTER_S
@@ -42,6 +43,7 @@ class Row:
     account: channels.Account
     figures: DailyFigures | None
     holder: channels.Held | None
+    vacancy: vacancy.Vacancy | None
     health: health.Health
     available: Money
     in_transit: tuple[int, Money]
@@ -62,13 +64,13 @@ class Dashboard:
     review: int
 
 
-def dashboard(name: str = "") -> Dashboard:
-    """All accounts whose channel or account name contains `name`, grouped by channel."""
+def dashboard(name: str = "", *, reader: Actor) -> Dashboard:
+    """All accounts whose channel or account name contains `name`, grouped by channel, as `reader` finds them."""
     wanted = name.strip().lower()
     accounts = [it for it in channels.accounts() if wanted in it.title.lower() or wanted in it.channel_code.lower()]
     ids = [account.id for account in accounts]
     now = clock.now()
-    figures, holders = channels.latest_figures(ids), channels.holders(ids)
+    figures, holders, vacancies = channels.latest_figures(ids), channels.holders(ids), vacancy.of(ids, reader)
     trend, doing = pulse.trend(accounts, figures, days=SPARK_DAYS), health.of(accounts)
     transit = withdrawals.in_transit(ids)
     balances = ledger.balances_of([account.number for account in accounts])
@@ -82,6 +84,7 @@ def dashboard(name: str = "") -> Dashboard:
                 account=account,
                 figures=told,
                 holder=holders.get(account.id),
+                vacancy=vacancies.get(account.id),
                 health=doing[account.id],
                 available=available,
                 in_transit=transit.get(account.id, (0, ZERO)),

@@ -36,7 +36,8 @@ jobs = Blueprint("jobs", __name__, url_prefix="/jobs")
 @needs(Permission.DASHBOARD_READ)
 def dashboard() -> ResponseReturnValue:
     name = request.args.get("channel", "")
-    return page("live/dashboard.html", board=queries.dashboard(name), channel=name, rules=rules, grades=GRADES)
+    board = queries.dashboard(name, reader=me())
+    return page("live/dashboard.html", board=board, channel=name, rules=rules, grades=GRADES)
 
 
 @bp.get("/meter")

@@ -11,6 +11,7 @@ from app.channels import queries, rules, service
 from app.runtime.db import db
 from tests.auth.conftest import Browser
 from tests.cards.test_pages import csrf, enters
+from tests.channels.test_platforms import place_of
 from tests.world import World
 
 ONE_ENGINE = True
@@ -76,6 +77,35 @@ def test_whoever_lost_it_reads_by_whom_and_why(world: World) -> None:
     assert "现在由 checker 领取" in said and "重新领取" not in said
     never = enters(world, world.person("never", Role.OPERATOR).username)
     assert "您没有领取" in lease(never, account)
+
+
+def test_the_account_page_says_it_too_until_it_is_left(world: World) -> None:
+    account, maker = world.account(), enters_as_maker(world)
+    path, asks = f"/channels/{account}", f'hx-get="/channels/{account}?held=1"'
+    assert asks not in maker.get(path).text
+    world.claimed(account)
+    assert asks in maker.get(path).text
+    service.force_release(account, reason="换人处理", actor=world.checker)
+    said = maker.get(f"{path}?held=1").text
+    assert asks in said and "checker" in said and "强制释放了您的领取：换人处理" in said and "重新领取" in said
+    assert f'action="{path}/claim"' not in said, "one way back is enough"
+    assert 'id="note"' in said and re.search(r"<button[^>]* disabled>.*?完成并释放", said), "what was typed stays"
+    anew = maker.get(path).text
+    assert "强制释放了您的领取" not in anew and f'action="{path}/claim"' in anew
+    world.claimed(account)
+    assert "领取已结束" not in maker.get(f"{path}?held=1").text
+    other = enters(world, "checker")
+    assert "领取已结束" not in other.get(f"{path}?held=1").text, "they never had it"
+
+
+def test_what_cannot_be_taken_again_says_why(world: World) -> None:
+    account, beside, maker = world.account(), world.account(), enters_as_maker(world)
+    place_of(world, account, beside)
+    world.claimed(account)
+    service.force_release(account, reason="换人处理", actor=world.checker)
+    world.claimed(beside, by=world.checker)
+    said = lease(maker, account)
+    assert "第三方账号 ops@haitun 正由 checker" in said and re.search(r"<button[^>]* disabled[^>]*>", said)
 
 
 def test_a_supervisor_says_why_and_who_they_are(world: World) -> None:

@@ -179,6 +179,15 @@ def test_a_hand_over_by_its_pages(world: World) -> None:
     assert path in successor.get(f"/channels/{account}/claims").text
 
 
+def test_instead_of_the_one_who_is_named_others_sign(world: World) -> None:
+    account, boss = world.account(), world.person("boss", Role.SUPERVISOR)
+    path = f"/handovers/{given(world, account, to=world.checker)}"
+    named, other = enters(world, "checker").get(path).text, enters(world, boss.username).get(path).text
+    assert "接收确认" in named and "代为接收" not in named
+    assert "等待 checker 接收" in other and "代为接收" in other
+    assert f"{path}/sign-instead" in other and f'action="{path}/sign"' not in other
+
+
 def test_a_claim_leads_to_what_is_to_be_signed(world: World) -> None:
     account = world.account()
     reference = given(world, account)

@@ -137,6 +137,23 @@ def test_who_is_held_by_another_is_told_by_whom_and_cannot_be_used(
     assert "由 lina 领取" in row(page, two[1]) and "<form" not in row(page, two[1])
 
 
+def test_whose_seat_is_taken_says_by_whom_and_cannot_be_used(world: World, maker: Person, two: tuple[str, str]) -> None:
+    beside = world.account("egret")
+    channels.platforms.add(
+        channel="egret",
+        login_name="treasury",
+        address="https://egret.example",
+        password="quiet herons",
+        accounts=[two[1], beside],
+        note="",
+        actor=world.checker,
+    )
+    channels.claim(beside, actor=world.person("lina", Role.OPERATOR))
+    line = row(maker.reads("/withdrawals/route?q=张三&amount=1"), two[1])
+    assert line.count("第三方账号 treasury 正由 lina 在") == 2, "as a reason, and where the holder stands"
+    assert "空闲" not in line and "<form" not in line
+
+
 def test_where_nobody_can_it_says_so(maker: Person, two: tuple[str, str]) -> None:
     page = maker.reads("/withdrawals/route?q=张三&amount=9999")
     assert "现在没有可以推荐的渠道账号" in page and page.count("超过单笔限额") == 2

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.auth.rules import own_path
-from app.channels import health, manners, opening, platforms, pulse, queries, rules, service, versions
+from app.channels import health, history, manners, opening, platforms, pulse, queries, rules, service, vacancy, versions
 from app.channels.forms import FinishForm, NextForm, ReasonForm
 from app.channels.rules.health import GRADES
 from app.runtime.page import page
@@ -24,6 +24,7 @@ def index() -> ResponseReturnValue:
         "channels/index.html",
         accounts=accounts,
         holders=queries.holders(ids),
+        vacancies=vacancy.of(ids, me()),
         health=health.of(accounts),
         grades=GRADES,
         figures=queries.latest_figures(ids),
@@ -38,13 +39,17 @@ def index() -> ResponseReturnValue:
 @needs(Permission.CHANNEL_READ)
 def show(number: str) -> ResponseReturnValue:
     account = queries.account(number)
+    holder = queries.holder(account.id)
     active = versions.active(account.id)
     figures = queries.latest_figures([account.id])
     return page(
         "channels/show.html",
         account=account,
         adapter=queries.adapter_class(account),
-        holder=queries.holder(account.id),
+        holder=holder,
+        vacancy=vacancy.one(account.id, me()),
+        lost=_lost(account.id, holder),
+        beside=platforms.numbers_beside(account.id),
         figures=figures.get(account.id),
         trend=pulse.trend([account], figures)[account.id],
         claims=queries.claims_of(account.id),
@@ -114,6 +119,12 @@ def refresh(number: str) -> ResponseReturnValue:
     service.refresh(number, actor=me())
     flash(_("正在向渠道查询最新数据"), "info")
     return _back(number)
+
+
+def _lost(account_id: int, holder: queries.Held | None) -> history.Latest | None:
+    """The reader's claim that ended while this page was open: it asks for itself as `held` from then on."""
+    mine = holder is not None and holder.operator_id == me().operator_id
+    return None if mine or "held" not in request.args else history.latest(account_id, me().operator_id)
 
 
 def _back(number: str) -> ResponseReturnValue:

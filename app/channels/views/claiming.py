@@ -6,11 +6,10 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from app.auth import queries as people
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs, passive
 from app.auth.rules import own_path
-from app.channels import history, queries, rules, service
+from app.channels import history, queries, rules, service, vacancy
 from app.channels.forms import ClaimFilters, NextForm, RenewForm
 from app.kernel.errors import Malformed, Refused
 from app.runtime.page import page, said, say
@@ -83,16 +82,16 @@ def past(number: str) -> ResponseReturnValue:
 
 def _lease(number: str, status: int = 200, refused: Sequence[str] = ()) -> ResponseReturnValue:
     account = queries.account(number)
-    holder, last = queries.holder(account.id), history.last(account.id, me().operator_id)
+    holder = queries.holder(account.id)
     return page(
         "channels/lease.html",
         status,
         account=account,
         holder=holder,
         mine=holder is not None and holder.session_id == me().session_id,
-        last=last,
-        ended_by=next(iter(people.display_names([last.ended_by]).values()), "") if last else "",
+        last=history.latest(account.id, me().operator_id),
         unsigned=queries.unsigned_handover(account.id),
+        vacancy=vacancy.one(account.id, me()),
         refused=refused,
         rules=rules,
     )

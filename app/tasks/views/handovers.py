@@ -87,6 +87,7 @@ def _show(reference: str, form: ReasonForm, status: int = 200) -> ResponseReturn
         claim=history.claim(handover.claim_id),
         brief=Brief.told(handover.brief),
         may_sign=mine and me().can(Permission.CLAIM_TAKE) and (held is None or held.operator_id == me().operator_id),
+        may_sign_instead=me().can(Permission.CLAIM_FORCE_RELEASE) and handover.successor_id != me().operator_id,
         held=held,
         form=form,
         **WORDS,
@@ -99,7 +100,7 @@ def _form(
     place = held_account(number)
     account, held = place.account, place.claim
     if account is None or held is None or not place.mine:
-        return page("tasks/handover_new.html", status, account=account, held=held, form=None)
+        return page("tasks/handover_new.html", status, account=account, held=held, vacancy=place.vacancy, form=None)
     form = form or HandoverForm(formdata=None, account=account.number)
     form.fence.data = str(held.fence)  # also after a refusal: they may have claimed it anew meanwhile
     if refused is not None:

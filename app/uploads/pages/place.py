@@ -5,18 +5,21 @@ from dataclasses import dataclass
 
 from app.auth.identity import me
 from app.channels import queries as channels
+from app.channels import vacancy
 from app.channels.queries import Account, Held
 from app.kernel.errors import NotThere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """`account`: None when nothing was asked for and nothing is claimed. `held`: all that the person has claimed."""
+    """`account`: None when nothing was asked for and nothing is claimed. `held`: all that the person has claimed.
+    `vacancy`: what there is to know of an account that nobody holds."""
 
     account: Account | None
     held: Sequence[Account]
     claim: Held | None
     mine: bool
+    vacancy: vacancy.Vacancy | None
 
     @property
     def fence(self) -> str:
@@ -33,4 +36,5 @@ def held_account(number: str) -> Place:
             raise NotThere(number)
     claim = channels.holder(account.id) if account else None
     mine = claim is not None and claim.session_id == me().session_id
-    return Place(account=account, held=held, claim=claim, mine=mine)
+    free = vacancy.one(account.id, me()) if account and claim is None else None
+    return Place(account=account, held=held, claim=claim, mine=mine, vacancy=free)

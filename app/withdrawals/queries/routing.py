@@ -11,11 +11,10 @@ from app.auth.identity import Actor
 from app.cards import queries as cards
 from app.cards.models import Card
 from app.cards.states import State as CardState
-from app.channels import health, opening, platforms
+from app.channels import health, opening, vacancy
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels.contract import Payee
-from app.channels.models import UnsignedHandover
 from app.kernel import clock
 from app.kernel.errors import Text
 from app.kernel.money import Money
@@ -63,6 +62,7 @@ class Option:
     card: Card | None
     held: channels.Held | None
     mine: bool
+    vacancy: vacancy.Vacancy | None
     opening: opening.Opening
     health: health.Health
     left: Limit
@@ -175,8 +175,7 @@ class _Known:
         self.manners = {name: channels.adapter_class(account) for name, account in speaking.items()}
         self.balances = ledger.balances_of([account.number for account in self.accounts])
         self.openings, self.health = opening.of(ids), health.of(self.accounts)
-        self.holders, self.seats = channels.holders(ids), platforms.taken_by_others(ids, actor.operator_id)
-        self.handovers = {it.account_id: it for it in channels.unsigned_handovers()}
+        self.holders, self.vacancies = channels.holders(ids), vacancy.of(ids, actor)
         self.stops = stops()
 
     def candidate(self, account: channels.Account, facts: Facts) -> Candidate:
@@ -207,6 +206,7 @@ class _Known:
             card=self.whom.cards.get(account.id),
             held=held,
             mine=self._is_mine(held),
+            vacancy=self.vacancies.get(account.id),
             opening=self.openings[account.id],
             health=self.health[account.id],
             left=routing.day_left(book, judged.candidate.facts),
@@ -227,15 +227,17 @@ class _Known:
 
     def _held(self, account: channels.Account) -> Text | None:
         """As `claims` would refuse it."""
-        held, waits = self.holders.get(account.id), self.handovers.get(account.id)
+        held, told = self.holders.get(account.id), self.vacancies.get(account.id)
         if held is not None and not self._is_mine(held):
             return Text("由 %(holder)s 领取，只有领取人可以办理", holder=held.holder)
-        if waits is not None and (held is not None or not _may_take(waits, self.actor)):
-            return Text("%(giver)s 的交接单“%(reference)s”还没有接收确认", giver=waits.giver, reference=waits.reference)
-        if held is None and (seat := self.seats.get(account.id)):
-            told = {"holder": seat[0], "account": seat[1]}
-            return Text("%(holder)s 领取了“%(account)s”，正在使用同一个第三方平台账号，一次只能一人登录", **told)
-        return None
+        if told is None:
+            return None
+        if held is None:
+            return told.said if told.bars else None
+        waits = told.handover
+        if waits is None:
+            return None
+        return Text("%(giver)s 的交接单“%(reference)s”还没有接收确认", giver=waits.giver, reference=waits.reference)
 
     def _is_mine(self, held: channels.Held | None) -> bool:
         return held is not None and held.session_id == self.actor.session_id
@@ -251,7 +253,3 @@ _BOUND = {
 def stopped(stop: SendingStop) -> Text:
     """Why nothing leaves, in words."""
     return Text("已停发，恢复后自动发送：%(why)s", why=STOPS[stop.reason])
-
-
-def _may_take(waits: UnsignedHandover, actor: Actor) -> bool:
-    return not waits.successor_id or actor.operator_id in (waits.successor_id, waits.giver_id)

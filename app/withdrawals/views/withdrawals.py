@@ -12,6 +12,7 @@ from app.auth.permissions import Permission, needs
 from app.cards import queries as cards
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
+from app.channels import vacancy
 from app.kernel.errors import NotThere, Refused
 from app.kernel.payee import PAYEES, Payee
 from app.ledger import queries as ledger
@@ -240,6 +241,7 @@ def form_page(
         held=held,
         claim=claim,
         mine=mine,
+        vacancy=vacancy.one(account.id, me()) if account and claim is None else None,
         typed=_typed(),
         other=instead(form, account.number) if refused is not None and account is not None else None,
         carried=carried(form),
