@@ -60,9 +60,9 @@ from app.withdrawals.queries.payees import (
 )
 from app.withdrawals.queries.radar import (
     Echo,
+    Echoes,
     echoes,
     echoes_of,
-    oddities,
 )
 from app.withdrawals.queries.rows import (
     OUT,
@@ -125,6 +125,9 @@ from app.withdrawals.queries.trace import (
 from app.withdrawals.queries.trial import (
     tried,
 )
+from app.withdrawals.queries.unusual import (
+    oddities,
+)
 from app.withdrawals.tallies import (
     Totals,
 )
@@ -136,6 +139,7 @@ __all__ = [
     "OUT",
     "SUM_LIMIT",
     "Echo",
+    "Echoes",
     "Totals",
     "TraceLine",
     "Unknown",

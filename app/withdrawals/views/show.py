@@ -15,7 +15,6 @@ from app.cards import queries as cards
 from app.channels import opening
 from app.channels import queries as channels
 from app.kernel import clock
-from app.kernel.money import Money
 from app.kernel.payee import PAYEES, Payee
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, say
@@ -81,8 +80,8 @@ def show_page(
         may_check=checks and not approved,
         approvals=approvals,
         approved=approved,
-        oddities=queries.oddities(withdrawal, tiers=_tiers()) if checks else [],
-        echoes=queries.echoes(withdrawal) if checks or queries.is_unknown(withdrawal) else [],
+        oddities=queries.oddities(withdrawal) if checks else [],
+        echoes=queries.echoes(withdrawal) if checks or queries.is_unknown(withdrawal) else None,
         labels=LABELS,
         unknown_label=UNKNOWN,
         may_cancel=mine and _is_unsent(withdrawal) and person.can(Permission.WITHDRAWAL_CANCEL),
@@ -106,12 +105,6 @@ def show_page(
 def _last(trace: list[TraceLine], titles: Sequence[str]) -> TraceLine:
     """The latest of these lines; the first line of all where there is none of them."""
     return next((line for line in reversed(trace) if line.title in titles), trace[0])
-
-
-def _tiers() -> list[Money]:
-    """The amounts from which one more pair of eyes is asked for."""
-    book = queries.rulebook_in_force().book
-    return [tier for tier in (book.none_below, book.two_from) if tier is not None and tier.minor > 0]
 
 
 def _is_unsent(withdrawal: Withdrawal) -> bool:
