@@ -14,11 +14,12 @@ from sqlalchemy import CTE, ColumnElement, Row, func, select, tuple_, union
 
 from app.cards.models import Card
 from app.channels import queries as channels
+from app.kernel import clock
 from app.kernel.errors import Text
 from app.kernel.money import Money
 from app.runtime.db import db
 from app.withdrawals import rules
-from app.withdrawals.models import SelectionRow, Withdrawal
+from app.withdrawals.models import SelectionRow, Withdrawal, WithdrawalApproval
 from app.withdrawals.queries.radar import ALIVE, LOOK_BACK_DAYS, UNSETTLED
 from app.withdrawals.queries.rulebook import in_force
 from app.withdrawals.states import State
@@ -37,6 +38,8 @@ class Unusual:
 
     oddities: Said
     alike: Said
+    first_of_two: int
+    """Of how many the next approval is not the last, so that it sends nothing yet."""
 
     def about(self, withdrawal_id: int) -> list[Text]:
         """Everything to be said of one of them, the gravest first."""
@@ -67,12 +70,13 @@ def of_sheet(sheet_id: int) -> Unusual:
 def _unusual(which: ColumnElement[bool]) -> Unusual:
     picked = _picked(which, Withdrawal.state == State.REVIEW, channels.within_reach(Withdrawal.account_id))
     rows = _rows(picked)
-    return Unusual(oddities=_oddities(picked, rows), alike=_alike(picked, rows))
+    return Unusual(oddities=_oddities(picked, rows), alike=_alike(picked, rows), first_of_two=_first_of_two(picked))
 
 
 def _picked(*which: ColumnElement[bool]) -> CTE:
     w = Withdrawal
-    return select(w.id, w.card_id, w.card_index, w.holder, w.amount, w.made_at).where(*which).cte("picked")
+    its = select(w.id, w.card_id, w.card_index, w.holder, w.amount.label("amount"), w.made_at, w.checkers)
+    return its.where(*which).cte("picked")
 
 
 def _rows(picked: CTE) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -111,6 +115,14 @@ def _tiers() -> list[Money]:
     return [tier for tier in (book.none_below, book.two_from) if tier is not None and tier.minor > 0]
 
 
+def _first_of_two(picked: CTE) -> int:
+    its = WithdrawalApproval
+    fresh = its.at >= clock.now() - timedelta(hours=rules.APPROVAL_LASTS_H)
+    given = select(func.count()).where(its.withdrawal_id == picked.c.id, its.voided_at.is_(None), fresh)
+    more = picked.c.checkers - given.correlate(picked).scalar_subquery() > 1
+    return db.session.scalar(select(func.count()).select_from(picked).where(more)) or 0
+
+
 def _alike(picked: CTE, rows: Sequence[Any]) -> Said:
     """By the same measure as `radar.echoes`; among each other as well, themselves left out."""
     if not rows:
@@ -137,7 +149,8 @@ def _alike(picked: CTE, rows: Sequence[Any]) -> Said:
 def _candidates(picked: CTE, *, since: datetime) -> Sequence[Row[*tuple[Any, ...]]]:
     """Whatever has card and amount, or name and amount, of one of them: themselves among it, each once."""
     w = Withdrawal
-    its = select(w.id, w.card_index, w.holder, w.amount, w.made_at, UNSETTLED.label("unsettled")).where(ALIVE)
+    amount, unsettled = w.amount.label("amount"), UNSETTLED.label("unsettled")
+    its = select(w.id, w.card_index, w.holder, amount, w.made_at, unsettled).where(ALIVE)
     cards = select(picked.c.card_index, picked.c.amount)
     names = select(picked.c.holder, picked.c.amount)
     by_card = its.where(tuple_(w.card_index, w.amount).in_(cards), (w.made_at >= since) | UNSETTLED)
