@@ -82,6 +82,7 @@ from app.withdrawals.queries.rows import (
     of_card,
     of_numbers,
     replacement,
+    standing_approvals,
     steps,
 )
 from app.withdrawals.queries.rulebook import (
@@ -199,6 +200,7 @@ __all__ = [
     "rulebook_in_force",
     "rulebook_version",
     "rulebook_versions",
+    "standing_approvals",
     "standing_entry",
     "steps",
     "stop_of",

@@ -44,8 +44,9 @@ def show_page(
     withdrawal = queries.by_number(number)
     person, state = me(), State(withdrawal.state)
     in_review, mine = state == State.REVIEW, withdrawal.maker_id == person.operator_id
-    approvals = queries.approvals(withdrawal.id)
-    approved = any(it.operator_id == person.operator_id for it in approvals)
+    stand = queries.standing_approvals(withdrawal) if in_review else []
+    approved = any(it.operator_id == person.operator_id for it in stand)
+    left = max(withdrawal.checkers - len(stand), 1) if in_review else 0
     checks = in_review and person.can(Permission.WITHDRAWAL_APPROVE) and not mine
     trace = queries.trace(withdrawal)
     holds = queries.holds(withdrawal.id)
@@ -78,8 +79,10 @@ def show_page(
         unknown=queries.is_unknown(withdrawal),
         steps=queries.steps(withdrawal),
         may_check=checks and not approved,
-        approvals=approvals,
+        approvals=queries.approvals(withdrawal.id),
+        stand=stand,
         approved=approved,
+        left=left,
         oddities=queries.oddities(withdrawal) if checks else [],
         echoes=queries.echoes(withdrawal) if checks or queries.is_unknown(withdrawal) else None,
         labels=LABELS,
