@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 
@@ -55,7 +54,7 @@ class Echo:
     why: Text
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Echoes:
     """At most `MOST` of them, the likeliest first. `alike` and `others`: how many there are of either kind in truth."""
 
@@ -63,7 +62,7 @@ class Echoes:
     alike: int
     others: int
 
-    @cached_property
+    @property
     def more(self) -> int:
         """How many are not listed."""
         return self.alike + self.others - len(self.listed)
