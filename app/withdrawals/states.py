@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.kernel.bank_card import AccountType
 from app.kernel.errors import gettext_noop
 from app.kernel.machine import Machine, Move
 
@@ -45,6 +46,7 @@ OUTCOMES = {
 }
 
 KINDS = {Kind.PAYOUT: gettext_noop("提现"), Kind.SETTLEMENT: gettext_noop("结算")}
+ACCOUNT_TYPES = {AccountType.PRIVATE: gettext_noop("对私"), AccountType.CORPORATE: gettext_noop("对公")}
 LABELS = {
     State.REVIEW: (gettext_noop("待审批"), "info"),
     State.QUEUED: (gettext_noop("待发送"), "wait"),

@@ -126,7 +126,7 @@ def test_the_radar_and_the_lists_know_it(alipay: Alipay) -> None:
     world = alipay.world
     reference = alipay.payee()
     first = world.withdrawal("10.00", account=alipay.number, card=reference)
-    assert [echo.number for echo in queries.echoes_of(cards.card(reference), Money.parse("10.00"))] == [first]
+    assert [echo.number for echo in queries.echoes_of(cards.card(reference), Money.parse("10.00")).listed] == [first]
     service.payee_lists.enlist(
         PayeeList.BLACK,
         card=PayeeAccount.parse(Payee.ALIPAY_LOGIN, LOGIN.upper()),

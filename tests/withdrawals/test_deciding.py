@@ -13,7 +13,8 @@ from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, rules, service
-from app.withdrawals.models import Withdrawal
+from app.withdrawals.models import Withdrawal, WithdrawalHold
+from app.withdrawals.queries import radar
 from app.withdrawals.rules import Facts, History
 from tests.world import World
 
@@ -191,5 +192,40 @@ def test_the_radar_sees_over_accounts(world: World) -> None:
     same_name = world.withdrawal("100.00", account=one, card=other_card)
     dead = world.withdrawal("100.00", account=one)
     service.reject(dead, reason="重复", actor=world.checker)
-    found = {it.number: it.why.template for it in queries.echoes(queries.by_number(first))}
-    assert found == {same: "同账号同金额", open_one: "同账号，还没有办完", same_name: "同户名同金额"}
+    found = queries.echoes(queries.by_number(first))
+    assert [(it.number, it.why.template, it.alike) for it in found.listed] == [
+        (same, "同账号同金额", True),
+        (same_name, "同户名同金额", True),
+        (open_one, "同账号，还没有办完", False),
+    ]
+    assert (found.alike, found.others, found.more) == (2, 1, 0)
+
+
+def test_the_radar_loses_no_true_duplicate_behind_what_is_merely_open(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest, paid, is the one that counts; what is not listed is counted."""
+    monkeypatch.setattr(radar, "MOST", 3)
+    account = world.account()
+    paid = world.withdrawal("100.00", account=account)
+    world.approve(paid)
+    world.until_state(paid, "paid")
+    for amount in ("1.00", "2.00", "3.00", "4.00"):
+        world.withdrawal(amount, account=account)
+    found = queries.echoes(queries.by_number(world.withdrawal("100.00", account=account)))
+    assert (found.listed[0].number, found.listed[0].alike) == (paid, True)
+    assert (found.alike, found.others, found.more, len(found.listed)) == (1, 4, 2, 3)
+
+
+def test_the_radar_sees_what_counts_as_failed_while_that_is_in_doubt(world: World) -> None:
+    account = world.account()
+    failed = world.withdrawal("100.00", account=account)
+    with transaction():
+        db.session.execute(update(Withdrawal).where(Withdrawal.number == failed).values(state="failed"))
+    again = queries.by_number(world.withdrawal("100.00", account=account))
+    assert not queries.echoes(again).listed
+    with transaction():
+        mine = queries.by_number(failed).id
+        db.session.add(WithdrawalHold(withdrawal_id=mine, reason="contradiction", detail="渠道说已付"))
+    (echo,) = queries.echoes(again).listed
+    assert (echo.number, echo.alike, echo.contradicted) == (failed, True, True)

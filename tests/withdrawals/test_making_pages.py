@@ -6,8 +6,11 @@ from html import unescape
 import pytest
 
 from app.channels import service as channels
+from app.kernel.money import Money
+from app.withdrawals.rules import Rulebook
+from tests.withdrawals.test_admission import in_force
 from tests.withdrawals.test_list_pages import Person
-from tests.world import World
+from tests.world import CARD, World
 
 ONE_ENGINE = True
 MEMO = "十一月货款，合同 PD-1121"
@@ -125,3 +128,35 @@ def test_a_sheet_that_was_refused_is_uploaded_under_the_claim_of_now(account: st
 def test_the_address_of_a_step_in_between_leads_to_an_empty_form(maker: Person, path: str) -> None:
     answer = maker.browser.get(f"/withdrawals/{path}")
     assert (answer.status_code, answer.location) == (302, "/withdrawals/new")
+
+
+def test_a_card_number_in_the_memo_is_told_once_and_at_the_memo(maker: Person, typed: dict[str, str]) -> None:
+    page = sent(maker, "/withdrawals/check", typed | {"memo": f"付 {CARD}"}, 409)
+    summary = re.search(r'<section class="error-summary".*?</section>', page, re.S)
+    assert summary and summary[0].count("<li>") == 1 and "备注里不能写银行卡号；请删去卡号后再提交" in summary[0]
+    (memo,) = re.findall(r'<input[^>]*name="memo"[^>]*>', page)
+    assert "autofocus" in memo and "is-invalid" in memo and page.count("autofocus") == 1
+    assert page.count("备注里不能写银行卡号") == 2, "in the summary and at the field"
+
+
+def test_nobody_is_advised_to_split(maker: Person, typed: dict[str, str]) -> None:
+    page = sent(maker, "/withdrawals/check", typed | {"amount": "5000.01"}, 409)
+    assert "超过该渠道账号的单笔限额" in page and "拆分" not in page
+
+
+@pytest.mark.parametrize(
+    ("book", "on_form", "on_check", "told"),
+    [
+        (Rulebook(), "等待审批", "等待审批", "等待另一人审批"),
+        (Rulebook(none_below=Money.parse("50.00")), "审批或直接发送", "等待发送", "不需要审批，等待发送"),
+        (Rulebook(two_from=Money.parse("40.00")), "等待审批", "等待审批", "等待另外 2 人审批"),
+    ],
+)
+def test_what_follows_is_said_as_it_will_be(
+    world: World, maker: Person, typed: dict[str, str], book: Rulebook, on_form: str, on_check: str, told: str
+) -> None:
+    in_force(world, book)
+    assert f"</span>{on_form}</li>" in maker.reads("/withdrawals/new")
+    page = sent(maker, "/withdrawals/check", typed, 200)
+    assert f"</span>{on_check}</li>" in page
+    assert told in maker.reads(sent(maker, "/withdrawals/", fields(page, "/withdrawals/"), 303))

@@ -4,13 +4,15 @@ import io
 import re
 
 import pytest
+from sqlalchemy import update
 
 from app.auth.permissions import Role
 from app.channels.contract import Observation, Seen
 from app.kernel.errors import Text, gettext_noop
 from app.kernel.money import Money
-from app.runtime.db import transaction
+from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
+from app.withdrawals.models import Withdrawal
 from app.withdrawals.service import movement
 from tests.withdrawals.test_list_pages import Person
 from tests.withdrawals.test_outcomes import PDF, out
@@ -196,3 +198,50 @@ def test_what_a_rule_wrote_is_said_in_the_readers_language(world: World) -> None
     rule, person = (line.note for line in queries.trace(queries.by_number(number))[-2:])
     assert isinstance(rule, Text) and rule == "审批已超过 24 小时，请重新审批"
     assert not isinstance(person, Text) and person == '["not", {"ours": 1}]'
+
+
+def test_the_first_of_two_approvers_is_not_told_that_it_is_sent(world: World, checker: Person) -> None:
+    number = world.withdrawal("100.00")
+    with transaction():
+        db.session.execute(update(Withdrawal).where(Withdrawal.number == number).values(checkers=2))
+    here, maker = f"/withdrawals/{number}", Person(world, "maker")
+    assert "需要 2 人审批，还没有人通过" in maker.reads(here)
+    page = checker.reads(here)
+    assert "通过 ¥100.00，交下一位审批" in page and "现在不会付款" in page
+    assert "通过并发送" not in page and "立即" not in page
+    world.approve(number)
+    assert "您已通过，还需一人" in checker.reads(here)
+    assert "已有 1 人通过，还需 1 人" in maker.reads(here)
+    world.person("second", Role.FINANCE)
+    last = Person(world, "second").reads(here)
+    assert "通过并发送 ¥100.00" in last and "您是另一位审批人" in last
+
+
+def test_an_approval_that_counts_no_more_makes_nobody_the_last(world: World, checker: Person) -> None:
+    number = world.withdrawal("100.00")
+    with transaction():
+        db.session.execute(update(Withdrawal).where(Withdrawal.number == number).values(checkers=2))
+    world.approve(number)
+    with transaction():
+        db.session.execute(update(Withdrawal).where(Withdrawal.number == number).values(bank="别的银行"))
+    assert "通过 ¥100.00，交下一位审批" in checker.reads(f"/withdrawals/{number}")
+
+
+def test_who_approved_and_who_rejected_stand_under_what_was_done(world: World, checker: Person) -> None:
+    numbers = [world.withdrawal("100.00"), world.withdrawal("50.00")]
+    service.stops.pause(reason="等一等", actor=world.checker)
+    world.approve(numbers[0])
+    service.reject(numbers[1], reason="不对", actor=world.checker)
+    for number, title in zip(numbers, ("审批", "驳回"), strict=True):
+        assert f"<dt>{title}</dt><dd>checker" in checker.reads(f"/withdrawals/{number}")
+
+
+def test_a_company_is_told_wherever_its_withdrawal_is_listed(world: World, checker: Person) -> None:
+    number, private = world.withdrawal("100.00"), world.withdrawal("50.00")
+    with transaction():
+        db.session.execute(update(Withdrawal).where(Withdrawal.number == number).values(account_type="corporate"))
+    assert "对公" in checker.reads(f"/withdrawals/{number}/slip")
+    assert "对公" not in checker.reads(f"/withdrawals/{private}/slip")
+    assert checker.reads("/withdrawals/?state=review").count(">对公<") == 1
+    picked = checker.does("/withdrawals/selections", number=[number, private])
+    assert checker.reads(picked).count(">对公<") == 1

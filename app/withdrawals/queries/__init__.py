@@ -60,9 +60,9 @@ from app.withdrawals.queries.payees import (
 )
 from app.withdrawals.queries.radar import (
     Echo,
+    Echoes,
     echoes,
     echoes_of,
-    oddities,
 )
 from app.withdrawals.queries.rows import (
     OUT,
@@ -82,6 +82,7 @@ from app.withdrawals.queries.rows import (
     of_card,
     of_numbers,
     replacement,
+    standing_approvals,
     steps,
 )
 from app.withdrawals.queries.rulebook import (
@@ -125,6 +126,9 @@ from app.withdrawals.queries.trace import (
 from app.withdrawals.queries.trial import (
     tried,
 )
+from app.withdrawals.queries.unusual import (
+    oddities,
+)
 from app.withdrawals.tallies import (
     Totals,
 )
@@ -136,6 +140,7 @@ __all__ = [
     "OUT",
     "SUM_LIMIT",
     "Echo",
+    "Echoes",
     "Totals",
     "TraceLine",
     "Unknown",
@@ -195,6 +200,7 @@ __all__ = [
     "rulebook_in_force",
     "rulebook_version",
     "rulebook_versions",
+    "standing_approvals",
     "standing_entry",
     "steps",
     "stop_of",

@@ -8,11 +8,13 @@ from sqlalchemy import bindparam, exists, func, select
 
 from app.cards import queries as cards
 from app.channels import queries as channels
+from app.kernel import clock, signing
 from app.kernel.bank_card import AccountType
 from app.kernel.errors import NotThere
 from app.kernel.payee import Payee
 from app.runtime import vault
 from app.runtime.db import db
+from app.withdrawals import rules
 from app.withdrawals.models import (
     Withdrawal,
     WithdrawalApproval,
@@ -135,6 +137,13 @@ def approvals(withdrawal_id: int) -> Sequence[WithdrawalApproval]:
     """Who approved it and whose word stands, in their order."""
     mine = (WithdrawalApproval.withdrawal_id == withdrawal_id, WithdrawalApproval.voided_at.is_(None))
     return db.session.scalars(select(WithdrawalApproval).where(*mine).order_by(WithdrawalApproval.id)).all()
+
+
+def standing_approvals(withdrawal: Withdrawal) -> list[WithdrawalApproval]:
+    """The approvals that count: of what it is now, and not so long ago that somebody should look again."""
+    now, its = clock.now(), digest(withdrawal)
+    stand = approvals(withdrawal.id)
+    return [it for it in stand if signing.same(it.digest, its) and not rules.is_stale(it.at, now=now)]
 
 
 def replacement(number: str) -> str:

@@ -1,7 +1,7 @@
 """Reading what was picked to be decided together. Nothing here writes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, func, select
@@ -65,18 +65,20 @@ def by_account(selection_id: int) -> list[tuple[int, int, Money]]:
     return [(account_id, count, amount) for account_id, count, amount in db.session.execute(found)]
 
 
-def rows(selection_id: int, asked: Mapping[str, str]) -> Listing:
-    """Its rows, page by page, with what became of each."""
+def rows(selection_id: int, asked: Mapping[str, str], *, only: Collection[int] | None = None) -> Listing:
+    """Its rows, page by page, with what became of each. `only`: of these withdrawals, as `asked["only"]` names them."""
     r, w = SelectionRow, Withdrawal
     statement = (
-        select(r.id, r.outcome, r.message, w.number, w.amount, w.fee, w.holder, w.bank, w.card_masked, w.account_id,
-               w.maker, w.made_at, w.memo)
+        select(r.id, r.outcome, r.message, r.withdrawal_id, w.number, w.amount, w.fee, w.holder, w.bank, w.card_masked,
+               w.account_type, w.account_id, w.maker, w.made_at, w.memo)
         .join(w, w.id == r.withdrawal_id)
         .where(r.selection_id == selection_id, channels.within_reach(w.account_id))
     )  # fmt: skip
     if asked.get("outcome") in set(Outcome):
         statement = statement.where(r.outcome == asked["outcome"])
-    kept = {"outcome": asked["outcome"]} if asked.get("outcome") else {}
+    if only is not None:
+        statement = statement.where(r.withdrawal_id.in_(only))
+    kept = {name: asked[name] for name in ("outcome", "only") if asked.get(name)}
     return listing(statement, key=r.id.expression, asked=asked, kept=kept)
 
 

@@ -1,7 +1,7 @@
 """Reading sheets of withdrawals: how far they are, what became of each row, what waits for review. Nothing here writes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,10 +96,12 @@ class Line:
     """One row of the sheet, as its page lists it. `message`: why it became no withdrawal; `answer_why`: why not decided."""
 
     row: int
+    withdrawal_id: int | None
     own_number: str
     number: str | None
     holder: str | None
     card_masked: str | None
+    account_type: str | None
     amount: Money | None
     state: str | None
     is_unknown: bool
@@ -108,13 +110,13 @@ class Line:
     answer_why: str
 
 
-def rows(sheet_id: int, asked: Mapping[str, str]) -> tuple[Listing, list[Line]]:
-    """One page of its rows, and its neighbours."""
+def rows(sheet_id: int, asked: Mapping[str, str], *, only: Collection[int] | None = None) -> tuple[Listing, list[Line]]:
+    """One page of its rows, and its neighbours. `only`: those of these withdrawals, as `asked["state"]` names them."""
     r, w = WithdrawalSheetRow, Withdrawal
     statement = (
         select(
-            r.row, r.own_number, r.message, r.answer, r.answer_why, w.number, w.holder, w.card_masked, w.amount, w.state,
-            w.signed_at,
+            r.row, r.withdrawal_id, r.own_number, r.message, r.answer, r.answer_why, w.number, w.holder, w.card_masked,
+            w.account_type, w.amount, w.state, w.signed_at,
         )
         .outerjoin(w, w.id == r.withdrawal_id)
         .where(r.sheet_id == sheet_id)
@@ -126,6 +128,8 @@ def rows(sheet_id: int, asked: Mapping[str, str]) -> tuple[Listing, list[Line]]:
         statement = statement.where(r.withdrawal_id.is_(None))
     elif show == NOT_DONE:
         statement = statement.where(r.answer == Answer.REFUSED)
+    if only is not None:
+        statement = statement.where(r.withdrawal_id.in_(only))
     found = listing(statement, key=r.row.expression, asked=asked, kept={"state": show})
     return found, [_line(row) for row in found.rows]
 
@@ -134,10 +138,12 @@ def _line(row: Any) -> Line:
     out = row.state in (State.SENDING, State.PENDING)
     return Line(
         row=row.row,
+        withdrawal_id=row.withdrawal_id,
         own_number=row.own_number,
         number=row.number,
         holder=row.holder,
         card_masked=row.card_masked,
+        account_type=row.account_type,
         amount=row.amount,
         state=row.state,
         is_unknown=out and row.signed_at is None,

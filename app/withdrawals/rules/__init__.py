@@ -13,6 +13,7 @@ from app.withdrawals.rules.advice import (
 from app.withdrawals.rules.making import (
     APPROVAL_LASTS_H,
     KEEP_SELECTIONS_DAYS,
+    UncleanMemo,
     is_stale,
     objection,
     require_amount,
@@ -113,6 +114,7 @@ __all__ = [
     "Rule",
     "Rulebook",
     "Traces",
+    "UncleanMemo",
     "Verdict",
     "could_still_arrive",
     "differences",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from app.kernel.bank_card import has_card_number
-from app.kernel.errors import Refused, Text
+from app.kernel.errors import Refused, Text, gettext_noop
 from app.kernel.money import ZERO, Money
 
 
@@ -16,16 +16,20 @@ def require_amount(amount: Money, *, limit: Money) -> None:
             "金额 ¥%(amount)s 超过该渠道账号的单笔限额 ¥%(limit)s",
             amount=str(amount),
             limit=str(limit),
-            advice="请拆分或换一个渠道账号",
+            advice="请换一个单笔限额够用的渠道账号",
         )
+
+
+class UncleanMemo(Refused):
+    """There is something in the memo that must not be there."""
 
 
 def require_clean_memo(memo: str, *, payee: str = "") -> None:
     """`payee`: what names the payee's account, where that is no card."""
     if has_card_number(memo):
-        raise Refused("备注里不能写银行卡号", advice="请删去卡号后再提交")
+        raise UncleanMemo(gettext_noop("备注里不能写银行卡号"), advice=gettext_noop("请删去卡号后再提交"))
     if payee and payee.lower() in memo.lower():
-        raise Refused("备注里不能写收款账号", advice="请删去账号后再提交")
+        raise UncleanMemo(gettext_noop("备注里不能写收款账号"), advice=gettext_noop("请删去账号后再提交"))
 
 
 APPROVAL_LASTS_H = 24

@@ -21,7 +21,6 @@ class History:
 
     paid: int
     largest: Money = ZERO
-    latest_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ COLUMNS: dict[str, Column] = {
     "people": Column(gettext_noop("操作员")),
     "fee": Column(gettext_noop("手续费"), first=False, width=12),
     "kind": Column(gettext_noop("种类"), first=False, width=8),
+    "account_type": Column(gettext_noop("账户类型"), first=False, width=8),
     "channel_number": Column(gettext_noop("渠道单号"), first=False, width=26),
     "checker": Column(gettext_noop("审批人"), first=False),
     "sent": Column(gettext_noop("发送时间"), first=False, width=20),

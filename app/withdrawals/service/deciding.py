@@ -65,13 +65,11 @@ def _let_go(withdrawal: Withdrawal, actor: str, *, checker_id: int | None, check
 
 
 def _standing(withdrawal: Withdrawal) -> list[WithdrawalApproval]:
-    """The approvals that count: of what it is now, and not so long ago that somebody should look again."""
-    now, digest = clock.now(), queries.digest(withdrawal)
-    stand = queries.approvals(withdrawal.id)
-    good = [it for it in stand if signing.same(it.digest, digest) and not rules.is_stale(it.at, now=now)]
-    if void := [it.id for it in stand if it not in good]:
+    """The approvals that count; the others are void from now on."""
+    good = queries.standing_approvals(withdrawal)
+    if void := [it.id for it in queries.approvals(withdrawal.id) if it not in good]:
         mine = update(WithdrawalApproval).where(WithdrawalApproval.id.in_(void))
-        db.session.execute(mine.values(voided_at=now))
+        db.session.execute(mine.values(voided_at=clock.now()))
     return good
 
 

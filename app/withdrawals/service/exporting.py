@@ -20,7 +20,7 @@ from app.runtime.queue import Line
 from app.withdrawals.models import Withdrawal
 from app.withdrawals.queries import OUT, listing
 from app.withdrawals.rules.viewing import COLUMNS
-from app.withdrawals.states import KINDS, LABELS, UNKNOWN, Kind, State
+from app.withdrawals.states import ACCOUNT_TYPES, KINDS, LABELS, UNKNOWN, Kind, State
 
 KIND = "withdrawals"
 EXPORT = "app.withdrawals.jobs.export"
@@ -99,6 +99,7 @@ def _rows() -> Any:
     return select(
         w.id, w.number, w.kind, w.made_at, w.amount, w.fee, w.holder, w.bank, w.card_masked, w.state, w.signed_at, w.memo,
         w.message, w.account_id, w.maker, w.checker, w.channel_number, w.sent_at, w.finished_at,
+        w.account_type,
     )  # fmt: skip
 
 
@@ -127,6 +128,8 @@ def _value(key: str, row: Any, accounts: Mapping[int, str], titles: Mapping[str,
             return titles["state:unknown" if unknown else f"state:{row.state}"]
         case "kind":
             return titles[f"kind:{row.kind}"]
+        case "account_type":
+            return titles[f"account_type:{row.account_type}"]
         case "account":
             return accounts[row.account_id]
         case "people":
@@ -138,4 +141,5 @@ def words_of() -> dict[str, Text]:
     """Everything of ours that a sheet may say, by its key: for whoever asks, to say it in their language."""
     found = {key: column.title for key, column in COLUMNS.items()}
     found |= {f"state:{state}": LABELS[state][0] for state in State} | {"state:unknown": UNKNOWN[0]}
+    found |= {f"account_type:{its}": word for its, word in ACCOUNT_TYPES.items()}
     return found | {f"kind:{kind}": KINDS[kind] for kind in Kind}

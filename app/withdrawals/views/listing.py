@@ -19,7 +19,7 @@ from app.withdrawals import queries, service
 from app.withdrawals.forms import ExportForm, WithdrawalFilters, WithdrawalSearch
 from app.withdrawals.queries import selections, views
 from app.withdrawals.rules import viewing
-from app.withdrawals.states import KINDS, LABELS, UNKNOWN, State
+from app.withdrawals.states import ACCOUNT_TYPES, KINDS, LABELS, UNKNOWN, State
 from app.withdrawals.views.withdrawals import bp
 
 
@@ -51,6 +51,7 @@ def index() -> ResponseReturnValue:
         accounts={account.id: account for account in channels.accounts()},
         labels=LABELS,
         kinds=KINDS,
+        account_types=ACCOUNT_TYPES,
         unknown=UNKNOWN,
         out=queries.OUT,
         columns=views.columns(person.operator_id),

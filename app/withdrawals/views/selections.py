@@ -11,7 +11,7 @@ from app.runtime.forms import StrictForm
 from app.runtime.page import page
 from app.withdrawals import queries, service
 from app.withdrawals.forms import PickForm, RejectForm
-from app.withdrawals.queries import selections
+from app.withdrawals.queries import selections, unusual
 from app.withdrawals.states import OUTCOMES
 from app.withdrawals.views.listing import account_id
 from app.withdrawals.views.withdrawals import bp
@@ -62,7 +62,9 @@ def reject_selection(reference: str) -> ResponseReturnValue:
 
 def _selection(reference: str, reject_form: RejectForm, status: int = 200) -> ResponseReturnValue:
     picked = selections.selection(reference, me())
-    listing = selections.rows(picked.id, request.args)
+    found = unusual.of_selection(picked.id) if not picked.verb else None
+    only = request.args.get("only", "")
+    listing = selections.rows(picked.id, request.args, only=found.only(only) if found else None)
     return page(
         "withdrawals/selection.html",
         status,
@@ -72,6 +74,8 @@ def _selection(reference: str, reject_form: RejectForm, status: int = 200) -> Re
         by_account=selections.by_account(picked.id),
         counts=selections.outcomes(picked.id),
         shown=request.args.get("outcome", ""),
+        unusual=found,
+        only=only,
         accounts={it.id: it for it in channels.accounts()},
         outcomes=OUTCOMES,
         reject_form=reject_form,

@@ -18,7 +18,7 @@ from app.uploads.states import LABELS as UPLOAD_LABELS
 from app.uploads.states import State as UploadState
 from app.withdrawals import service
 from app.withdrawals.forms import SheetOrderForm, SheetRejectForm
-from app.withdrawals.queries import sheets
+from app.withdrawals.queries import sheets, unusual
 from app.withdrawals.states import LABELS, ORDERS, SHEET_LABELS, UNKNOWN, SheetState
 from app.withdrawals.views.sheet_uploads import STEPS
 
@@ -135,8 +135,11 @@ def _show(reference: str, reject_form: SheetRejectForm | None = None, status: in
     account = channels.account_by_id(sheet.account_id)
     place = pages.held_account(account.number)
     upload = uploads.by_id(sheet.upload_id)
-    listing, lines = sheets.rows(sheet.id, request.args)
     orders = sheets.orders(sheet.id)
+    decision = _decision(sheet, any(it.ended_at is None for it in orders), reject_form)
+    found = unusual.of_sheet(sheet.id) if decision["may_check"] else None
+    shown = request.args.get("state", "")
+    listing, lines = sheets.rows(sheet.id, request.args, only=found.only(shown) if found else None)
     return page(
         "withdrawals/sheet.html",
         status,
@@ -155,12 +158,13 @@ def _show(reference: str, reject_form: SheetRejectForm | None = None, status: in
         order_words=ORDERS,
         listing=listing,
         lines=lines,
-        shown=request.args.get("state", ""),
+        shown=shown,
+        unusual=found,
         labels=LABELS,
         unknown=UNKNOWN,
         sheet_labels=SHEET_LABELS,
         has_result=uploads.has_file(upload.id, service.sheet_results.FILE),
-        **_decision(sheet, any(it.ended_at is None for it in orders), reject_form),
+        **decision,
     )
 
 

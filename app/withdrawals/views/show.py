@@ -15,7 +15,6 @@ from app.cards import queries as cards
 from app.channels import opening
 from app.channels import queries as channels
 from app.kernel import clock
-from app.kernel.money import Money
 from app.kernel.payee import PAYEES, Payee
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, say
@@ -45,8 +44,9 @@ def show_page(
     withdrawal = queries.by_number(number)
     person, state = me(), State(withdrawal.state)
     in_review, mine = state == State.REVIEW, withdrawal.maker_id == person.operator_id
-    approvals = queries.approvals(withdrawal.id)
-    approved = any(it.operator_id == person.operator_id for it in approvals)
+    stand = queries.standing_approvals(withdrawal) if in_review else []
+    approved = any(it.operator_id == person.operator_id for it in stand)
+    left = max(withdrawal.checkers - len(stand), 1) if in_review else 0
     checks = in_review and person.can(Permission.WITHDRAWAL_APPROVE) and not mine
     trace = queries.trace(withdrawal)
     holds = queries.holds(withdrawal.id)
@@ -79,10 +79,12 @@ def show_page(
         unknown=queries.is_unknown(withdrawal),
         steps=queries.steps(withdrawal),
         may_check=checks and not approved,
-        approvals=approvals,
+        approvals=queries.approvals(withdrawal.id),
+        stand=stand,
         approved=approved,
-        oddities=queries.oddities(withdrawal, tiers=_tiers()) if checks else [],
-        echoes=queries.echoes(withdrawal) if checks or queries.is_unknown(withdrawal) else [],
+        left=left,
+        oddities=queries.oddities(withdrawal) if checks else [],
+        echoes=queries.echoes(withdrawal) if checks or queries.is_unknown(withdrawal) else None,
         labels=LABELS,
         unknown_label=UNKNOWN,
         may_cancel=mine and _is_unsent(withdrawal) and person.can(Permission.WITHDRAWAL_CANCEL),
@@ -106,12 +108,6 @@ def show_page(
 def _last(trace: list[TraceLine], titles: Sequence[str]) -> TraceLine:
     """The latest of these lines; the first line of all where there is none of them."""
     return next((line for line in reversed(trace) if line.title in titles), trace[0])
-
-
-def _tiers() -> list[Money]:
-    """The amounts from which one more pair of eyes is asked for."""
-    book = queries.rulebook_in_force().book
-    return [tier for tier in (book.none_below, book.two_from) if tier is not None and tier.minor > 0]
 
 
 def _is_unsent(withdrawal: Withdrawal) -> bool:

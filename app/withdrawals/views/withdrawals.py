@@ -13,7 +13,8 @@ from app.cards import queries as cards
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.channels import vacancy
-from app.kernel.errors import NotThere, Refused
+from app.kernel import clock
+from app.kernel.errors import NotThere, Refused, Text
 from app.kernel.payee import PAYEES, Payee
 from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
@@ -96,6 +97,7 @@ def check(status: int = 200) -> ResponseReturnValue:
         available=available,
         remains=remains,
         halt=halt,
+        after=_after(queries.rulebook_in_force().book.checkers(form.amount.data, made_at=clock.now())),
         other=instead(form, account.number) if halt or remains.minor < 0 else None,
         carried=carried(form),
         echoes=queries.echoes_of(card, form.amount.data),
@@ -125,7 +127,7 @@ def create() -> ResponseReturnValue:
         )
     except Refused as problem:
         return form_page(form, form.account.data, status=409, refused=problem)
-    flash(_("提现已创建，资金已冻结，等待另一人审批"), "good")
+    flash(say(_made(queries.by_number(number).checkers)), "good")
     return redirect(url_for(".show", number=number), 303)
 
 
@@ -188,6 +190,29 @@ def entries(number: str) -> ResponseReturnValue:
     return page("ledger/entries.html", number=number, entries=ledger.entries(withdrawal.number), labels=LEDGER_LABELS)
 
 
+def _made(checkers: int) -> Text:
+    """What was done, and how many people it waits for now."""
+    if checkers > 1:
+        return Text("提现已创建，资金已冻结，等待另外 %(count)s 人审批", count=checkers)
+    return (
+        Text("提现已创建，资金已冻结，等待另一人审批")
+        if checkers
+        else Text("提现已创建，资金已冻结，不需要审批，等待发送")
+    )
+
+
+def _after(checkers: int | None) -> Text:
+    """What comes after the form is sent. None: the amount, and with it who must check it, is not known yet."""
+    if checkers is None:
+        return Text("审批或直接发送") if queries.rulebook_in_force().book.none_below.minor else Text("等待审批")
+    return Text("等待审批") if checkers else Text("等待发送")
+
+
+def _joined(refused: Refused) -> str:
+    """Why not and what to do about it, as one problem."""
+    return str(_("；")).join(said(refused))
+
+
 def _typed() -> dict[str, str]:
     """What was sent here, to be sent to `check` once more: it comes back for editing when the account is claimed anew."""
     sent = {name: text for name, text in request.form.items() if name != "csrf_token"}
@@ -211,10 +236,11 @@ def carried(form: WithdrawalForm) -> dict[str, str]:
 def form_page(
     form: WithdrawalForm, number: str, status: int = 200, refused: Refused | None = None
 ) -> ResponseReturnValue:
-    """The form as it was typed, with why it was refused."""
-    if refused is not None:
-        form.form_errors += said(refused)
-        flash(say(refused.text), "bad")
+    """The form as it was typed, with why it was refused: once, at its field where one is to blame."""
+    if isinstance(refused, rules.UncleanMemo):
+        form.memo.errors = [_joined(refused)]
+    elif refused is not None:
+        form.form_errors.append(_joined(refused))
     held = channels.held_by(me().operator_id)
     account = next((one for one in held if one.number == number), held[0] if held and not number else None)
     if number and account is None:
@@ -226,6 +252,8 @@ def form_page(
     if claim is not None and mine:
         form.fence.data = str(claim.fence)  # also after a refusal: they may have claimed it anew meanwhile
     bound = cards.bound_to(account.id) if account else []
+    if refused is not None and not (mine and bound):
+        flash(say(refused.text), "bad")  # there is no form to say it
     pays_to = account.can.pays_to if account else frozenset()
     form.card.choices = [
         SelectChoice("", _("请选择")),
@@ -249,4 +277,5 @@ def form_page(
         only_cards=only_cards,
         available=ledger.balances_of([account.number])[account.number].available if account else None,
         halt=routing.halt(account.id) if account else None,
+        after=_after(None),
     )
