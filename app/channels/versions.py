@@ -23,6 +23,12 @@ def active(account_id: int) -> ChannelSetting | None:
     return _in(account_id, State.ACTIVE)
 
 
+def ready(account_ids: Collection[int]) -> set[int]:
+    """Those of these accounts that have parameters to sign with."""
+    in_use = (ChannelSetting.account_id.in_(account_ids), ChannelSetting.state == State.ACTIVE)
+    return set(db.session.scalars(select(ChannelSetting.account_id).where(*in_use)))
+
+
 def draft(account_id: int) -> ChannelSetting | None:
     return _in(account_id, State.DRAFT)
 

@@ -13,6 +13,7 @@ from app.channels import breaker, health, queries
 from app.channels import service as channels
 from app.channels.models import ChannelCall, Maintenance
 from app.kernel import clock
+from app.kernel.money import Money
 from app.runtime.db import db, transaction
 from tests.world import PASSWORD, World
 
@@ -128,3 +129,22 @@ def test_hours_are_kept_with_the_account_and_rules_with_their_reason(world: Worl
     assert Context().run(asker.post, path, data={**rule, "bound": "70"}).status_code == 303
     db.session.rollback()
     assert (health.rule("answered", "severe").bound, health.rule("answered", "severe").minutes) == (70, 30)
+
+
+def test_what_takes_nothing_new_is_not_said_to_send(world: World) -> None:
+    account = world.account()
+    keeper = world.person("keeper", Role.ADMINISTRATOR)
+    channels.open_account(
+        channel="dolphin", name="还没配好", merchant_no="M0", single_limit=Money(1), fee_fixed=Money(0), fee_rate_ppm=0,
+        actor=keeper,
+    )  # fmt: skip
+    asker = client(world, "checker")
+    page = get(asker, "/channels/health/")
+    assert page.count("可以发送") == 1 and "不接新的提现" in page and "还没有启用过参数" in page
+    channels.set_enabled(account, enabled=False, why="合同到期", actor=keeper)
+    page = get(asker, "/channels/health/")
+    assert "可以发送" not in page and "渠道账号已停用，已在途的照常办完" in page
+    assert "渠道账号已停用，已在途的照常办完" in get(asker, f"/channels/{account}/health")
+    channels.set_enabled(account, enabled=True, why="续签", actor=keeper)
+    channels.change_channel("dolphin", name="海豚", pause_after=5, enabled=False, actor=keeper)
+    assert "渠道已停用，已在途的照常办完" in get(asker, "/channels/health/")
