@@ -101,6 +101,8 @@ def test_maintenance_is_announced_and_called_off(world: World) -> None:
     assert post(asker, f"/channels/health/maintenance/{found.id}/call-off").status_code == 303
     assert post(asker, f"/channels/health/maintenance/{found.id}/call-off").status_code == 409
     assert "渠道维护中" not in get(asker, "/channels/health/")
+    who = "由有“停发与恢复发送”权限的人登记与取消"
+    assert who not in get(asker, "/channels/health/") and who in get(client(world, "maker"), "/channels/health/")
 
 
 def test_hours_are_kept_with_the_account_and_rules_with_their_reason(world: World) -> None:
@@ -112,6 +114,8 @@ def test_hours_are_kept_with_the_account_and_rules_with_their_reason(world: Worl
         "name": found.name, "merchant_no": found.merchant_no, "single_limit": "5000", "fee_fixed": "2", "fee_rate_ppm": "",
         "bind_per_s": "20", "send_per_s": "0", "weight": "100", "opens": "09:00", "closes": "18:30", "why": "渠道公告",
     }  # fmt: skip
+    page = get(asker, f"/channels/{account}/edit")
+    assert page.count('type="checkbox" name="open_days"') == 7 == page.count("checked") and "<select" not in page
     page = get(asker, "/channels/health/rules/answered/severe")
     token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
     data = {**given, "csrf_token": token, "open_days": ["1", "2", "3", "4", "5"]}

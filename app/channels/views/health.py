@@ -9,7 +9,7 @@ from wtforms.fields.choices import SelectChoice
 
 from app.alerts.rules import SEVERITIES
 from app.auth.identity import me
-from app.auth.permissions import Permission, needs
+from app.auth.permissions import Permission, label, needs
 from app.channels import health, opening, queries, rules, service, versions
 from app.channels.contract import Interface
 from app.channels.forms import HealthRuleForm, LiftForm, MaintenanceForm
@@ -116,6 +116,7 @@ def _index(form: MaintenanceForm | None = None, status: int = 200) -> ResponseRe
         words=words,
         severities=SEVERITIES,
         may_stop=me().can(Permission.SENDING_STOP),
+        stopping=label(Permission.SENDING_STOP),
         may_edit=me().can(Permission.CHANNEL_EDIT) and me().channels is None,
         form=form or _maintenance_form(MaintenanceForm(formdata=None)),
     )
