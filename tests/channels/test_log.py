@@ -123,6 +123,26 @@ def test_the_pages_show_everything_but_whom_it_names(world: World, account: str)
     assert "2026-99-99" in reader.reads("/channels/calls/?from=2026-99-99", status=422)
 
 
+def test_a_callback_is_shown_as_it_came(world: World, account: str) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert post(world, account, b"\x00\xff", kind).status_code == 400
+    assert post(world, account, b"a=1%2B1&b=&c", kind).status_code == 400
+    db.session.rollback()
+    reader = Person(world, "checker")
+    lines, octets = (reader.reads(f"/channels/callbacks/{row.id}") for row in log.callbacks({}).rows)
+    assert "<code>\\x00\\xff</code>" in octets and "<code>a=1+1\nb=\nc</code>" in lines
+    assert "拒收原因" in octets and "渠道说" not in octets, "nobody but us said that"
+
+
+def test_a_callback_says_how_often_it_came_and_whose_keys_proved_it(world: World, number: str, account: str) -> None:
+    reader = Person(world, "checker")
+    rows = {row.outcome: row.id for row in log.callbacks({}).rows}
+    taken, forged = (reader.reads(f"/channels/callbacks/{rows[it]}") for it in ("taken", "bad_signature"))
+    link = f'<a href="/channels/{account}/settings/1">第 1 版</a>'
+    assert link in taken and link not in forged
+    assert "<dt>次数</dt><dd>1</dd>" in taken and "<dt>次数</dt><dd>1</dd>" in forged
+
+
 def test_what_is_foreign_is_not_there(world: World, number: str) -> None:
     """SECURITY 19: of channels that somebody may not see they see no call either."""
     call, heard = log.calls({}).rows[0], log.callbacks({}).rows[0]
