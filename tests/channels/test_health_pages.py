@@ -12,6 +12,7 @@ from app.auth.permissions import Role
 from app.channels import breaker, health, queries
 from app.channels import service as channels
 from app.channels.models import ChannelCall, Maintenance
+from app.channels.rules.health import Ended, Grade, summed
 from app.kernel import clock
 from app.kernel.money import Money
 from app.runtime.db import db, transaction
@@ -80,9 +81,45 @@ def test_a_pause_is_lifted_with_a_reason(world: World) -> None:
     assert post(asker, f"/channels/{account}/health/lift").status_code == 422
     assert post(asker, f"/channels/{account}/health/lift", reason="渠道来电已恢复").status_code == 303
     db.session.rollback()
-    assert health.pauses([queries.account(account).id]) == {}
     page = get(asker, f"/channels/{account}/health")
-    assert "以前的自动停发" in page and "渠道来电已恢复" in page
+    assert "以前的自动停发" in page and "渠道来电已恢复" in page and "由人恢复</small>" in page
+    assert "由人恢复</small>" in get(asker, "/channels/health/")
+
+
+def test_what_has_recovered_says_since_when_for_as_long_as_its_calls_are_counted(world: World) -> None:
+    account = world.account()
+    its = queries.account(account)
+    stop(account)
+    channels.counting.count()
+    with transaction():
+        pause = breaker.standing(its.id)
+        assert pause is not None and breaker.hear(pause, account, answered=True) is None
+        assert breaker.take(its.id, "W9")
+        breaker.learn([breaker.Learnt(its.id, Ended("submit", "W9", "ok", "paid"))])
+    asker = client(world, "checker")
+    found = health.of([its])[its.id]
+    assert found.pause is None and found.recovery is not None and found.grade == Grade.BAD
+    since = f"{found.recovery.closed_at.astimezone(clock.BUSINESS_ZONE):%H:%M} 已恢复</small>"
+    for path in ("/channels/health/", f"/channels/{account}/health"):
+        page = get(asker, path)
+        assert "异常" in page and since in page
+    world.ahead += timedelta(hours=1)
+    assert health.of([its])[its.id].recovery is None
+
+
+def test_figures_chart_and_pause_tell_of_the_same_calls(world: World) -> None:
+    account = world.account()
+    its = queries.account(account)
+    world.until(lambda: True)
+    channels.counting.count()
+    before = health.of([its])[its.id].calls
+    stop(account)
+    world.until(lambda: health.of([its])[its.id].calls.unknown)
+    whole, spans = health.history(its.id, seconds=3600, step_s=300)
+    assert health.of([its])[its.id].calls == whole.calls == summed(it.calls for it in spans)
+    assert whole.calls.calls == before.calls + 5, "the pause itself asked for them to be counted"
+    page = get(client(world, "checker"), f"/channels/{account}/health")
+    assert "100%<small>5 次</small>" in page, "of the withdrawals that were sent all have a fate that nobody knows"
 
 
 def test_maintenance_is_announced_and_called_off(world: World) -> None:

@@ -127,8 +127,8 @@ def _show(number: str, form: LiftForm | None = None, status: int = 200) -> Respo
     chosen = request.args.get("range", "hour")
     chosen = chosen if chosen in RANGES else "hour"
     seconds, step_s = RANGES[chosen]
-    found, stands = health.of([account], seconds=seconds)[account.id], opening.now(account.id)
-    spans = health.history(account.id, seconds=seconds, step_s=step_s)
+    found, spans = health.history(account.id, seconds=seconds, step_s=step_s)
+    stands = opening.now(account.id)
     by_interface = {
         Text(rules.INTERFACES[name]): found.by_interface[name]
         for name in Interface
