@@ -112,7 +112,10 @@ def _conditions(
     wrong: str,
 ) -> list[ColumnElement[bool]]:
     found = [queries.within_reach(table.account_id)]
-    if wanted := asked.get("number", "").strip():
+    wanted = asked.get("number", "").strip()
+    if wanted and (ours := queries.ids_of_merchant(wanted)):
+        found.append(table.account_id.in_(ours))
+    elif wanted:
         numbered: ColumnElement[bool] = literal_column("channel_number <> ''")
         theirs = select(table.id).where(table.channel_number == wanted, numbered)
         # By key: of two conditions side by side SQLite would rather read the whole table, newest first.

@@ -10,6 +10,7 @@ from sqlalchemy import event, text
 from app.auth import service as auth
 from app.auth.permissions import Role
 from app.channels import log
+from app.channels import queries as channels
 from app.kernel.errors import Malformed
 from app.runtime.db import db
 from app.withdrawals import queries
@@ -52,6 +53,17 @@ def test_it_is_found_by_our_number_and_by_theirs(world: World, number: str) -> N
     world.until(lambda: log.callbacks({"number": f" {theirs} "}).rows)  # a query may have been faster
     assert ids(log.callbacks({"number": f" {theirs} "})) & ids(log.callbacks({"number": number}))
     assert not log.calls({"number": "W0"}).rows
+
+
+def test_a_merchant_number_finds_what_its_account_said_and_heard(world: World, number: str, account: str) -> None:
+    other = world.account("dolphin")
+    merchant = channels.account(account).merchant_no
+    assert ids(log.calls({"number": merchant})) == ids(log.calls({"account": account})) != set()
+    assert ids(log.callbacks({"number": f" {merchant} "})) == ids(log.callbacks({"account": account})) != set()
+    assert ids(log.calls({"number": channels.account(other).merchant_no})).isdisjoint(
+        ids(log.calls({"number": merchant}))
+    )
+    assert not log.calls({"number": merchant, "account": other}).rows
 
 
 def test_it_is_found_by_how_it_ended_by_what_was_asked_and_by_day(world: World, number: str, account: str) -> None:
