@@ -179,6 +179,12 @@ LABELS: dict[Text, dict[Permission, Text]] = {
 }
 """Every permission in words, in the groups of the matrix."""
 
+
+def label(permission: Permission) -> Text:
+    """A permission in words."""
+    return next(group[permission] for group in LABELS.values() if permission in group)
+
+
 SIGNED_IN = "signed in"
 PUBLIC = "public"
 

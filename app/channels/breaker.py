@@ -42,6 +42,8 @@ from app.runtime.db import changed, db, in_transaction, insert
 
 ASK = "app.channels.jobs.ask_paused"
 LET_GO = "app.withdrawals.jobs.let_go"
+COUNT = "app.channels.jobs.count_calls"
+"""Now, and not within fifteen seconds: the figures that people look at beside a new pause hold what led to it."""
 _C, _P = ChannelCall, ChannelPause
 _AGAIN = gettext_noop("试发的一笔没有得到有效应答")
 
@@ -156,6 +158,7 @@ def _stop(account_id: int, known: Row[*tuple[Any, ...]], why: Text) -> None:
     )
     if changed(row.on_conflict_do_nothing()):
         _ask_at(number, ask_at)
+        jobs.promise(COUNT)
         said = Text("%(title)s 没有正常应答，已自动停发：新的提现等它恢复后再发送", title=title)
         bell.ring(
             "pause", number, severity=bell.Severity.SEVERE, said=said, path=page_of(number), channel=known.channel_code

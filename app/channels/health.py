@@ -3,15 +3,15 @@
 Read from `call_tally`, small rows which a job counts every few seconds; nothing is decided by them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.channels.contract import Interface
-from app.channels.models import CallTally, ChannelPause, HealthRule, Maintenance
+from app.channels.models import CallTally, ChannelAccount, ChannelPause, HealthRule, Maintenance
 from app.channels.queries import Account
 from app.channels.rules.health import SENDS, SLOT_S, Grade, Measure, Tally, Took, grade, summed
 from app.kernel import clock
@@ -27,7 +27,18 @@ class Health:
     """One account. `by_interface`: callbacks are under their own name, and no calls of ours."""
 
     by_interface: Mapping[str, Tally]
-    pause: ChannelPause | None = None
+    last_pause: ChannelPause | None = None
+    """What stands, or was over less than an hour ago: its calls are still among those that are counted."""
+
+    @property
+    def pause(self) -> ChannelPause | None:
+        """What stands now."""
+        return self.last_pause if self.last_pause and self.last_pause.closed_at is None else None
+
+    @property
+    def recovery(self) -> ChannelPause | None:
+        """The pause since whose end it may send again, whatever the calls before still weigh."""
+        return self.last_pause if self.last_pause and self.last_pause.closed_at else None
 
     @property
     def calls(self) -> Tally:
@@ -60,25 +71,27 @@ HEALTH = cache.declare(
 )
 
 
-def of(accounts: Sequence[Account], *, seconds: int = HOUR_S) -> dict[int, Health]:
+def of(accounts: Sequence[Account]) -> dict[int, Health]:
     """By the account's id: the last hour, to within five minutes. Whether it is paused is known at once."""
     ids = {account.number: account.id for account in accounts}
 
     def read(numbers: Sequence[str]) -> dict[str, dict[str, Tally]]:
-        found = tallies([ids[number] for number in numbers], since=clock.later(-seconds))
+        found = tallies([ids[number] for number in numbers], since=_first(HOUR_S, SLOT_S))
         return {number: found.get(ids[number], {}) for number in numbers}
 
-    known = HEALTH.get_many(list(ids), read) if seconds == HOUR_S else read(list(ids))
-    paused = pauses(list(ids.values()))
-    return {ids[number]: Health(by_interface=it, pause=paused.get(ids[number])) for number, it in known.items()}
+    known, paused = HEALTH.get_many(list(ids), read), _last_pauses(list(ids.values()))
+    return {ids[number]: Health(by_interface=it, last_pause=paused.get(ids[number])) for number, it in known.items()}
+
+
+def counted() -> None:
+    """Calls were counted: what pages keep of the last hour is read anew, so that it tells the same as every chart."""
+    if numbers := db.session.scalars(select(ChannelAccount.number)).all():
+        HEALTH.forget(*numbers)
 
 
 def tallies(account_ids: Sequence[int], *, since: datetime) -> dict[int, dict[str, Tally]]:
     """By account and interface, from the five minutes on in which `since` lies."""
-    found: dict[int, dict[str, Tally]] = {}
-    for row in _rows(account_ids, since):
-        found.setdefault(row.account_id, {}).setdefault(row.interface, Tally()).plus(_tally(row))
-    return found
+    return _added(_rows(account_ids, since))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +103,18 @@ class Span:
     callbacks: Tally
 
 
-def history(account_id: int, *, seconds: int, step_s: int) -> list[Span]:
-    """The past in steps, oldest first; the last one is not over yet."""
+def history(account_id: int, *, seconds: int, step_s: int) -> tuple[Health, list[Span]]:
+    """The past as a whole, and in steps, oldest first; the last one is not over yet. Both are of the same rows."""
     assert seconds % step_s == 0
     assert step_s % SLOT_S == 0
-    end = slot_of(clock.now(), step_s) + timedelta(seconds=step_s)
-    first = end - timedelta(seconds=seconds)
+    first = _first(seconds, step_s)
     spans = [Span(first + timedelta(seconds=at), Tally(), Tally()) for at in range(0, seconds, step_s)]
-    for row in _rows([account_id], first):
+    rows = _rows([account_id], first)
+    for row in rows:
         span = spans[int((row.slot - first).total_seconds()) // step_s]
         (span.callbacks if row.interface == Interface.CALLBACK else span.calls).plus(_tally(row))
-    return spans
+    whole, paused = _added(rows).get(account_id, {}), _last_pauses([account_id])
+    return Health(by_interface=whole, last_pause=paused.get(account_id)), spans
 
 
 def slot_of(at: datetime, step_s: int = SLOT_S) -> datetime:
@@ -108,12 +122,6 @@ def slot_of(at: datetime, step_s: int = SLOT_S) -> datetime:
     midnight, _end = clock.day_bounds(clock.business_day(at))
     into = int((at - midnight).total_seconds()) // step_s * step_s
     return midnight + timedelta(seconds=into)
-
-
-def pauses(account_ids: Sequence[int]) -> dict[int, ChannelPause]:
-    """What stands now, by account."""
-    found = select(ChannelPause).where(ChannelPause.account_id.in_(account_ids), ChannelPause.closed_at.is_(None))
-    return {row.account_id: row for row in db.session.scalars(found)}
 
 
 def past_pauses(account_id: int, limit: int = 20) -> Sequence[ChannelPause]:
@@ -143,6 +151,25 @@ def rule(measure: str, severity: str) -> HealthRule:
     )
     if found is None:
         raise NotThere(f"{measure}/{severity}")
+    return found
+
+
+def _first(seconds: int, step_s: int) -> datetime:
+    """When the first of the steps began of which the last one is not over yet."""
+    return slot_of(clock.now(), step_s) + timedelta(seconds=step_s - seconds)
+
+
+def _last_pauses(account_ids: Sequence[int]) -> dict[int, ChannelPause]:
+    """By account: what stands, or else the latest that was over less than an hour ago."""
+    recent = or_(ChannelPause.closed_at.is_(None), ChannelPause.closed_at >= clock.later(-HOUR_S))
+    found = select(ChannelPause).where(ChannelPause.account_id.in_(account_ids), recent).order_by(ChannelPause.id)
+    return {row.account_id: row for row in db.session.scalars(found)}  # one stands at most, and it is the newest
+
+
+def _added(rows: Iterable[CallTally]) -> dict[int, dict[str, Tally]]:
+    found: dict[int, dict[str, Tally]] = {}
+    for row in rows:
+        found.setdefault(row.account_id, {}).setdefault(row.interface, Tally()).plus(_tally(row))
     return found
 
 

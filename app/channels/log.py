@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from sqlalchemy import (
     ColumnElement,
@@ -39,6 +39,7 @@ WRONG = "wrong"
 """Every way in which a call or callback can go wrong, as one filter."""
 _AT_ONCE = 500
 _FOREIGN_LETTERS = re.compile(r"[^\x00-\x7f]{2,}")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _C, _I = ChannelCall, CallbackInbox
 Table = type[ChannelCall] | type[CallbackInbox]
 
@@ -88,7 +89,7 @@ def _in_lines(raw: RawCallback) -> str:
     body = raw.body.decode(errors="backslashreplace")
     kind = raw.content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
-        return "\n".join(f"{name}={value}" for name, value in parse_qsl(body, keep_blank_values=True)) or body
+        return "\n".join(map(unquote_plus, body.split("&")))
     try:
         return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
     except (ValueError, RecursionError):
@@ -96,8 +97,11 @@ def _in_lines(raw: RawCallback) -> str:
 
 
 def _covered(words: str) -> str:
-    """Whom it names is not known here: of every Chinese word only the first character is shown."""
-    return _FOREIGN_LETTERS.sub(lambda found: f"{found[0][0]}**", mask_runs(words))[:LONGEST_TEXT]
+    """Whom it names is not known here: of every Chinese word only the first character is shown. A byte that no screen shows
+    is written as an escape, like those that are no text at all.
+    """
+    covered = _FOREIGN_LETTERS.sub(lambda found: f"{found[0][0]}**", mask_runs(words))
+    return _UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", covered)[:LONGEST_TEXT]
 
 
 def _conditions(
@@ -108,7 +112,10 @@ def _conditions(
     wrong: str,
 ) -> list[ColumnElement[bool]]:
     found = [queries.within_reach(table.account_id)]
-    if wanted := asked.get("number", "").strip():
+    wanted = asked.get("number", "").strip()
+    if wanted and (ours := queries.ids_of_merchant(wanted)):
+        found.append(table.account_id.in_(ours))
+    elif wanted:
         numbered: ColumnElement[bool] = literal_column("channel_number <> ''")
         theirs = select(table.id).where(table.channel_number == wanted, numbered)
         # By key: of two conditions side by side SQLite would rather read the whole table, newest first.

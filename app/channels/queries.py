@@ -170,6 +170,11 @@ def accounts() -> list[Account]:
     return [_account(row) for row in db.session.execute(_accounts().order_by(Channel.name, ChannelAccount.name))]
 
 
+def ids_of_merchant(merchant_no: str) -> Sequence[int]:
+    """The ids of the accounts that channels know by this number; two channels may give the same one."""
+    return db.session.scalars(select(ChannelAccount.id).where(ChannelAccount.merchant_no == merchant_no)).all()
+
+
 def active_setting_id(account_id: int) -> int | None:
     """The version that new calls are signed with."""
     return db.session.scalar(_ACTIVE_SETTING, {"its_id": account_id})

@@ -1,6 +1,7 @@
 """The versions of an account's parameters, read. Nothing here writes."""
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,14 +14,22 @@ from app.channels.parameters import Line
 from app.channels.rules.health import Sense, sense
 from app.channels.states import State
 from app.kernel import clock
-from app.kernel.errors import NotThere, Refused
+from app.kernel.errors import NotThere, Refused, Text
 from app.runtime import vault
 from app.runtime.db import Instant, db
+
+_ADOPTING = re.compile(r"template@([0-9]+)")
 
 
 def active(account_id: int) -> ChannelSetting | None:
     """The version that new calls are signed with."""
     return _in(account_id, State.ACTIVE)
+
+
+def ready(account_ids: Collection[int]) -> set[int]:
+    """Those of these accounts that have parameters to sign with."""
+    in_use = (ChannelSetting.account_id.in_(account_ids), ChannelSetting.state == State.ACTIVE)
+    return set(db.session.scalars(select(ChannelSetting.account_id).where(*in_use)))
 
 
 def draft(account_id: int) -> ChannelSetting | None:
@@ -120,6 +129,17 @@ def given(number: str, found: ChannelSetting) -> dict[str, str]:
     row = f"{number}/{found.version}"
     opened: dict[str, str] = json.loads(vault.unseal(found.sealed, table="channel_setting", column="sealed", row=row))
     return opened
+
+
+def adopting(template_version: int) -> str:
+    """The reason of a version that is there because its account follows its template, as it is written down; see `why`."""
+    return f"template@{template_version}"
+
+
+def why(found: ChannelSetting) -> str:
+    """The reason of a version: what somebody wrote, or a sentence of ours."""
+    followed = _ADOPTING.fullmatch(found.why)
+    return Text("改用模板第 %(version)s 版", version=followed[1]) if followed else found.why
 
 
 def lines(account: queries.Account, found: ChannelSetting) -> Mapping[str, Line]:

@@ -167,7 +167,8 @@ def test_a_chart_has_a_bar_for_every_step(world: World) -> None:
         call(its, "figures", "ok", "", at, 10)
     channels.counting.count()
     for seconds, step_s in ((3600, 300), (24 * 3600, 1800), (7 * 24 * 3600, 3 * 3600)):
-        spans = health.history(its, seconds=seconds, step_s=step_s)
+        found, spans = health.history(its, seconds=seconds, step_s=step_s)
+        assert found.calls.calls == 1
         assert len(spans) == seconds // step_s
         assert sum(it.calls.calls for it in spans) == 1
         assert spans[-1].begins_at <= clock.now() < spans[-1].begins_at + timedelta(seconds=step_s)

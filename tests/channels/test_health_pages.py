@@ -12,7 +12,9 @@ from app.auth.permissions import Role
 from app.channels import breaker, health, queries
 from app.channels import service as channels
 from app.channels.models import ChannelCall, Maintenance
+from app.channels.rules.health import Ended, Grade, summed
 from app.kernel import clock
+from app.kernel.money import Money
 from app.runtime.db import db, transaction
 from tests.world import PASSWORD, World
 
@@ -79,9 +81,45 @@ def test_a_pause_is_lifted_with_a_reason(world: World) -> None:
     assert post(asker, f"/channels/{account}/health/lift").status_code == 422
     assert post(asker, f"/channels/{account}/health/lift", reason="渠道来电已恢复").status_code == 303
     db.session.rollback()
-    assert health.pauses([queries.account(account).id]) == {}
     page = get(asker, f"/channels/{account}/health")
-    assert "以前的自动停发" in page and "渠道来电已恢复" in page
+    assert "以前的自动停发" in page and "渠道来电已恢复" in page and "由人恢复</small>" in page
+    assert "由人恢复</small>" in get(asker, "/channels/health/")
+
+
+def test_what_has_recovered_says_since_when_for_as_long_as_its_calls_are_counted(world: World) -> None:
+    account = world.account()
+    its = queries.account(account)
+    stop(account)
+    channels.counting.count()
+    with transaction():
+        pause = breaker.standing(its.id)
+        assert pause is not None and breaker.hear(pause, account, answered=True) is None
+        assert breaker.take(its.id, "W9")
+        breaker.learn([breaker.Learnt(its.id, Ended("submit", "W9", "ok", "paid"))])
+    asker = client(world, "checker")
+    found = health.of([its])[its.id]
+    assert found.pause is None and found.recovery is not None and found.grade == Grade.BAD
+    since = f"{found.recovery.closed_at.astimezone(clock.BUSINESS_ZONE):%H:%M} 已恢复</small>"
+    for path in ("/channels/health/", f"/channels/{account}/health"):
+        page = get(asker, path)
+        assert "异常" in page and since in page
+    world.ahead += timedelta(hours=1)
+    assert health.of([its])[its.id].recovery is None
+
+
+def test_figures_chart_and_pause_tell_of_the_same_calls(world: World) -> None:
+    account = world.account()
+    its = queries.account(account)
+    world.until(lambda: True)
+    channels.counting.count()
+    before = health.of([its])[its.id].calls
+    stop(account)
+    world.until(lambda: health.of([its])[its.id].calls.unknown)
+    whole, spans = health.history(its.id, seconds=3600, step_s=300)
+    assert health.of([its])[its.id].calls == whole.calls == summed(it.calls for it in spans)
+    assert whole.calls.calls == before.calls + 5, "the pause itself asked for them to be counted"
+    page = get(client(world, "checker"), f"/channels/{account}/health")
+    assert "100%<small>5 次</small>" in page, "of the withdrawals that were sent all have a fate that nobody knows"
 
 
 def test_maintenance_is_announced_and_called_off(world: World) -> None:
@@ -100,6 +138,8 @@ def test_maintenance_is_announced_and_called_off(world: World) -> None:
     assert post(asker, f"/channels/health/maintenance/{found.id}/call-off").status_code == 303
     assert post(asker, f"/channels/health/maintenance/{found.id}/call-off").status_code == 409
     assert "渠道维护中" not in get(asker, "/channels/health/")
+    who = "由有“停发与恢复发送”权限的人登记与取消"
+    assert who not in get(asker, "/channels/health/") and who in get(client(world, "maker"), "/channels/health/")
 
 
 def test_hours_are_kept_with_the_account_and_rules_with_their_reason(world: World) -> None:
@@ -111,6 +151,8 @@ def test_hours_are_kept_with_the_account_and_rules_with_their_reason(world: Worl
         "name": found.name, "merchant_no": found.merchant_no, "single_limit": "5000", "fee_fixed": "2", "fee_rate_ppm": "",
         "bind_per_s": "20", "send_per_s": "0", "weight": "100", "opens": "09:00", "closes": "18:30", "why": "渠道公告",
     }  # fmt: skip
+    page = get(asker, f"/channels/{account}/edit")
+    assert page.count('type="checkbox" name="open_days"') == 7 == page.count("checked") and "<select" not in page
     page = get(asker, "/channels/health/rules/answered/severe")
     token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
     data = {**given, "csrf_token": token, "open_days": ["1", "2", "3", "4", "5"]}
@@ -128,3 +170,22 @@ def test_hours_are_kept_with_the_account_and_rules_with_their_reason(world: Worl
     assert Context().run(asker.post, path, data={**rule, "bound": "70"}).status_code == 303
     db.session.rollback()
     assert (health.rule("answered", "severe").bound, health.rule("answered", "severe").minutes) == (70, 30)
+
+
+def test_what_takes_nothing_new_is_not_said_to_send(world: World) -> None:
+    account = world.account()
+    keeper = world.person("keeper", Role.ADMINISTRATOR)
+    channels.open_account(
+        channel="dolphin", name="还没配好", merchant_no="M0", single_limit=Money(1), fee_fixed=Money(0), fee_rate_ppm=0,
+        actor=keeper,
+    )  # fmt: skip
+    asker = client(world, "checker")
+    page = get(asker, "/channels/health/")
+    assert page.count("可以发送") == 1 and "不接新的提现" in page and "还没有启用过参数" in page
+    channels.set_enabled(account, enabled=False, why="合同到期", actor=keeper)
+    page = get(asker, "/channels/health/")
+    assert "可以发送" not in page and "渠道账号已停用，已在途的照常办完" in page
+    assert "渠道账号已停用，已在途的照常办完" in get(asker, f"/channels/{account}/health")
+    channels.set_enabled(account, enabled=True, why="续签", actor=keeper)
+    channels.change_channel("dolphin", name="海豚", pause_after=5, enabled=False, actor=keeper)
+    assert "渠道已停用，已在途的照常办完" in get(asker, "/channels/health/")

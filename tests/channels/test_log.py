@@ -10,6 +10,7 @@ from sqlalchemy import event, text
 from app.auth import service as auth
 from app.auth.permissions import Role
 from app.channels import log
+from app.channels import queries as channels
 from app.kernel.errors import Malformed
 from app.runtime.db import db
 from app.withdrawals import queries
@@ -52,6 +53,17 @@ def test_it_is_found_by_our_number_and_by_theirs(world: World, number: str) -> N
     world.until(lambda: log.callbacks({"number": f" {theirs} "}).rows)  # a query may have been faster
     assert ids(log.callbacks({"number": f" {theirs} "})) & ids(log.callbacks({"number": number}))
     assert not log.calls({"number": "W0"}).rows
+
+
+def test_a_merchant_number_finds_what_its_account_said_and_heard(world: World, number: str, account: str) -> None:
+    other = world.account("dolphin")
+    merchant = channels.account(account).merchant_no
+    assert ids(log.calls({"number": merchant})) == ids(log.calls({"account": account})) != set()
+    assert ids(log.callbacks({"number": f" {merchant} "})) == ids(log.callbacks({"account": account})) != set()
+    assert ids(log.calls({"number": channels.account(other).merchant_no})).isdisjoint(
+        ids(log.calls({"number": merchant}))
+    )
+    assert not log.calls({"number": merchant, "account": other}).rows
 
 
 def test_it_is_found_by_how_it_ended_by_what_was_asked_and_by_day(world: World, number: str, account: str) -> None:
@@ -121,6 +133,26 @@ def test_the_pages_show_everything_but_whom_it_names(world: World, account: str)
     for private in (HOLDER, HOLDER[1:], CARD, CARD[6:-4]):
         assert private not in everything
     assert "2026-99-99" in reader.reads("/channels/calls/?from=2026-99-99", status=422)
+
+
+def test_a_callback_is_shown_as_it_came(world: World, account: str) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert post(world, account, b"\x00\xff", kind).status_code == 400
+    assert post(world, account, b"a=1%2B1&b=&c", kind).status_code == 400
+    db.session.rollback()
+    reader = Person(world, "checker")
+    lines, octets = (reader.reads(f"/channels/callbacks/{row.id}") for row in log.callbacks({}).rows)
+    assert "<code>\\x00\\xff</code>" in octets and "<code>a=1+1\nb=\nc</code>" in lines
+    assert "拒收原因" in octets and "渠道说" not in octets, "nobody but us said that"
+
+
+def test_a_callback_says_how_often_it_came_and_whose_keys_proved_it(world: World, number: str, account: str) -> None:
+    reader = Person(world, "checker")
+    rows = {row.outcome: row.id for row in log.callbacks({}).rows}
+    taken, forged = (reader.reads(f"/channels/callbacks/{rows[it]}") for it in ("taken", "bad_signature"))
+    link = f'<a href="/channels/{account}/settings/1">第 1 版</a>'
+    assert link in taken and link not in forged
+    assert "<dt>次数</dt><dd>1</dd>" in taken and "<dt>次数</dt><dd>1</dd>" in forged
 
 
 def test_what_is_foreign_is_not_there(world: World, number: str) -> None:

@@ -39,8 +39,8 @@ def break_key(account: str) -> dict[str, str]:
 
 def pause_of(account: str) -> ChannelPause | None:
     db.session.rollback()
-    its = queries.account(account).id
-    return health.pauses([its]).get(its)
+    found = queries.account(account)
+    return health.of([found])[found.id].pause
 
 
 def sent(account: str) -> int:

@@ -76,6 +76,9 @@ def test_from_an_example_to_an_account_that_follows(world: World, admin: FlaskCl
     assert press(admin, "/wave/adopt", account=number).status_code == 303
     db.session.rollback()
     assert queries.account(number).adapter == "template:wave@2"
+    for path in (f"/channels/{number}/settings/", f"/channels/{number}/settings/2"):
+        shown = admin.get(path).text
+        assert "改用模板第 2 版" in shown and "template@2" not in shown
     assert "/wave/adopt" not in admin.get(f"{AT}/wave").text
     old = admin.get(f"{AT}/wave/versions/1").text
     assert "已被取代" in old and "海豚支付（模板）" in old

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from app.auth.permissions import Role
+from app.channels import queries as channels
 from app.channels.contract import Observation, Seen
 from app.kernel.errors import Text, gettext_noop
 from app.kernel.money import Money
@@ -71,6 +72,14 @@ def test_who_rejects_is_not_named_for_an_approval_before(world: World, checker: 
     page = checker.reads(f"/withdrawals/{number}")
     lines = re.findall(r"<strong>审批(?:通过|驳回)</strong>.*?<span class=\"who\">([^<]+)<", page, re.S)
     assert lines == ["checker", "second"]
+
+
+def test_it_names_the_version_of_the_parameters_that_it_was_signed_with(world: World, checker: Person) -> None:
+    number = out(world)
+    account = channels.account_by_id(queries.by_number(number).account_id).number
+    link = f'<a class="no" href="/channels/{account}/settings/1">第 1 版</a>'
+    assert link in checker.reads(f"/withdrawals/{number}")
+    assert "第 1 版" not in checker.reads(f"/withdrawals/{world.withdrawal('3.00')}"), "nothing was signed yet"
 
 
 def test_a_refusal_says_what_to_do_about_it(world: World, checker: Person) -> None:

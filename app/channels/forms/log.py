@@ -16,7 +16,9 @@ class CallbackFilters(StrictForm):
     class Meta:
         csrf = False
 
-    number = SearchField(_("单号"), description=_("我方单号、渠道单号或账号编号"), render_kw={"autocomplete": "off"})
+    number = SearchField(
+        _("单号"), description=_("我方单号、渠道单号、账号编号或商户号"), render_kw={"autocomplete": "off"}
+    )
     account = SelectField(_("渠道账号"), validate_choice=False)
     outcome = SelectField(_("结果"), validate_choice=False)
     to = StringField(_("截止日期"), description="20261121")

@@ -146,6 +146,15 @@ def require_enabled(*, channel: bool, account: bool, name: str) -> None:
         raise Refused("渠道账号“%(name)s”已停用，不能办理业务", name=name, advice="请联系管理员启用，或换一个渠道账号")
 
 
+def takes_nothing_new(*, channel: bool, account: bool, is_ready: bool) -> Text | None:
+    """Why an account takes no new withdrawals, however well its channel does. None: it takes them."""
+    if not is_ready:
+        return gettext_noop("还没有启用过参数")
+    if not channel:
+        return gettext_noop("渠道已停用，已在途的照常办完")
+    return None if account else gettext_noop("渠道账号已停用，已在途的照常办完")
+
+
 def require_pays_to(kind: Payee, kinds: Set[Payee], *, name: str) -> None:
     if kind not in kinds:
         raise Refused(

@@ -30,6 +30,7 @@ def count() -> None:
         slot += _SLOT
     with transaction():
         db.session.execute(delete(CallTally).where(CallTally.slot < since))
+        health.counted()
         live_events.announce(TOPIC)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from app.auth import audit
 from app.auth.identity import Actor
-from app.channels import gateway, manners, queries, tryout
+from app.channels import gateway, manners, queries, tryout, versions
 from app.channels.adapters.templated import Broken, Description, flaws, parse, pretty
 from app.channels.adapters.templated.strict import NotStrict, read_json
 from app.channels.contract import Reply
@@ -109,7 +109,7 @@ def adopt(number: str, *, actor: Actor) -> int:
         drafting.put_in_force(
             replace(account, adapter=kind.code),
             given,
-            why=f"template@{version}",
+            why=versions.adopting(version),
             overlap_s=OVERLAP_S,
             actor=actor,
         )

@@ -69,8 +69,15 @@ def index_of_callbacks() -> ResponseReturnValue:
 def show_callback(inbox_id: int) -> ResponseReturnValue:
     found = log.callback(inbox_id)
     headers, body = log.said_in(found)
-    account = queries.account_by_id(found.account_id)
-    return page("channels/callback.html", callback=found, account=account, headers=headers, body=body, rules=rules)
+    return page(
+        "channels/callback.html",
+        callback=found,
+        account=queries.account_by_id(found.account_id),
+        setting=versions.by_id(found.setting_id) if found.setting_id else None,
+        headers=headers,
+        body=body,
+        rules=rules,
+    )
 
 
 def _list(

@@ -1,5 +1,7 @@
 """渠道健康: how the channels do, what stops them, and when people are told."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -7,8 +9,8 @@ from wtforms.fields.choices import SelectChoice
 
 from app.alerts.rules import SEVERITIES
 from app.auth.identity import me
-from app.auth.permissions import Permission, needs
-from app.channels import health, opening, queries, rules, service
+from app.auth.permissions import Permission, label, needs
+from app.channels import health, opening, queries, rules, service, versions
 from app.channels.contract import Interface
 from app.channels.forms import HealthRuleForm, LiftForm, MaintenanceForm
 from app.channels.rules import health as words
@@ -107,12 +109,14 @@ def _index(form: MaintenanceForm | None = None, status: int = 200) -> ResponseRe
         accounts=accounts,
         found=health.of(accounts),
         stands=opening.of([account.id for account in accounts]),
+        closed=_closed(accounts),
         maintenance=health.maintenance([it.id for it in channels]),
         names={it.id: it.name for it in channels},
         rules=health.rules() if me().channels is None else [],
         words=words,
         severities=SEVERITIES,
         may_stop=me().can(Permission.SENDING_STOP),
+        stopping=label(Permission.SENDING_STOP),
         may_edit=me().can(Permission.CHANNEL_EDIT) and me().channels is None,
         form=form or _maintenance_form(MaintenanceForm(formdata=None)),
     )
@@ -123,8 +127,8 @@ def _show(number: str, form: LiftForm | None = None, status: int = 200) -> Respo
     chosen = request.args.get("range", "hour")
     chosen = chosen if chosen in RANGES else "hour"
     seconds, step_s = RANGES[chosen]
-    found, stands = health.of([account], seconds=seconds)[account.id], opening.now(account.id)
-    spans = health.history(account.id, seconds=seconds, step_s=step_s)
+    found, spans = health.history(account.id, seconds=seconds, step_s=step_s)
+    stands = opening.now(account.id)
     by_interface = {
         Text(rules.INTERFACES[name]): found.by_interface[name]
         for name in Interface
@@ -136,6 +140,7 @@ def _show(number: str, form: LiftForm | None = None, status: int = 200) -> Respo
         account=account,
         found=found,
         stands=stands,
+        closed=_closed([account])[account.id],
         spans=[(local(it.begins_at)[11:16] if chosen == "hour" else local(it.begins_at)[5:16], it) for it in spans],
         by_interface=by_interface,
         chosen=chosen,
@@ -147,6 +152,15 @@ def _show(number: str, form: LiftForm | None = None, status: int = 200) -> Respo
         form=form or LiftForm(formdata=None),
         told=Text.told,
     )
+
+
+def _closed(accounts: Sequence[queries.Account]) -> dict[int, Text | None]:
+    """By account: why it takes no new withdrawals, whatever its channel does."""
+    ready = versions.ready([it.id for it in accounts])
+    return {
+        it.id: rules.takes_nothing_new(channel=it.channel_enabled, account=it.enabled, is_ready=it.id in ready)
+        for it in accounts
+    }
 
 
 def _rule(measure: str, severity: str, form: HealthRuleForm, status: int = 200) -> ResponseReturnValue:

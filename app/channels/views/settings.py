@@ -29,6 +29,7 @@ def index(number: str) -> ResponseReturnValue:
         lines={it.version: versions.lines(account, it) for it in found},
         draft=versions.draft(account.id),
         labels=LABELS,
+        why=versions.why,
         may_draft=me().can(Permission.CHANNEL_CONFIGURE),
     )
 
@@ -186,5 +187,6 @@ def _words() -> dict[str, object]:
         "rules": rules,
         "labels": LABELS,
         "states": State,
+        "why": versions.why,
         "may_draft": me().can(Permission.CHANNEL_CONFIGURE),
     }

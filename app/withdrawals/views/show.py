@@ -12,7 +12,7 @@ from app.auth import queries as auth
 from app.auth.identity import Actor, me
 from app.auth.permissions import Permission
 from app.cards import queries as cards
-from app.channels import opening
+from app.channels import opening, versions
 from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.payee import PAYEES, Payee
@@ -59,6 +59,8 @@ def show_page(
         withdrawal=withdrawal,
         account=account,
         kind=PAYEES[Payee(withdrawal.payee)],
+        version=versions.by_id(withdrawal.setting_id).version if withdrawal.setting_id else None,
+        may_read_channel=person.can(Permission.CHANNEL_READ),
         card=cards.by_id(withdrawal.card_id),
         sheet=sheets.reference_of(withdrawal.sheet_id),
         trace=trace,
