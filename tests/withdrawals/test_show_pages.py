@@ -2,6 +2,7 @@
 
 import io
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -196,3 +197,40 @@ def test_what_a_rule_wrote_is_said_in_the_readers_language(world: World) -> None
     rule, person = (line.note for line in queries.trace(queries.by_number(number))[-2:])
     assert isinstance(rule, Text) and rule == "审批已超过 24 小时，请重新审批"
     assert not isinstance(person, Text) and person == '["not", {"ours": 1}]'
+
+
+def declared(world: World, number: str, outcome: str) -> None:
+    proposal = service.outcomes.propose(
+        number, outcome=outcome, reason=GROUNDS, file_name="a.pdf", content=PDF, actor=world.checker
+    )
+    service.outcomes.confirm(number, proposal, actor=world.person("second", Role.FINANCE))
+
+
+def test_what_a_late_payment_cost_stands_with_its_entries(world: World, checker: Person) -> None:
+    number = out(world)
+    hear(number, Seen.FAILED)
+    hear(number, Seen.PAID)
+    declared(world, number, "paid")
+    page = checker.reads(f"/withdrawals/{number}/entries")
+    kinds = re.findall(r'<th scope="row" class="tail">([^<]+)', page)
+    assert kinds == ["冻结", "解冻", "冻结", "结清", "手续费"] and f"{number}-L" in page
+
+
+def test_what_is_stopped_is_not_said_to_leave_in_seconds(world: World, checker: Person) -> None:
+    number = world.withdrawal("100.00")
+    service.stops.pause(reason="等一等", actor=world.checker)
+    world.approve(number)
+    told = said(checker.reads(f"/withdrawals/{number}"))
+    assert "由人停发" in told and "停发解除后自动发送" in told and "几秒内发出" not in told
+
+
+def test_the_proof_is_folded_until_the_order_is_old_and_tells_who_acknowledged_it(
+    world: World, checker: Person
+) -> None:
+    number = out(world)
+    page = checker.reads(f"/withdrawals/{number}")
+    assert '<details class="panel more-panel" id="evidence"><summary>' in page
+    assert re.search("渠道已于 [^<]+ 承认过这笔订单", page) and "不能由此认定未付" in page
+    with transaction():
+        queries.held(number).sent_at -= timedelta(hours=1)  # type: ignore[operator]
+    assert '<details class="panel more-panel" id="evidence" open>' in checker.reads(f"/withdrawals/{number}")

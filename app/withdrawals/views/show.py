@@ -53,6 +53,7 @@ def show_page(
     proposal = queries.proposal(withdrawal.id)
     account = channels.account_by_id(withdrawal.account_id)
     facts = _facts(withdrawal)
+    evidence = queries.evidence(withdrawal)
     return page(
         "withdrawals/show.html",
         status,
@@ -96,7 +97,8 @@ def show_page(
         **_outcome(withdrawal, person, bool(holds), outcome_form, refuse_form),
         proposal=proposal,
         past=[it for it in queries.outcomes(withdrawal.id) if it.state != "proposed"],
-        evidence=queries.evidence(withdrawal),
+        evidence=evidence,
+        is_old=rules.is_old(evidence),
         outcome_words=rules.OUTCOMES,
         replaced_by=queries.replacement(number),
         may_replace=_may_replace(withdrawal, person, bool(holds)),
