@@ -234,3 +234,45 @@ def test_the_proof_is_folded_until_the_order_is_old_and_tells_who_acknowledged_i
     with transaction():
         queries.held(number).sent_at -= timedelta(hours=1)  # type: ignore[operator]
     assert '<details class="panel more-panel" id="evidence" open>' in checker.reads(f"/withdrawals/{number}")
+
+
+def test_a_contradiction_is_red_and_a_return_has_its_own_tone(world: World, checker: Person) -> None:
+    number = out(world)
+    hear(number, Seen.PAID)
+    hear(number, Seen.FAILED)
+    assert '<div class="notice tone-bad" role="alert">' in checker.reads(f"/withdrawals/{number}")
+    assert re.search(r'<tr id="hold-\d+" class="is-bad">', checker.reads("/work/?reason=contradiction"))
+    hear(number, Seen.RETURNED)
+    assert re.search(r'<tr id="hold-\d+" class="is-odd">', checker.reads("/work/?reason=returned"))
+
+
+def sent(world: World, amount: str) -> str:
+    number = world.withdrawal(amount)
+    world.approve(number)
+    world.until(lambda: queries.by_number(number).state in ("pending", "paid"))
+    return number
+
+
+def line(number: str, title: str) -> queries.TraceLine:
+    return next(it for it in queries.trace(queries.by_number(number)) if it.title == title)
+
+
+def test_who_was_kicked_out_is_told_so_in_words(world: World, checker: Person) -> None:
+    number = sent(world, "10.24")
+    told = line(number, "提交代付")
+    assert "第三方已有他人登录" in told.note and "无法识别" not in told.note
+    assert "重新领取" in told.hint and "现在不需要您处理" not in said(checker.reads(f"/withdrawals/{number}"))
+
+
+def test_a_word_that_nobody_documented_is_said_to_be_one(world: World, checker: Person) -> None:
+    number = sent(world, "10.18")
+    assert "不在它的文档里" in said(checker.reads(f"/withdrawals/{number}"))
+    hear(number, Seen.PENDING)
+    assert line(sent(world, "10.17"), "提交代付").hint == "", "an ordinary word needs no hint"
+
+
+def test_a_broken_line_is_not_called_the_channels_answer(world: World, checker: Person) -> None:
+    dropped, answered = sent(world, "10.05"), sent(world, "10.17")
+    assert line(dropped, "等待渠道结果").who == queries.UNHEARD
+    assert line(answered, "等待渠道结果").who == "submit"
+    assert "没有收到有效的答复" in checker.reads(f"/withdrawals/{dropped}")

@@ -120,7 +120,9 @@ from app.withdrawals.queries.sending import (
     waiting_to_leave,
 )
 from app.withdrawals.queries.trace import (
+    UNHEARD,
     TraceLine,
+    latest_hint,
     trace,
 )
 from app.withdrawals.queries.trial import (
@@ -136,6 +138,7 @@ __all__ = [
     "LOST_SHOWN",
     "OUT",
     "SUM_LIMIT",
+    "UNHEARD",
     "Echo",
     "Totals",
     "TraceLine",
@@ -169,6 +172,7 @@ __all__ = [
     "is_unknown",
     "is_waiting",
     "lacks",
+    "latest_hint",
     "lists_about",
     "lost_sends",
     "named",
