@@ -11,7 +11,7 @@ from app.auth.models import AuditRecord
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.live import service
-from app.live.rules import JOBS, PAGES, STANDINGS
+from app.live.rules import JOBS, PAGES, PAYOUTS, STANDINGS
 from app.runtime import job_list, jobs
 from app.runtime.db import db, transaction
 from app.runtime.job_list import Standing
@@ -90,3 +90,17 @@ def test_every_kind_of_job_has_words() -> None:
     assert kinds == set(JOBS)
     assert set(PAGES) <= kinds
     assert set(STANDINGS) == set(Standing)
+
+
+def test_the_page_opens_on_payouts_and_finds_anything_that_is_named(
+    app: Flask, people: dict[str, int], five: dict[str, int]
+) -> None:
+    assert set(JOBS) > PAYOUTS
+    with transaction():
+        jobs.promise("app.auth.jobs.verify_audit", "the-chain", after_s=600)
+    keeper = enters("supervisor")
+    first, everything = keeper.get("/jobs/").text, keeper.get("/jobs/?of=all").text
+    assert "W-due" in first and "the-chain" not in first
+    assert "W-due" in everything and "the-chain" in everything and "of=all&amp;standing=waiting" in everything
+    assert "the-chain" in keeper.get("/jobs/?subject=the-chain").text
+    assert "the-chain" in keeper.get("/jobs/?kind=app.auth.jobs.verify_audit").text
