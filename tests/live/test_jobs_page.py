@@ -17,7 +17,7 @@ from app.runtime.db import db, transaction
 from app.runtime.job_list import Standing
 from app.runtime.jobs import Job
 from app.runtime.work import Together
-from tests.auth.conftest import enters
+from tests.auth.conftest import Browser, enters
 from tests.auth.conftest import people as people
 from tests.world import CARD
 
@@ -95,12 +95,14 @@ def test_every_kind_of_job_has_words() -> None:
 def test_the_page_opens_on_payouts_and_finds_anything_that_is_named(
     app: Flask, people: dict[str, int], five: dict[str, int]
 ) -> None:
+    app.test_client_class = Browser
+    supervisor = app.test_client()
+    assert isinstance(supervisor, Browser) and supervisor.sign_in("supervisor").status_code == 303
     assert set(JOBS) > PAYOUTS
     with transaction():
         jobs.promise("app.auth.jobs.verify_audit", "the-chain", after_s=600)
-    keeper = enters("supervisor")
-    first, everything = keeper.get("/jobs/").text, keeper.get("/jobs/?of=all").text
+    first, everything = supervisor.get("/jobs/").text, supervisor.get("/jobs/?of=all").text
     assert "W-due" in first and "the-chain" not in first
     assert "W-due" in everything and "the-chain" in everything and "of=all&amp;standing=waiting" in everything
-    assert "the-chain" in keeper.get("/jobs/?subject=the-chain").text
-    assert "the-chain" in keeper.get("/jobs/?kind=app.auth.jobs.verify_audit").text
+    assert "the-chain" in supervisor.get("/jobs/?subject=the-chain").text
+    assert "the-chain" in supervisor.get("/jobs/?kind=app.auth.jobs.verify_audit").text
