@@ -157,7 +157,7 @@ def _lend_to_templates(app: Flask) -> None:
         found: dict[str, object] = {"demo": config_of().demo, "menu": _menu(person)}
         if person is not None:
             found |= _may(person)
-            found["search_url"] = url_for("withdrawals.index") if person.can(Permission.WITHDRAWAL_READ) else None
+            found["search_url"] = url_for("withdrawals.search") if person.can(Permission.WITHDRAWAL_READ) else None
         return found
 
 

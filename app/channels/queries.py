@@ -185,6 +185,12 @@ def deduplicates(adapter: str) -> bool:
     return manners.adapter(adapter).deduplicates
 
 
+def is_documented(adapter: str, word: str) -> bool:
+    """Does the channel's document, as its adapter has it, know this word of an order?"""
+    known = manners.adapter(adapter)
+    return any(word in getattr(known, table, ()) for table in ("words", "submit_codes", "query_codes"))
+
+
 def adapter_class(account: Account) -> type[Adapter]:
     """How this account's channel speaks: the one place that knows."""
     return manners.adapter(account.adapter)

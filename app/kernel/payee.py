@@ -134,6 +134,12 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.fullmatch(text.strip()) is not None
 
 
+def could_be_account(text: str) -> bool:
+    """Might this be an account's number, rightly typed or not? Then it belongs into no address."""
+    number = canonical(text)
+    return (number.isdigit() and 6 <= len(number) <= 32) or "@" in number or _OPENID.fullmatch(number) is not None
+
+
 def canonical(text: str) -> str:
     """One way of writing any account number, to find it again: digits bare, an address in small letters, the rest as it is."""
     digits = normalise(text)

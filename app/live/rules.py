@@ -52,6 +52,15 @@ JOBS: dict[str, Text] = {
 }
 """Every kind of job in words."""
 
+PAYOUTS = frozenset(
+    f"app.withdrawals.jobs.{name}"
+    for name in (
+        *("submit", "ask", "read_callback", "watch", "enter", "decide"),
+        *("check_sheet", "make_sheet", "carry_out", "write_sheet_result"),
+    )
+)
+"""What is done for a withdrawal or a sheet of them: what the page opens with. The rest keeps the house."""
+
 STANDINGS: dict[str, tuple[Text, str]] = {
     "running": (gettext_noop("办理中"), "info"),
     "failing": (gettext_noop("出错，将重试"), "bad"),

@@ -1,6 +1,7 @@
 """The dashboard, the live stream, the meter of unknown money, two questions a supervisor of machines asks, the cache, the
 background jobs."""
 
+from collections.abc import Collection
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from app.channels.rules.health import GRADES
 from app.kernel.money import Money
 from app.live import queries, service
 from app.live.forms import ClearForm, ClearKeyForm, JobFilters
-from app.live.rules import JOBS, PAGES, STANDINGS
+from app.live.rules import JOBS, PAGES, PAYOUTS, STANDINGS
 from app.runtime import job_list, live_events
 from app.runtime.job_list import JobRow, Standing
 from app.runtime.page import page, say
@@ -154,7 +155,7 @@ def job_index() -> ResponseReturnValue:
     filters = JobFilters(formdata=request.args)
     kinds = sorted((SelectChoice(kind, say(words)) for kind, words in JOBS.items()), key=lambda choice: choice.label)
     filters.kind.choices = [SelectChoice("", _("全部")), *kinds]
-    listing, rows = job_list.page(request.args)
+    listing, rows = job_list.page(request.args, _among())
     return page(
         "live/jobs.html",
         filters=filters,
@@ -162,6 +163,10 @@ def job_index() -> ResponseReturnValue:
         rows=rows,
         pages={row.id: _page_of(row) for row in rows},
         tabs=_job_tabs(),
+        presets=[
+            (_("代付"), url_for(".index"), bool(_among())),
+            (_("全部任务"), url_for(".index", of="all"), request.args.get("of") == "all"),
+        ],
         kinds=JOBS,
         standings=STANDINGS,
         may_retry=me().can(Permission.JOB_RETRY),
@@ -177,9 +182,15 @@ def retry_job(job_id: int) -> ResponseReturnValue:
     return redirect(own_path(form.next.data or "") or url_for(".index"), 303)
 
 
+def _among() -> Collection[str]:
+    """Payouts, unless somebody asks for all, or for one kind or one subject of whatever it is."""
+    asks_more = any(request.args.get(name) for name in ("of", "kind", "subject"))
+    return () if asks_more else PAYOUTS
+
+
 def _job_tabs() -> list[tuple[str, str, str, bool]]:
-    counts, current = job_list.counts(request.args), request.args.get("standing", "")
-    kept = {name: request.args[name] for name in ("kind", "subject") if request.args.get(name)}
+    counts, current = job_list.counts(request.args, _among()), request.args.get("standing", "")
+    kept = {name: request.args[name] for name in ("kind", "subject", "of") if request.args.get(name)}
 
     def tab(label: str, standing: str, count: int) -> tuple[str, str, str, bool]:
         query = urlencode(kept | ({"standing": standing} if standing else {}))

@@ -1,6 +1,6 @@
 """The job rows as people look at them: how each stands, a page of them, and making one due now."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -45,26 +45,26 @@ class JobRow:
     error: str
 
 
-def page(asked: Mapping[str, str]) -> tuple[Listing, list[JobRow]]:
-    """One page of rows by kind, subject and standing, the newest first."""
+def page(asked: Mapping[str, str], among: Collection[str] = ()) -> tuple[Listing, list[JobRow]]:
+    """One page of rows by kind, subject and standing, the newest first. `among`: of no other kinds."""
     now = lease_now()
     statement = select(
         Job.id, Job.kind, Job.subject, Job.due_at, Job.lease_until, Job.attempts, Job.done_at, Job.created_at,
         Job.last_error,
-    ).where(*_filters(asked))  # fmt: skip
+    ).where(*_filters(asked, among))  # fmt: skip
     if asked.get("standing") in set(Standing):
         statement = statement.where(_stands(Standing(asked["standing"]), now))
-    kept = {name: asked[name] for name in ("kind", "subject", "standing") if asked.get(name)}
+    kept = {name: asked[name] for name in ("kind", "subject", "standing", "of") if asked.get(name)}
     found = listing(statement, key=Job.id.expression, asked=asked, kept=kept)
     return found, [_row(row, now) for row in found.rows]
 
 
-def counts(asked: Mapping[str, str]) -> dict[Standing, int]:
+def counts(asked: Mapping[str, str], among: Collection[str] = ()) -> dict[Standing, int]:
     """How many of each standing the other filters find, as far as a page counts."""
     now = lease_now()
     found = {}
     for standing in Standing:
-        inside = select(Job.id).where(*_filters(asked), _stands(standing, now)).limit(COUNT_LIMIT)
+        inside = select(Job.id).where(*_filters(asked, among), _stands(standing, now)).limit(COUNT_LIMIT)
         found[standing] = db.session.scalar(select(func.count()).select_from(inside.subquery())) or 0
     return found
 
@@ -92,9 +92,10 @@ def make_due(job_id: int) -> tuple[str, str]:
     return job.kind, job.subject
 
 
-def _filters(asked: Mapping[str, str]) -> list[ColumnElement[bool]]:
+def _filters(asked: Mapping[str, str], among: Collection[str]) -> list[ColumnElement[bool]]:
     named = [(column, asked.get(name, "").strip()) for name, column in (("kind", Job.kind), ("subject", Job.subject))]
-    return [false() if "\0" in text else column == text for column, text in named if text]
+    its = [Job.kind.in_(sorted(among))] if among else []
+    return its + [false() if "\0" in text else column == text for column, text in named if text]
 
 
 def _stands(standing: Standing, now: datetime) -> ColumnElement[bool]:

@@ -144,6 +144,7 @@ def test_the_pages_of_a_reversal(world: World, silent: str, booked: str) -> None
     assert posts(person, f"{at}/reverse", reversal_reason=WHY).status_code == 303
     page = person.get(at).text
     assert "冲正待审批" in page and WHY in page and "撤回冲正" in page and "通过并冲正" not in page
+    assert "已入账" not in page, "its badge says that it waits"
     assert "冲正待审批" in person.get("/collections/").text
     checker = enters(world, "checker")
     page = checker.get(at).text

@@ -11,13 +11,13 @@ from app.auth.models import AuditRecord
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused
 from app.live import service
-from app.live.rules import JOBS, PAGES, STANDINGS
+from app.live.rules import JOBS, PAGES, PAYOUTS, STANDINGS
 from app.runtime import job_list, jobs
 from app.runtime.db import db, transaction
 from app.runtime.job_list import Standing
 from app.runtime.jobs import Job
 from app.runtime.work import Together
-from tests.auth.conftest import enters
+from tests.auth.conftest import Browser, enters
 from tests.auth.conftest import people as people
 from tests.world import CARD
 
@@ -90,3 +90,19 @@ def test_every_kind_of_job_has_words() -> None:
     assert kinds == set(JOBS)
     assert set(PAGES) <= kinds
     assert set(STANDINGS) == set(Standing)
+
+
+def test_the_page_opens_on_payouts_and_finds_anything_that_is_named(
+    app: Flask, people: dict[str, int], five: dict[str, int]
+) -> None:
+    app.test_client_class = Browser
+    supervisor = app.test_client()
+    assert isinstance(supervisor, Browser) and supervisor.sign_in("supervisor").status_code == 303
+    assert set(JOBS) > PAYOUTS
+    with transaction():
+        jobs.promise("app.auth.jobs.verify_audit", "the-chain", after_s=600)
+    first, everything = supervisor.get("/jobs/").text, supervisor.get("/jobs/?of=all").text
+    assert "W-due" in first and "the-chain" not in first
+    assert "W-due" in everything and "the-chain" in everything and "of=all&amp;standing=waiting" in everything
+    assert "the-chain" in supervisor.get("/jobs/?subject=the-chain").text
+    assert "the-chain" in supervisor.get("/jobs/?kind=app.auth.jobs.verify_audit").text

@@ -2,6 +2,7 @@
 
 import io
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
@@ -254,3 +255,82 @@ def test_a_company_is_told_wherever_its_withdrawal_is_listed(world: World, check
     assert checker.reads("/withdrawals/?state=review").count(">对公<") == 1
     picked = checker.does("/withdrawals/selections", number=[number, private])
     assert checker.reads(picked).count(">对公<") == 1
+
+
+def declared(world: World, number: str, outcome: str) -> None:
+    proposal = service.outcomes.propose(
+        number, outcome=outcome, reason=GROUNDS, file_name="a.pdf", content=PDF, actor=world.checker
+    )
+    service.outcomes.confirm(number, proposal, actor=world.person("second", Role.FINANCE))
+
+
+def test_what_a_late_payment_cost_stands_with_its_entries(world: World, checker: Person) -> None:
+    number = out(world)
+    hear(number, Seen.FAILED)
+    hear(number, Seen.PAID)
+    declared(world, number, "paid")
+    page = checker.reads(f"/withdrawals/{number}/entries")
+    kinds = re.findall(r'<th scope="row" class="tail">([^<]+)', page)
+    assert kinds == ["冻结", "解冻", "冻结", "结清", "手续费"] and f"{number}-L" in page
+
+
+def test_what_is_stopped_is_not_said_to_leave_in_seconds(world: World, checker: Person) -> None:
+    number = world.withdrawal("100.00")
+    service.stops.pause(reason="等一等", actor=world.checker)
+    world.approve(number)
+    told = said(checker.reads(f"/withdrawals/{number}"))
+    assert "由人停发" in told and "停发解除后自动发送" in told and "几秒内发出" not in told
+
+
+def test_the_proof_is_folded_until_the_order_is_old_and_tells_who_acknowledged_it(
+    world: World, checker: Person
+) -> None:
+    number = out(world)
+    page = checker.reads(f"/withdrawals/{number}")
+    assert '<details class="panel more-panel" id="evidence"><summary>' in page
+    assert re.search("渠道已于 [^<]+ 承认过这笔订单", page) and "不能由此认定未付" in page
+    with transaction():
+        queries.held(number).sent_at -= timedelta(hours=1)  # type: ignore[operator]
+    assert '<details class="panel more-panel" id="evidence" open>' in checker.reads(f"/withdrawals/{number}")
+
+
+def test_a_contradiction_is_red_and_a_return_has_its_own_tone(world: World, checker: Person) -> None:
+    number = out(world)
+    hear(number, Seen.PAID)
+    hear(number, Seen.FAILED)
+    assert '<div class="notice tone-bad" role="alert">' in checker.reads(f"/withdrawals/{number}")
+    assert re.search(r'<tr id="hold-\d+" class="is-bad">', checker.reads("/work/?reason=contradiction"))
+    hear(number, Seen.RETURNED)
+    assert re.search(r'<tr id="hold-\d+" class="is-odd">', checker.reads("/work/?reason=returned"))
+
+
+def sent(world: World, amount: str) -> str:
+    number = world.withdrawal(amount)
+    world.approve(number)
+    world.until(lambda: queries.by_number(number).state in ("pending", "paid"))
+    return number
+
+
+def line(number: str, title: str) -> queries.TraceLine:
+    return next(it for it in queries.trace(queries.by_number(number)) if it.title == title)
+
+
+def test_who_was_kicked_out_is_told_so_in_words(world: World, checker: Person) -> None:
+    number = sent(world, "10.24")
+    told = line(number, "提交代付")
+    assert "第三方已有他人登录" in told.note and "无法识别" not in told.note
+    assert "重新领取" in told.hint and "现在不需要您处理" not in said(checker.reads(f"/withdrawals/{number}"))
+
+
+def test_a_word_that_nobody_documented_is_said_to_be_one(world: World, checker: Person) -> None:
+    number = sent(world, "10.18")
+    assert "不在它的文档里" in said(checker.reads(f"/withdrawals/{number}"))
+    hear(number, Seen.PENDING)
+    assert line(sent(world, "10.17"), "提交代付").hint == "", "an ordinary word needs no hint"
+
+
+def test_a_broken_line_is_not_called_the_channels_answer(world: World, checker: Person) -> None:
+    dropped, answered = sent(world, "10.05"), sent(world, "10.17")
+    assert line(dropped, "等待渠道结果").who == queries.UNHEARD
+    assert line(answered, "等待渠道结果").who == "submit"
+    assert "没有收到有效的答复" in checker.reads(f"/withdrawals/{dropped}")

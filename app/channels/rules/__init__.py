@@ -64,6 +64,8 @@ OUTCOMES = {
     "taken": (gettext_noop("已收下"), "good"),
     "refused": (gettext_noop("已拒收"), "bad"),
 }
+KICKED_OUT = gettext_noop("第三方已有他人登录")
+"""What stands in the row of a call that was answered so (see KickedOut)."""
 SEEN = {
     "paid": gettext_noop("款已付出"),
     "failed": gettext_noop("没有付款"),

@@ -107,7 +107,7 @@ class WithdrawalFilters(StrictForm):
     class Meta:
         csrf = False
 
-    q = SearchField(_("单号 / 户名 / 卡尾号"), description=_("订单号、渠道单号、户名或卡尾号"))
+    q = SearchField(_("单号 / 户名 / 卡号"), description=_("单号、业务编号、户名、卡号或卡尾号"))
     account = SelectField(_("渠道账号"), validate_choice=False)
     least = StringField(_("金额从"))
     most = StringField(_("金额到"))

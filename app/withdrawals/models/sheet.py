@@ -81,6 +81,7 @@ class WithdrawalSheetRow(Model):
     __tablename__ = "withdrawal_sheet_row"
     __table_args__ = (
         UniqueConstraint("sheet_id", "row"),
+        Index("ix_withdrawal_sheet_row_own_number", "own_number"),
         Index("ix_withdrawal_sheet_row_waiting", "order_id", "row", postgresql_where=_WAITING, sqlite_where=_WAITING),
     )
 

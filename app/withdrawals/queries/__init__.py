@@ -15,6 +15,7 @@ from app.withdrawals.queries.listing import (
     SUM_LIMIT,
     counts,
     exact,
+    named,
     page,
     problem_filter,
     totals,
@@ -120,7 +121,9 @@ from app.withdrawals.queries.sending import (
     waiting_to_leave,
 )
 from app.withdrawals.queries.trace import (
+    UNHEARD,
     TraceLine,
+    latest_hint,
     trace,
 )
 from app.withdrawals.queries.trial import (
@@ -139,6 +142,7 @@ __all__ = [
     "LOST_SHOWN",
     "OUT",
     "SUM_LIMIT",
+    "UNHEARD",
     "Echo",
     "Echoes",
     "Totals",
@@ -173,8 +177,10 @@ __all__ = [
     "is_unknown",
     "is_waiting",
     "lacks",
+    "latest_hint",
     "lists_about",
     "lost_sends",
+    "named",
     "next_looks",
     "numbers_of",
     "objection",

@@ -15,7 +15,7 @@ from app.kernel.money import ZERO, Money
 from app.runtime.db import db, total
 from app.runtime.listing import Listing, listing
 from app.withdrawals import tallies
-from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalSheet, WithdrawalTally
+from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalSheet, WithdrawalSheetRow, WithdrawalTally
 from app.withdrawals.queries.rows import OUT
 from app.withdrawals.states import OPEN, WITHDRAWAL
 from app.withdrawals.tallies import Totals
@@ -26,6 +26,8 @@ SUM_LIMIT = 50_000
 LARGE = 200_000
 SETTLED = tuple(sorted(WITHDRAWAL.states - set(OPEN)))
 _MARGIN = timedelta(days=2)
+_CALLED_MOST = 1000
+"""So many withdrawals that customers call by the same number are looked for."""
 _NEVER = 2**62
 
 
@@ -128,13 +130,17 @@ def _is_everybodys(asked: Mapping[str, str], account_id: int | None) -> bool:
     return plain and account_id is None and identity.channels() is None
 
 
-def exact(text: str) -> str | None:
-    """The number of the one withdrawal that this text names (ours or the channel's), if it names one."""
+def named(text: str) -> Sequence[str]:
+    """The numbers of withdrawals that this text is a number of (ours, the channel's or the customer's): two at most."""
     if not text or "\0" in text:
-        return None
-    named = or_(Withdrawal.number == text, Withdrawal.channel_number == text)
-    found = select(Withdrawal.number).where(named, channels.within_reach(Withdrawal.account_id)).limit(2)
-    numbers = db.session.scalars(found).all()
+        return []
+    found = select(Withdrawal.number).where(_numbered(text), channels.within_reach(Withdrawal.account_id)).limit(2)
+    return db.session.scalars(found).all()
+
+
+def exact(text: str) -> str | None:
+    """The number of the one withdrawal that this text names, if it names one."""
+    numbers = named(text)
     return numbers[0] if len(numbers) == 1 else None
 
 
@@ -208,13 +214,24 @@ def _first_id_from(day: date) -> ColumnElement[int]:
 
 
 def _named(text: str) -> ColumnElement[bool]:
-    """What people type to find one: our number, the channel's, a name, a card's last four."""
+    """What people type to find one: a number of it, a name, a card's last four."""
     if "\0" in text:
         return false()  # PostgreSQL would not even look
     last_four = text.isascii() and text.isdigit() and len(text) == 4
     return or_(
-        Withdrawal.number == text,
-        Withdrawal.channel_number == text,
+        _numbered(text),
         Withdrawal.holder == text,
         *([Withdrawal.card_last4 == text] if last_four else []),
+    )
+
+
+def _numbered(text: str) -> ColumnElement[bool]:
+    """By our number, the channel's, or the customer's (业务编号), whose rows are looked up first: each has an index."""
+    row = WithdrawalSheetRow
+    called = select(row.withdrawal_id).where(row.own_number == text, row.withdrawal_id.is_not(None)).limit(_CALLED_MOST)
+    ids = db.session.scalars(called).all()
+    return or_(
+        Withdrawal.number == text,
+        Withdrawal.channel_number == text,
+        *([Withdrawal.id.in_(ids)] if ids else []),
     )

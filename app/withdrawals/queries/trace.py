@@ -1,6 +1,6 @@
 """Everything that happened to one withdrawal, from whichever table it comes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 
 from app.channels import queries as channels
-from app.channels.contract import Interface
-from app.channels.rules import INTERFACES, OUTCOMES, SEEN, reason
+from app.channels.contract import Interface, Seen
+from app.channels.rules import INTERFACES, KICKED_OUT, OUTCOMES, SEEN, reason
 from app.kernel.errors import Text
 from app.runtime.db import db
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold
@@ -30,8 +30,12 @@ class TraceLine:
     tone: str = "neutral"
     icon: str = "check"
     call_id: int | None = None
+    hint: str = ""
+    """What one should know who waits for the outcome, as long as it is the latest that was heard."""
 
 
+UNHEARD = "unheard"
+"""In the place of who did it: nobody was heard."""
 _TONES = {
     "succeed": "good",
     "fail": "bad",
@@ -55,11 +59,12 @@ def trace(withdrawal: Withdrawal) -> list[TraceLine]:
     happened = events(withdrawal.id)
     holds = select(WithdrawalHold).where(WithdrawalHold.withdrawal_id == withdrawal.id).order_by(WithdrawalHold.id)
     told = {hold.reason: heard(hold) for hold in db.session.scalars(holds)}
+    asked = channels.calls_about(withdrawal.number)
     lines = [
         TraceLine(
             at=event.at,
             title=VERBS[event.verb],
-            who=event.actor,
+            who=UNHEARD if _is_unheard(event, asked) else event.actor,
             note=_why(event, told),
             tone=_TONES.get(event.verb, "info"),
             icon=_ICONS.get(event.verb, "check"),
@@ -67,8 +72,9 @@ def trace(withdrawal: Withdrawal) -> list[TraceLine]:
         for event in happened
     ]
     sends = [event.at for event in happened if event.verb == "send"]
+    adapter = channels.account_by_id(withdrawal.account_id).adapter
     calls = []
-    for call in channels.calls_about(withdrawal.number):
+    for call in asked:
         _outcome, tone = OUTCOMES[call.outcome]
         line = TraceLine(
             at=call.at,
@@ -77,6 +83,7 @@ def trace(withdrawal: Withdrawal) -> list[TraceLine]:
             tone=tone,
             icon="plug-connected",
             call_id=call.id,
+            hint=_hint(call, adapter),
         )
         # A submit is announced just before the move that sends it, and is told as a part of it.
         began = (
@@ -90,7 +97,14 @@ def trace(withdrawal: Withdrawal) -> list[TraceLine]:
         calls.append(
             (
                 callback.received_at,
-                TraceLine(at=callback.received_at, title=INTERFACES["callback"], note=note, tone=tone, icon="bell"),
+                TraceLine(
+                    at=callback.received_at,
+                    title=INTERFACES["callback"],
+                    note=note,
+                    tone=tone,
+                    icon="bell",
+                    hint=_hint(callback, adapter),
+                ),
             )
         )
     placed = [(line.at, line) for line in lines] + calls
@@ -104,9 +118,39 @@ def _why(event: WithdrawalEvent, told: Mapping[str, Text | None]) -> str:
     return _joined(HOLDS[event.why], told.get(event.why) or "") if event.why in HOLDS else event.why
 
 
+def latest_hint(trace: Sequence[TraceLine]) -> str:
+    """The hint of what was heard last; "" where that needs none."""
+    return next((line.hint for line in reversed(trace) if line.icon in ("plug-connected", "bell")), "")
+
+
+def _hint(it: Any, adapter: str) -> str:
+    if _is_kicked_out(it):
+        return Text(
+            "第三方已有他人登录，这个账号的领取随之结束：要继续用它，请重新领取。这笔不必重新提交，系统会按原单号再问。"
+        )
+    if it.outcome in ("ok", "taken") and it.seen == Seen.PENDING and not channels.is_documented(adapter, it.word):
+        return Text("渠道的状态词“%(word)s”不在它的文档里，系统没有读懂，按还没有结果处理，会继续查询。", word=it.word)
+    return ""
+
+
+def _is_kicked_out(it: Any) -> bool:
+    return bool(it.outcome == "unreadable" and it.message.partition("：")[0] == KICKED_OUT)
+
+
+def _is_unheard(event: WithdrawalEvent, asked: Sequence[Any]) -> bool:
+    """Is it out because nothing came back that one could read? Then it is not the channel's answer that moved it."""
+    if event.verb != "wait" or event.actor != "submit":
+        return False
+    sent = [call for call in asked if call.interface != Interface.QUERY and call.at <= event.at]
+    return bool(sent) and sent[-1].outcome != "ok" and not _is_kicked_out(sent[-1])
+
+
 def _said(it: Any, *more: str) -> str:
     """How it went, what it means, and the channel's own words; of a failure what happened."""
     outcome, _tone = OUTCOMES[it.outcome]
+    if _is_kicked_out(it):
+        code = it.message.partition("：")[2]
+        return _joined(OUTCOMES["ok"][0], Text("第三方已有他人登录，领取随之结束；会按原单号再问"), code, *more)
     if it.outcome not in ("ok", "taken"):
         # What the network's library says of a broken line is for technicians.
         what = it.message.partition("：")[0] if it.outcome in ("unanswered", "not_sent") else it.message

@@ -1,5 +1,11 @@
-"""The life of a withdrawal as a drawing, laid out from its table: a move that is added there is drawn without a word here."""
+"""The life of a withdrawal as a drawing, laid out from its table: a move that is added there is drawn without a word here.
 
+The boxes stand one under the other in the order of `State`. A move to the neighbour is a straight arrow between the two.
+Any other runs beside the boxes on a track of its own: down on the right, back up on the left. Moves that lead from the
+same states to the same state share one line.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,40 +14,58 @@ from app.kernel.machine import Machine
 from app.withdrawals.states import State
 
 MEANING: dict[State, Text] = {
-    State.REVIEW: gettext_noop("已创建，金额和手续费已冻结，等另一个人审批。没有人审批就一分钱也不会付出去。"),
+    State.REVIEW: gettext_noop("已创建，金额和手续费已冻结，等另一个人审批；只有审批规则写明免审的小额不必等。"),
     State.QUEUED: gettext_noop("已审批，排队等系统发送给渠道。"),
     State.SENDING: gettext_noop(
         "发送的意图已经写下，请求正在路上或刚到渠道。这时出任何故障，都先去查询，不会再发一次。"
     ),
     State.PENDING: gettext_noop("渠道已收到，还没有结果。系统按渠道的节奏查询，也接收它的回调。"),
-    State.PAID: gettext_noop("渠道签名确认已付款，冻结的资金已结算。银行之后仍可能退票。"),
-    State.FAILED: gettext_noop("渠道签名确认没有付款，冻结的资金已退回可用余额。"),
+    State.PAID: gettext_noop("款已付出，资金已结清：渠道有签名地确认，或两人凭证据认定。银行之后仍可能退票。"),
+    State.FAILED: gettext_noop("款没有付出，冻结的资金已退回可用余额：渠道有签名地确认，或两人凭证据认定。"),
     State.REJECTED: gettext_noop("审批人驳回，从未发送，冻结的资金已退回。"),
-    State.CANCELLED: gettext_noop("创建人在审批前撤销，从未发送，冻结的资金已退回。"),
-    State.RETURNED: gettext_noop("付款成功之后被银行退回，资金回到账上，手续费不退。"),
+    State.CANCELLED: gettext_noop(
+        "创建人在发送之前撤销，或让位给数据库恢复后补录的同一笔；从未发送，冻结的资金已退回。"
+    ),
+    State.RETURNED: gettext_noop("付款成功之后被银行退回，金额回到账上；手续费退不退，按渠道的约定。"),
 }
 """Each state in a sentence."""
 
-WIDTH, HEIGHT, ACROSS, DOWN, EDGE, TOP = 112, 40, 172, 92, 12, 84
+WIDTH, HEIGHT, INDENT, EDGE = 120, 44, 28, 14
+PITCH = 26
+"""From track to track: more than a label is wide."""
+LABEL, LINE, ROOM = 20, 15, 20
+"""How wide a number's label is, how high each of its numbers, and how much of the gap stays free of it."""
+
+Point = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def middle(self) -> int:
+        return self.x + self.width // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state, and where its box stands."""
+    """A state, and its box."""
 
     state: str
-    x: int
-    y: int
+    box: Box
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A way from one state to another: the path of its line, and where the numbers (from 1) of its moves stand."""
+    """The numbers (from 1) of the moves that share a line: the line to the target first, then what joins it, at a dot."""
 
     numbers: tuple[int, ...]
-    path: str
-    x: int
-    y: int
+    lines: tuple[tuple[Point, ...], ...]
+    label: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,64 +76,130 @@ class Drawing:
     arrows: list[Arrow]
 
 
-def ranks(machine: Machine[Any]) -> dict[str, int]:
-    """How many steps a state is from the beginning at most, ways back not counted."""
-    found: dict[str, int] = {}
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What leads from some rows to another."""
 
-    def visit(state: str, rank: int, way: tuple[str, ...]) -> None:
-        if found.get(state, -1) >= rank:
-            return
-        found[state] = rank
-        for move in machine.moves:
-            if state in move.sources and move.target not in (*way, state):
-                visit(move.target, rank + 1, (*way, state))
+    numbers: tuple[int, ...]
+    sources: tuple[int, ...]
+    target: int
 
-    visit(machine.initial, 0, ())
-    return found
+    @property
+    def down(self) -> bool:
+        return self.target > self.sources[0]
+
+    @property
+    def rows(self) -> range:
+        """The rows it runs along, both ends counted."""
+        ends = (*self.sources, self.target)
+        return range(min(ends), max(ends) + 1)
 
 
 def drawn(machine: Machine[Any]) -> Drawing:
-    """States in columns by their rank, those that most moves lead to on the first line."""
-    column = ranks(machine)
-    ways = {state: sum(len(move.sources) for move in machine.moves if move.target == state) for state in column}
-    leads_on = {state: any(state in move.sources for move in machine.moves) for state in column}
-    nodes: dict[str, Node] = {}
-    for rank in sorted(set(column.values())):
-        here = [str(state) for state in State if column.get(state) == rank]
-        here.sort(key=lambda state: (not leads_on[state], -ways[state]))
-        for line, state in enumerate(here):
-            nodes[state] = Node(state, EDGE + rank * ACROSS, TOP + line * DOWN)
-    ways_of: dict[tuple[str, str], list[int]] = {}
-    for number, move in enumerate(machine.moves, 1):
-        for source in move.sources:
-            ways_of.setdefault((str(source), str(move.target)), []).append(number)
-    arrows = [_arrow(tuple(numbers), nodes[source], nodes[target]) for (source, target), numbers in ways_of.items()]
+    """The table as boxes and lines."""
+    states = [str(state) for state in State if state in machine.states]
+    row = {state: place for place, state in enumerate(states)}
+    near, far = _ways(machine, row)
+    main = _main(len(states), near)
+    gap = LINE * max(len(way.numbers) for way in (*near, *far)) + ROOM
+    tracks = _tracks(far)
+    left = EDGE + PITCH * _many(tracks, down=False)
+    right = left + WIDTH + INDENT
+    boxes = [
+        Box(left + (0 if place <= main else INDENT), EDGE + place * (HEIGHT + gap), WIDTH, HEIGHT)
+        for place in range(len(states))
+    ]
+    xs = {way: right + PITCH * track if way.down else left - PITCH * track for way, track in tracks.items()}
     return Drawing(
-        width=max(node.x for node in nodes.values()) + WIDTH + EDGE,
-        height=max(node.y for node in nodes.values()) + HEIGHT + EDGE,
-        nodes=list(nodes.values()),
-        arrows=arrows,
+        width=right + PITCH * _many(tracks, down=True) + EDGE,
+        height=boxes[-1].y + HEIGHT + EDGE,
+        nodes=[Node(state, box) for state, box in zip(states, boxes, strict=True)],
+        arrows=[_straight(way, boxes) for way in near] + _beside(xs, boxes, gap),
     )
 
 
-def _arrow(numbers: tuple[int, ...], a: Node, b: Node) -> Arrow:
-    steps = round((b.x - a.x) / ACROSS)
-    middle = (a.x + b.x + WIDTH) // 2
-    if steps < 0:  # a way back: below the line
-        low = a.y + HEIGHT + 14 * (1 - steps)
-        left, right = b.x + WIDTH // 2 + 16 * -steps, a.x + WIDTH // 2 - 16
-        path = f"M{right} {a.y + HEIGHT}C{right} {low} {left} {low} {left} {b.y + HEIGHT}"
-        return Arrow(numbers, path, (left + right) // 2, (a.y + HEIGHT + 3 * low) // 4)
-    if steps == 1:
-        start, end = (a.x + WIDTH, a.y + HEIGHT // 2), (b.x, b.y + HEIGHT // 2)
-        half = (start[0] + end[0]) // 2
-        path = f"M{start[0]} {start[1]}C{half} {start[1]} {half} {end[1]} {end[0]} {end[1]}"
-        return Arrow(numbers, path, half, (start[1] + end[1]) // 2)
-    if a.y == b.y:  # over the heads of those in between
-        high = a.y - 26 * steps
-        left, right = a.x + WIDTH // 2 + 8, b.x + WIDTH // 2 - 8 * steps
-        path = f"M{left} {a.y}C{left} {high} {right} {high} {right} {b.y}"
-        return Arrow(numbers, path, middle, (a.y + 3 * high) // 4)
-    right, low, end_y = a.x + WIDTH, a.y + HEIGHT - 8, b.y + HEIGHT // 2 + 9 * (steps - 2)
-    path = f"M{right} {low}C{right + 44} {low} {right + 4} {end_y} {right + 70} {end_y}L{b.x} {end_y}"
-    return Arrow(numbers, path, right + 84, end_y)
+def _ways(machine: Machine[Any], row: dict[str, int]) -> tuple[list[Way], list[Way]]:
+    """Those between neighbours, and all others."""
+    near: dict[tuple[int, int], list[int]] = {}
+    far: dict[tuple[tuple[int, ...], int], list[int]] = {}
+    for number, move in enumerate(machine.moves, 1):
+        target, sources = row[move.target], sorted(row[source] for source in move.sources)
+        for source in sources:
+            if abs(source - target) == 1:
+                near.setdefault((source, target), []).append(number)
+        for side in ([it for it in sources if it < target - 1], [it for it in sources if it > target + 1]):
+            if side:
+                far.setdefault((tuple(side), target), []).append(number)
+    return (
+        [Way(tuple(numbers), (source,), target) for (source, target), numbers in near.items()],
+        [Way(tuple(numbers), sources, target) for (sources, target), numbers in far.items()],
+    )
+
+
+def _main(count: int, near: Sequence[Way]) -> int:
+    """The last row of the main path: as far as one comes from each state to the next. What follows is set in."""
+    steps = {way.sources[0] for way in near if way.down}
+    return next(place for place in range(count) if place not in steps)
+
+
+def _tracks(ways: Iterable[Way]) -> dict[Way, int]:
+    """A track for each, counted from the boxes: the shortest are nearest, and none shares its rows with another's."""
+    found: dict[Way, int] = {}
+    for way in sorted(ways, key=lambda it: (len(it.rows), it.rows.start, it.numbers)):
+        beside = {found[it] for it in found if it.down == way.down and set(it.rows) & set(way.rows)}
+        found[way] = next(track for track in range(1, len(found) + 2) if track not in beside)
+    return found
+
+
+def _many(tracks: dict[Way, int], *, down: bool) -> int:
+    return max((track for way, track in tracks.items() if way.down == down), default=0)
+
+
+def _straight(way: Way, boxes: Sequence[Box]) -> Arrow:
+    """Down on the left of the middle, back up on the right of it; the label stands outside."""
+    a, b = boxes[way.sources[0]], boxes[way.target]
+    middle = (a.middle + b.middle) // 2
+    width = LABEL * len(way.numbers)
+    x, label = (middle - 6, middle - 11 - width) if way.down else (middle + 6, middle + 11)
+    start, end = (a.y + HEIGHT, b.y) if way.down else (a.y, b.y + HEIGHT)
+    return Arrow(way.numbers, (((x, start), (x, end)),), Box(label, (start + end - LABEL) // 2, width, LABEL))
+
+
+def _beside(xs: dict[Way, int], boxes: Sequence[Box], gap: int) -> list[Arrow]:
+    """Every line that runs on a track, each touching its boxes at a height of its own."""
+    heights = _heights(xs, boxes)
+    return [_track(way, x, boxes, heights, gap) for way, x in xs.items()]
+
+
+def _heights(xs: dict[Way, int], boxes: Sequence[Box]) -> dict[tuple[Way, int], int]:
+    """Where each line leaves or enters a box: what comes from above over what goes on below, so that few lines cross."""
+    found: dict[tuple[Way, int], int] = {}
+    for place, box in enumerate(boxes):
+        for down in (True, False):
+            here = [way for way in xs if way.down == down and place in (*way.sources, way.target)]
+            here.sort(key=lambda way: _order(way, place, abs(xs[way] - boxes[0].x)))
+            for index, way in enumerate(here):
+                found[way, place] = box.y + HEIGHT * (index + 1) // (len(here) + 1)
+    return found
+
+
+def _order(way: Way, place: int, distance: int) -> tuple[int, int]:
+    if place == way.rows[-1]:
+        return 0, distance  # all of it lies above: the nearest track first
+    return (2, -distance) if place == way.rows[0] else (1, distance)
+
+
+def _track(way: Way, x: int, boxes: Sequence[Box], heights: dict[tuple[Way, int], int], gap: int) -> Arrow:
+    """From the farthest source along the track to the target; the others join on the way."""
+
+    def edge(place: int) -> int:
+        return boxes[place].x + (WIDTH if way.down else 0)
+
+    first, *others = way.sources if way.down else tuple(reversed(way.sources))
+    start, end = heights[way, first], heights[way, way.target]
+    lines: list[tuple[Point, ...]] = [((edge(first), start), (x, start), (x, end), (edge(way.target), end))]
+    lines += [((edge(place), heights[way, place]), (x, heights[way, place])) for place in others]
+    height = LINE * len(way.numbers) + LABEL - LINE
+    target = boxes[way.target]
+    y = target.y - (gap + height) // 2 if way.down else target.y + HEIGHT + (gap - height) // 2
+    return Arrow(way.numbers, tuple(lines), Box(x - LABEL // 2, y, LABEL, height))

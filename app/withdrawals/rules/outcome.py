@@ -90,6 +90,8 @@ class Evidence:
     there: bool
     note: Text | None = None
     at: datetime | None = None
+    denied_at: datetime | None = None
+    """When the opposite was heard: waiting does not make it true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +122,8 @@ def proof_of_non_payment(traces: Traces) -> list[Evidence]:
         Evidence(
             what=Text("渠道没有有签名地承认过这笔订单"),
             there=silent,
-            note=Text("渠道承认过，就只能以它的最终结果为准"),
-            at=None if silent else traces.signed_at,
+            note=Text("以渠道的最终结果为准：除非它此后两次改口说“无此订单”，不能由此认定未付，也不能用新单号再付"),
+            denied_at=None if silent else traces.signed_at,
         ),
         Evidence(
             what=Text("此后渠道第一次有签名地回复“无此订单”"),
@@ -134,6 +136,11 @@ def proof_of_non_payment(traces: Traces) -> list[Evidence]:
             at=second,
         ),
     ]
+
+
+def is_old(evidence: list[Evidence]) -> bool:
+    """Is it out for so long that one asks for proof? Before, every request may still arrive, and nothing is odd."""
+    return bool(evidence) and evidence[0].there
 
 
 def is_proved(evidence: list[Evidence]) -> bool:

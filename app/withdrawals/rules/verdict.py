@@ -38,6 +38,15 @@ WORK = {
 }
 """The same in a word or two, for tabs and lists."""
 
+HOLD_TONES = {
+    "amount_differs": "bad",
+    "contradiction": "bad",
+    "never_sent": "bad",
+    "approval_broken": "bad",
+    "returned": "odd",
+}
+"""What stands out among them: our book and the channel's may differ; money came back. All others wait."""
+
 STAND_STILL = frozenset({"approval_broken", "objection"})
 """Nothing is done about it until somebody has decided."""
 

@@ -1,6 +1,6 @@
 """The list of withdrawals: looking for some, adding them up, taking them along."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from flask import flash, redirect, request, url_for
@@ -14,10 +14,13 @@ from app.cards import queries as cards
 from app.channels import queries as channels
 from app.exports.states import Format
 from app.kernel import clock
+from app.kernel.bank_card import has_card_number
+from app.kernel.errors import NotThere
+from app.kernel.payee import could_be_account
 from app.runtime.page import page, say
 from app.withdrawals import queries, service
 from app.withdrawals.forms import ExportForm, WithdrawalFilters, WithdrawalSearch
-from app.withdrawals.queries import selections, views
+from app.withdrawals.queries import selections, sheets, views
 from app.withdrawals.rules import viewing
 from app.withdrawals.states import ACCOUNT_TYPES, KINDS, LABELS, UNKNOWN, State
 from app.withdrawals.views.withdrawals import bp
@@ -27,9 +30,8 @@ from app.withdrawals.views.withdrawals import bp
 @needs(Permission.WITHDRAWAL_READ)
 def index() -> ResponseReturnValue:
     asked, person, whole_page = request.args, me(), not request.headers.get("HX-Request")
-    named = queries.exact(asked.get("q", "").strip())
-    if named and whole_page:
-        return redirect(url_for(".show", number=named), 303)
+    if whole_page and (elsewhere := _elsewhere(asked)):
+        return redirect(elsewhere, 303)
     if not asked and whole_page and (search := views.default_search(person.operator_id)):
         return redirect(f"{url_for('.index')}?{search}", 303)
     chosen = account_id(asked)
@@ -69,9 +71,9 @@ def index() -> ResponseReturnValue:
 @bp.post("/search")
 @needs(Permission.WITHDRAWAL_READ)
 def search() -> ResponseReturnValue:
-    """A search with a card number in it: what it becomes may stand in an address."""
+    """A search with a card number in it, perhaps: what it becomes may stand in an address."""
     WithdrawalSearch()
-    return redirect(address(cards.safe_search(request.form)), 303)
+    return redirect(_elsewhere(request.form) or address(cards.safe_search(request.form)), 303)
 
 
 @bp.post("/export")
@@ -101,6 +103,28 @@ def export() -> ResponseReturnValue:
 def address(asked: Mapping[str, str]) -> str:
     """The list with this search and nothing else: without any query it would open with somebody's own view."""
     return f"{url_for('.index')}?{urlencode(asked or {'state': ''})}"
+
+
+def _elsewhere(asked: Mapping[str, str]) -> str:
+    """Where a search leads that names one thing, or whose text may be a card number; "" where it is one for the list."""
+    text = asked.get("q", "").strip()
+    found = queries.named(text)
+    if len(found) == 1:
+        return url_for(".show", number=found[0])
+    if _is_there(sheets.sheet, text):
+        return url_for("withdrawal_sheets.show", reference=text)
+    if _is_there(service.sheets.DESK.upload, text):
+        return url_for("withdrawal_uploads.show", reference=text)
+    if could_be_account(text) and (not found or has_card_number(text)):
+        return address(cards.safe_search({**asked, "q": "", "card": text}))
+    return ""
+
+
+def _is_there(read: Callable[[str], object], reference: str) -> bool:
+    try:
+        return read(reference) is not None
+    except NotThere:
+        return False
 
 
 def account_id(asked: Mapping[str, str]) -> int | None:

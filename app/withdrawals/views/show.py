@@ -53,6 +53,7 @@ def show_page(
     proposal = queries.proposal(withdrawal.id)
     account = channels.account_by_id(withdrawal.account_id)
     facts = _facts(withdrawal)
+    evidence = queries.evidence(withdrawal)
     return page(
         "withdrawals/show.html",
         status,
@@ -64,10 +65,19 @@ def show_page(
         card=cards.by_id(withdrawal.card_id),
         sheet=sheets.reference_of(withdrawal.sheet_id),
         trace=trace,
+        hint=queries.latest_hint(trace),
         names=_names(trace),
         why=_last(trace, _ENDED_UNSENT).note,
         by_people=_last(trace, _RESULTS).title in _DECLARED,
-        holds=[(rules.HOLDS[hold.reason], queries.heard(hold), rules.ADVICE[hold.reason]) for hold in holds],
+        holds=[
+            (
+                rules.HOLDS[hold.reason],
+                queries.heard(hold),
+                rules.ADVICE[hold.reason],
+                rules.HOLD_TONES.get(hold.reason),
+            )
+            for hold in holds
+        ],
         returns=any(hold.reason == "returned" for hold in holds),
         stands_still=any(hold.reason in rules.STAND_STILL for hold in holds),
         resends=channels.deduplicates(account.adapter),
@@ -100,7 +110,8 @@ def show_page(
         **_outcome(withdrawal, person, bool(holds), outcome_form, refuse_form),
         proposal=proposal,
         past=[it for it in queries.outcomes(withdrawal.id) if it.state != "proposed"],
-        evidence=queries.evidence(withdrawal),
+        evidence=evidence,
+        is_old=rules.is_old(evidence),
         outcome_words=rules.OUTCOMES,
         replaced_by=queries.replacement(number),
         may_replace=_may_replace(withdrawal, person, bool(holds)),
@@ -181,6 +192,7 @@ def _names(trace: list[TraceLine]) -> dict[str, str]:
     return auth.display_names({line.who for line in trace}) | {
         "worker": _("系统"),
         "submit": _("渠道答复"),
+        queries.UNHEARD: _("没有收到有效的答复"),
         "query": _("系统查询"),
         "callback": _("渠道回调"),
         "statement": _("渠道流水"),

@@ -185,9 +185,10 @@ def ask(number: str) -> ResponseReturnValue:
 @bp.get("/<number>/entries")
 @needs(Permission.LEDGER_READ)
 def entries(number: str) -> ResponseReturnValue:
-    """What the ledger says about it: a part of its page."""
-    withdrawal = queries.by_number(number)
-    return page("ledger/entries.html", number=number, entries=ledger.entries(withdrawal.number), labels=LEDGER_LABELS)
+    """What the ledger says about it, also of what it cost after it had counted as failed: a part of its page."""
+    own = queries.by_number(number).number
+    found = [*ledger.entries(own), *ledger.entries(rules.late(own))]
+    return page("ledger/entries.html", number=number, entries=found, labels=LEDGER_LABELS)
 
 
 def _made(checkers: int) -> Text:

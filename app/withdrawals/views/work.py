@@ -64,6 +64,8 @@ def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> Re
         oldest=queries.oldest_work(),
         accounts={account.id: account for account in channels.accounts()},
         holds=rules.HOLDS,
+        tones=rules.HOLD_TONES,
+        words=rules.WORK,
         heard={row.id: queries.heard(row) for row in rows},
         acknowledged=rules.ACKNOWLEDGED,
         labels=LABELS,
