@@ -36,6 +36,7 @@ from app.channels import gateway
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.channels.adapters.templated.examples import example
+from app.channels.forms.parts import PARTS
 from app.channels.models import CallbackInbox, ChannelCall
 from app.channels.rules import told
 from app.collections import queries as top_ups
@@ -520,6 +521,8 @@ class Story:
             "channel_templates.show": [{"code": "wave"}],
             "channel_templates.version": [{"code": "wave", "version": 1}],
             "channel_templates.edit": [{"code": "wave"}],
+            "template_parts.show": [{"code": "wave", "part": part} for part in PARTS],
+            "template_parts.start_again": [{"code": "wave", "part": "basis"}],
             "channel_templates.try_out": [{"code": "wave"}],
             "handovers.show": [{"reference": "nothing"}],  # its people's alone: tests/tasks
             "cards.show": [{"reference": reference} for reference in (*self.cards.values(), self.payee)],

@@ -7,7 +7,7 @@ import pytest
 from app.kernel.machine import Machine, Move
 from app.withdrawals.rules import drawing
 from app.withdrawals.rules.drawing import Box, Drawing
-from app.withdrawals.states import LABELS, WITHDRAWAL
+from app.withdrawals.states import LABELS, WITHDRAWAL, State
 
 TABLE = drawing.drawn(WITHDRAWAL)
 WIDER = drawing.drawn(
@@ -79,6 +79,12 @@ def test_every_move_leads_from_each_of_its_states_to_its_target() -> None:
     }
     moves = enumerate(WITHDRAWAL.moves, 1)
     assert drawn == {(number, source, move.target) for number, move in moves for source in move.sources}
+
+
+def test_every_state_has_its_meaning_and_every_move_its_number() -> None:
+    assert {it.state for it in TABLE.nodes} == WITHDRAWAL.states == set(drawing.MEANING) == set(State)
+    numbers = [number for arrow in TABLE.arrows for number in arrow.numbers]
+    assert set(numbers) == set(range(1, len(WITHDRAWAL.moves) + 1))
 
 
 def test_the_main_path_stands_straight_and_what_ends_otherwise_is_set_in() -> None:

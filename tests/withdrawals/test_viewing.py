@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kernel.errors import Refused
-from app.withdrawals.rules import drawing, viewing
-from app.withdrawals.states import WITHDRAWAL, State
+from app.withdrawals.rules import viewing
 
 TODAY = date(2026, 11, 21)
 KEYS = list(viewing.COLUMNS)
@@ -67,14 +66,3 @@ def test_columns_stand_as_they_were_numbered() -> None:
 def test_a_view_has_a_name(name: str) -> None:
     with pytest.raises(Refused, match="1 到 20"):
         viewing.require_name(name)
-
-
-def test_the_drawing_has_every_state_and_every_move() -> None:
-    drawn = drawing.drawn(WITHDRAWAL)
-    assert {node.state for node in drawn.nodes} == WITHDRAWAL.states == set(drawing.MEANING) == set(State)
-    assert len({(node.x, node.y) for node in drawn.nodes}) == len(drawn.nodes)
-    assert {number for arrow in drawn.arrows for number in arrow.numbers} == set(range(1, len(WITHDRAWAL.moves) + 1))
-    assert sum(len(arrow.numbers) for arrow in drawn.arrows) == sum(len(move.sources) for move in WITHDRAWAL.moves)
-    for node in drawn.nodes:
-        assert 0 <= node.x <= drawn.width - drawing.WIDTH and 0 <= node.y <= drawn.height - drawing.HEIGHT
-    assert len({(arrow.x, arrow.y) for arrow in drawn.arrows}) == len(drawn.arrows), "numbers do not hide each other"
