@@ -1,12 +1,8 @@
 """What stands where a holder would stand: who sits on the seat, who is to sign; and nothing to press that would be refused."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from app.auth.identity import Actor
 from app.auth.permissions import Role
@@ -16,6 +12,7 @@ from app.runtime.db import db
 from app.tasks import service as tasks
 from tests.cards.test_pages import enters
 from tests.channels.test_platforms import place_of
+from tests.statements_heard import counted
 from tests.world import World
 
 
@@ -92,19 +89,6 @@ def test_whoever_is_to_sign_is_barred_by_who_sits_there(world: World, two: tuple
     found = of(two[0], heir)
     assert found and found.bars and "正由 checker" in found.said and refused(two[0], heir)
     assert told(two[0], world.person("third", Role.OPERATOR)) == ("等 heir 接收", True)
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that go to the database meanwhile."""
-    heard: list[str] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        heard.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", hear)
-    yield heard
-    event.remove(db.engine, "before_cursor_execute", hear)
 
 
 def test_twelve_accounts_are_asked_about_as_often_as_one(world: World) -> None:

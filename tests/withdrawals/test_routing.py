@@ -1,12 +1,11 @@
 """Which account takes a withdrawal, on a real database: what each is judged by, within whose reach, in how many statements."""
 
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import g
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from app.auth import service as auth
 from app.auth.identity import Actor
@@ -27,6 +26,7 @@ from app.withdrawals.queries.routing import Option
 from app.withdrawals.rules import Limit, PayeeList, Rulebook
 from app.withdrawals.rules.routing import Bound, Fit
 from app.withdrawals.rules.sheet import Totals
+from tests.statements_heard import counted
 from tests.withdrawals.test_admission import in_force
 from tests.world import CARD, World
 
@@ -283,19 +283,6 @@ def test_a_payee_is_found_by_name_or_by_the_last_four(world: World, three: list[
 
 
 # -- statements ---------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def counted() -> Any:
-    """The statements that go to the database meanwhile."""
-    heard: list[str] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        heard.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", hear)
-    yield heard
-    event.remove(db.engine, "before_cursor_execute", hear)
 
 
 def test_twenty_accounts_take_as_many_statements_as_three(world: World, three: list[str]) -> None:

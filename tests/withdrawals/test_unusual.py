@@ -1,12 +1,9 @@
 """异常提示 on many at once: the approver of a sheet or a selection reads what the page of each one alone would say."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from app.auth.permissions import Role
 from app.cards.models import Card
@@ -17,6 +14,7 @@ from app.withdrawals.models import Withdrawal
 from app.withdrawals.queries import selections, unusual
 from app.withdrawals.queries.unusual import Unusual
 from app.withdrawals.service import selecting
+from tests.statements_heard import counted
 from tests.withdrawals import sheets
 from tests.withdrawals.sheets import row
 from tests.withdrawals.test_list_pages import Person
@@ -57,18 +55,6 @@ def said(found: Unusual, number: str) -> list[str]:
     return [str(text) for text in found.about(queries.by_number(number).id)]
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    heard: list[str] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        heard.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", hear)
-    yield heard
-    event.remove(db.engine, "before_cursor_execute", hear)
-
-
 def test_each_of_many_says_what_it_would_say_alone(world: World, account: str) -> None:
     plain, large = made(world, account, "50.00", "300.00")
     (first,) = made(world, account, "70.00", card=world.card(account, OTHER_CARD))
@@ -106,7 +92,7 @@ def test_however_many_they_are_it_takes_the_same_questions(world: World, account
     asked = []
     for some in (numbers[:1], numbers):
         _reference, selection_id = picked(world, some)
-        with statements() as heard:
+        with counted() as heard:
             unusual.of_selection(selection_id)
         asked.append(len(heard))
     assert asked[0] == asked[1]
