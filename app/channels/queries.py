@@ -185,8 +185,8 @@ def deduplicates(adapter: str) -> bool:
     return manners.adapter(adapter).deduplicates
 
 
-def is_documented(adapter: str, word: str) -> bool:
-    """Does the channel's document, as its adapter has it, know this word of an order?"""
+def knows_word(adapter: str, word: str) -> bool:
+    """Does the adapter know what this word of an order means? It knows none of the codes that prove nothing."""
     known = manners.adapter(adapter)
     return any(word in getattr(known, table, ()) for table in ("words", "submit_codes", "query_codes"))
 

@@ -128,8 +128,9 @@ def _hint(it: Any, adapter: str) -> str:
         return Text(
             "第三方已有他人登录，这个账号的领取随之结束：要继续用它，请重新领取。这笔不必重新提交，系统会按原单号再问。"
         )
-    if it.outcome in ("ok", "taken") and it.seen == Seen.PENDING and not channels.is_documented(adapter, it.word):
-        return Text("渠道的状态词“%(word)s”不在它的文档里，系统没有读懂，按还没有结果处理，会继续查询。", word=it.word)
+    is_open = it.outcome in ("ok", "taken") and it.seen == Seen.PENDING
+    if is_open and it.word and not channels.knows_word(adapter, it.word):
+        return Text("渠道说“%(word)s”，系统不认识这个词，按还没有结果处理，会继续查询。", word=it.word)
     return ""
 
 
