@@ -25,11 +25,14 @@ from app.cards import service as cards
 from app.channels import gateway, parameters, platforms, versions
 from app.channels import queries as channels
 from app.channels import service as channel_service
+from app.collections import queries as collection_queries
 from app.collections import service as collections
+from app.collections.states import Kind, State
 from app.config import config
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.signing import new_rsa_pair, public_of
 from app.runtime import http
@@ -67,6 +70,8 @@ CARDS = (
 )
 ALSO_BOUND = ((ACCOUNTS[1], CARDS[:2]), (ACCOUNTS[2], CARDS[:2]), (ACCOUNTS[4], CARDS[:1]))
 """Payees of several accounts: for them one may choose a channel."""
+DEPOSIT = "80000.00"
+"""Paid in at the third account, to pay out of; in yuan."""
 
 
 def seed() -> None:
@@ -101,6 +106,7 @@ def seed() -> None:
         list(pool.map(lambda account: _history(app, _number(account[2])), ACCOUNTS))
     _a_colleague_at_work(people[1]["password"])
     _payees_of_several(people[0]["password"])
+    _a_deposit(people[0]["password"], people[2]["password"])
     _templates(people[2]["password"])
     _rotations(people[5]["password"])
     _a_place_and_a_handover(*(person["password"] for person in people[:3]))
@@ -132,6 +138,7 @@ def _account(
             "keys": _their_keys(channel, ours),
             "callback_url": _callback_url(number),
             "starting_balance_minor": Money.parse(before).minor,
+            "deposited_minor": Money.parse(DEPOSIT if merchant_no == ACCOUNTS[2][2] else "0").minor,
             "growth_minor_per_minute": Money.parse(growth).minor,
             "collect_fee_ppm": 0,
             "payout_fee_minor": Money.parse(fee).minor,
@@ -196,6 +203,27 @@ def _payees_of_several(password: str) -> None:
         for card in payees:
             _bind(account, *card, form_key=str(uuid5(NAMESPACE_OID, merchant_no + card[0])), actor=wangfang)
         channel_service.release(account.number, actor=wangfang)
+
+
+def _a_deposit(wangfang: str, zhangwei: str) -> None:
+    """What was paid in at one account is in the book: entered by one, let in by another."""
+    _token, maker = auth.sign_in("wangfang", wangfang, address="127.0.0.1", user_agent="demo")
+    _token, checker = auth.sign_in("zhangwei", zhangwei, address="127.0.0.1", user_agent="demo")
+    account = channels.account(_number(ACCOUNTS[2][2]))
+    if collection_queries.opening_of(account.id, Funds.PREFUNDED) is None:
+        collections.enter(
+            account=account.number,
+            funds=Funds.PREFUNDED,
+            kind=Kind.OPENING,
+            amount=Money.parse(DEPOSIT),
+            arrived_on=clock.business_day(),
+            evidence="渠道后台预存余额页",
+            form_key=str(uuid5(NAMESPACE_OID, DEPOSIT)),
+            actor=maker,
+        )
+    entered = collection_queries.opening_of(account.id, Funds.PREFUNDED)
+    if entered is not None and entered.state == State.WAITING:
+        collections.approve(entered.number, actor=checker)
 
 
 def _bind(account: channels.Account, card: str, holder: str, bank: str, *, form_key: str, actor: Actor) -> None:

@@ -39,8 +39,8 @@ class Person:
     def send(self, page: requests.Response, action: str, **values: str) -> requests.Response:
         for attributes, body in re.findall(r"<form([^>]*)>(.*?)</form>", page.text, re.S):
             if 'method="post"' in attributes and f'action="{action}"' in unescape(attributes):
-                hidden = re.findall(r"<input[^>]*>", body)
-                fields = {attribute(tag, "name"): attribute(tag, "value") for tag in hidden if attribute(tag, "name")}
+                tags = [it for it in re.findall(r"<input[^>]*>", body) if 'type="radio"' not in it or " checked" in it]
+                fields = {attribute(tag, "name"): attribute(tag, "value") for tag in tags if attribute(tag, "name")}
                 answer = self.http.post(self.base + action, data={**fields, **values}, timeout=30)
                 expect(answer.status_code == 200, f"POST {action} answered {answer.status_code}: {text(answer)[:400]}")
                 return answer

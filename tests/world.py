@@ -26,9 +26,12 @@ from app.cards import service as card_service
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.channels.models import Channel
+from app.collections import service as collections
+from app.collections.states import Kind
 from app.config import Config
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.signing import new_rsa_pair
 from app.ledger import queries as ledger
@@ -95,10 +98,12 @@ class World:
         fee: str = "2.00",
         window_s: int = 0,
         adapter: str = "",
+        deposit: str = "",
     ) -> str:
         """A channel account at the sandbox with money on it, its figures read and booked.
 
         `adapter`: where it is not the one that was written for this manner; the channel is then another too.
+        `deposit`: what was paid in there to pay out of, and is in the book.
         """
         merchant_no = f"M{next(_numbers)}{uuid4().hex[:6]}"
         ours, theirs = _keys(manner, merchant_no)
@@ -111,6 +116,7 @@ class World:
                 "keys": theirs,
                 "callback_url": f"http://127.0.0.1:{self.door.server_port}/callbacks/{number}",
                 "starting_balance_minor": Money.parse(balance).minor,
+                "deposited_minor": Money.parse(deposit or "0").minor,
                 "payout_fee_minor": Money.parse(fee).minor,
                 "collect_fee_ppm": 0,
             },
@@ -134,7 +140,22 @@ class World:
         )
         self.terms[number] = manner, merchant_no
         self.until(lambda: ledger.balances_of([number])[number].available == Money.parse(balance))
+        if deposit:
+            self._pay_in(number, Money.parse(deposit))
         return number
+
+    def _pay_in(self, number: str, amount: Money) -> None:
+        top_up = collections.enter(
+            account=number,
+            funds=Funds.PREFUNDED,
+            kind=Kind.OPENING,
+            amount=amount,
+            arrived_on=clock.business_day(),
+            evidence="渠道后台充值流水",
+            form_key=str(uuid4()),
+            actor=self.maker,
+        )
+        collections.approve(top_up, actor=self.checker)
 
     def claimed(self, number: str, by: Actor | None = None) -> int:
         """The account is held by the maker; its fence."""
@@ -161,7 +182,15 @@ class World:
         self.until(lambda: cards.card(reference).state == "bound")
         return reference
 
-    def withdrawal(self, amount: str, *, account: str = "", card: str = "", form_key: str = "") -> str:
+    def withdrawal(
+        self,
+        amount: str,
+        *,
+        account: str = "",
+        card: str = "",
+        form_key: str = "",
+        funds: Funds = Funds.COLLECTED,
+    ) -> str:
         """One made by the maker, waiting for review."""
         account = account or self.account()
         card = card or self.card(account)
@@ -173,6 +202,7 @@ class World:
             fence=self.claimed(account),
             form_key=form_key or str(uuid4()),
             actor=self.maker,
+            funds=funds,
         )
 
     def approve(self, number: str, by: Actor | None = None) -> None:

@@ -252,6 +252,7 @@ def _ask_about_order(
 ) -> Observation:
     adapter = adapter_of(call.setting_id)
     assert order.payee in adapter.pays_to, f"{adapter.code} does not pay to {order.payee}"
+    assert order.funds in adapter.funds, f"{adapter.code} does not pay of {order.funds} funds"
     request = write(order)
     cover = Cover(private(adapter) | rules.of_payee(order) | dict.fromkeys(request.hidden, rules.HIDDEN))
     try:

@@ -155,6 +155,7 @@ class DailyFigures(Model):
     today: Mapped[Money] = mapped_column("today_minor")
     settled: Mapped[Money] = mapped_column("settled_minor")
     settleable: Mapped[Money] = mapped_column("settleable_minor")
+    prefunded: Mapped[Money | None] = mapped_column("prefunded_minor")
     pulled_at: Mapped[datetime]
 
 

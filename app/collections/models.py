@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.collections.states import REVERSAL, TOP_UP
 from app.kernel import clock
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.runtime.db import Key, Model
 
@@ -32,7 +33,9 @@ class TopUp(Model):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("checker_id IS NULL OR checker_id <> maker_id", name="four_eyes"),
-        Index("uq_top_up_opening", "account_id", unique=True, postgresql_where=_OPENING, sqlite_where=_OPENING),
+        Index(
+            "uq_top_up_opening", "account_id", "funds", unique=True, postgresql_where=_OPENING, sqlite_where=_OPENING
+        ),
         Index("ix_top_up_account", "account_id", "id"),
         Index("ix_top_up_state", "state", "id"),
     )
@@ -41,6 +44,8 @@ class TopUp(Model):
     number: Mapped[str] = mapped_column(String(32), unique=True)
     form_key: Mapped[str] = mapped_column(String(36), unique=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
+    funds: Mapped[str] = mapped_column(String(10), default=Funds.COLLECTED)
+    """Into which of the account's balances it came."""
     kind: Mapped[str] = mapped_column(String(10))
     amount: Mapped[Money] = mapped_column("amount_minor")
     arrived_on: Mapped[date]

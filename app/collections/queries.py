@@ -1,15 +1,17 @@
 """Reading money in: what was entered by hand, and how accounts stand that nobody else tells of. Nothing here writes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, or_, select
 
 from app.channels import queries as channels
 from app.collections.models import CollectedDay, TopUp, TopUpReversal
-from app.collections.rules import Standing
+from app.collections.rules import Standing, is_by_hand
 from app.collections.states import ReversalState, State
 from app.kernel.errors import NotThere, Refused
+from app.kernel.funds import FUNDS, Funds
 from app.ledger import queries as ledger
 from app.runtime.db import db
 from app.runtime.listing import Listing, listing
@@ -40,8 +42,8 @@ def top_ups(asked: Mapping[str, str]) -> Listing:
     """The list: what waits, or (`show=all`) everything."""
     t = TopUp
     statement = select(
-        t.id, t.number, t.account_id, t.kind, t.amount, t.arrived_on, t.evidence, t.state, t.maker, t.made_at, t.checker,
-        t.decided_at, t.why, _IS_REVERSING.label("is_reversing"),
+        t.id, t.number, t.account_id, t.funds, t.kind, t.amount, t.arrived_on, t.evidence, t.state, t.maker, t.made_at,
+        t.checker, t.decided_at, t.why, _IS_REVERSING.label("is_reversing"),
     ).where(channels.within_reach(t.account_id))  # fmt: skip
     if asked.get("show") != "all":
         statement = statement.where(or_(t.state == State.WAITING, _IS_REVERSING))
@@ -65,10 +67,11 @@ def held_reversal(top_up: TopUp) -> TopUpReversal:
 
 
 def echoes(top_up: TopUp) -> Sequence[TopUp]:
-    """Others of this account that may be the same money: entered or booked, and arrived within a month of it."""
+    """Others of this balance that may be the same money: entered or booked, and arrived within a month of it."""
     span = timedelta(days=ECHO_DAYS)
     found = select(TopUp).where(
         TopUp.account_id == top_up.account_id,
+        TopUp.funds == top_up.funds,
         TopUp.id != top_up.id,
         TopUp.state.in_((State.WAITING, State.BOOKED)),
         TopUp.arrived_on.between(top_up.arrived_on - span, top_up.arrived_on + span),
@@ -76,48 +79,74 @@ def echoes(top_up: TopUp) -> Sequence[TopUp]:
     return db.session.scalars(found.order_by(TopUp.id.desc()).limit(20)).all()
 
 
-def opening_of(account_id: int) -> TopUp | None:
-    """The opening that was entered for this account, be it booked or not yet."""
-    mine = (TopUp.account_id == account_id, TopUp.kind == "opening", TopUp.state.in_((State.WAITING, State.BOOKED)))
-    return db.session.scalars(select(TopUp).where(*mine)).one_or_none()
+def opening_of(account_id: int, funds: Funds) -> TopUp | None:
+    """The opening that was entered for this balance, be it booked or not yet."""
+    mine = (TopUp.account_id == account_id, TopUp.funds == funds, TopUp.kind == "opening")
+    stands = TopUp.state.in_((State.WAITING, State.BOOKED))
+    return db.session.scalars(select(TopUp).where(*mine, stands)).one_or_none()
 
 
 def was_entered(account_id: int) -> bool:
-    """Is anything in the book of this account that people entered?"""
-    found = select(TopUp.id).where(TopUp.account_id == account_id, TopUp.state == State.BOOKED).limit(1)
-    return db.session.scalar(found) is not None
+    """Is anything collected in the book of this account that people entered?"""
+    mine = (TopUp.account_id == account_id, TopUp.funds == Funds.COLLECTED, TopUp.state == State.BOOKED)
+    return db.session.scalar(select(TopUp.id).where(*mine).limit(1)) is not None
 
 
-def standings(accounts: Collection[channels.Account]) -> dict[int, tuple[Standing, datetime | None]]:
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """One balance of an account. `key` names it in addresses and forms."""
+
+    account: channels.Account
+    funds: Funds
+
+    @property
+    def key(self) -> str:
+        return self.account.number if self.funds is Funds.COLLECTED else f"{self.account.number}/{self.funds}"
+
+
+def purses(accounts: Iterable[channels.Account]) -> list[Purse]:
+    """The balances into which people enter what comes in."""
+    can = {account.adapter: account.can for account in accounts}
+    return [
+        Purse(account, funds)
+        for account in accounts
+        for funds in FUNDS
+        if is_by_hand(funds, offered=can[account.adapter].funds, totals=can[account.adapter].totals)
+    ]
+
+
+def standings(purses: Collection[Purse]) -> dict[Purse, tuple[Standing, datetime | None]]:
     """How each stands, and when its channel said so."""
-    ids = [account.id for account in accounts]
-    figures, balances = channels.latest_figures(ids), ledger.balances_of([account.number for account in accounts])
+    ids = [it.account.id for it in purses]
+    figures, balances = channels.latest_figures(ids), ledger.balances_of([it.account.number for it in purses])
     begun = set(db.session.scalars(select(CollectedDay.account_id).where(CollectedDay.account_id.in_(ids))))
-    found: dict[int, tuple[Standing, datetime | None]] = {}
-    for account in accounts:
-        ours, told = balances[account.number], figures.get(account.id)
+    found: dict[Purse, tuple[Standing, datetime | None]] = {}
+    for it in purses:
+        account, ours = it.account, balances[it.account.number]
+        told = figures.get(account.id) if account.can.balance else None
+        is_prefunded = it.funds is Funds.PREFUNDED
         standing = Standing(
-            reported=told.settleable if told and account.can.balance else None,
-            available=ours.available,
+            reported=None if told is None else told.prefunded if is_prefunded else told.settleable,
+            available=ours.left(it.funds),
             in_flight=ours.in_flight,
-            has_begun=not account.can.balance or (told is not None and account.id in begun),
+            has_begun=is_prefunded or not account.can.balance or (told is not None and account.id in begun),
         )
-        found[account.id] = standing, told.pulled_at if told and account.can.balance else None
+        found[it] = standing, told.pulled_at if told and standing.reported is not None else None
     return found
 
 
-def standing(account: channels.Account) -> Standing:
-    return standings([account])[account.id][0]
+def standing(purse: Purse) -> Standing:
+    return standings([purse])[purse][0]
 
 
 def problems() -> list[str]:
     """Each that is booked is in the ledger, to the fen and at its account; none that is not."""
     numbers = {account.id: account.number for account in channels.accounts()}
     found: list[str] = []
-    for row in db.session.execute(select(TopUp.number, TopUp.account_id, TopUp.amount, TopUp.state)):
+    for row in db.session.execute(select(TopUp.number, TopUp.account_id, TopUp.amount, TopUp.state, TopUp.funds)):
         posted = ledger.collected(row.number)
         is_in = row.state in (State.BOOKED, State.REVERSED)
-        wanted = ledger.Collected(numbers[row.account_id], row.amount) if is_in else None
+        wanted = ledger.Collected(numbers[row.account_id], row.amount, Funds(row.funds)) if is_in else None
         if posted != wanted:
             found.append(f"top-up {row.number} is {row.state}, and the ledger has {posted} of it instead of {wanted}")
     return found + _reversal_problems()

@@ -1,12 +1,13 @@
 """What a new figure means for the ledger, and what people may enter, as plain functions of plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from app.collections.states import Kind
 from app.kernel.bank_card import has_card_number
 from app.kernel.errors import Refused
+from app.kernel.funds import FUNDS, Funds
 from app.kernel.money import ZERO, Money
 
 LOOK_BACK_DAYS = 31
@@ -46,7 +47,7 @@ OLDEST_DAYS = 366
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One account: what its channel says it holds (None: it says nothing), and what our book says."""
+    """One balance of an account: what its channel says it holds (None: it says nothing), and what our book says."""
 
     reported: Money | None
     available: Money
@@ -68,8 +69,19 @@ class Standing:
         return least if least > ZERO else self.most if self.most < ZERO else ZERO
 
 
-def require_by_hand(standing: Standing, *, totals: bool, kind: Kind, name: str) -> None:
+def is_by_hand(funds: Funds, *, offered: Set[Funds], totals: bool) -> bool:
+    """Do people enter what comes into this balance? What we pay in ourselves no channel tells us, nor what some collect."""
+    return funds in offered and (funds is Funds.PREFUNDED or not totals)
+
+
+def require_by_hand(
+    standing: Standing, *, funds: Funds, offered: Set[Funds], totals: bool, kind: Kind, name: str
+) -> None:
     """Where the channel tells what came in, people do not."""
+    if funds not in offered:
+        raise Refused("“%(name)s”没有%(funds)s", name=name, funds=FUNDS[funds])
+    if funds is Funds.PREFUNDED:
+        return
     if totals:
         raise Refused(
             "“%(name)s”的收款由系统按渠道的汇总自动入账", name=name, advice="如有差额，请核对渠道的汇总与流水"

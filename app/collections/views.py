@@ -10,12 +10,13 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.channels import queries as channels
-from app.channels.manners import abilities
 from app.collections import queries, service
 from app.collections.forms import RejectForm, ReverseForm, TopUpForm
+from app.collections.queries import Purse
 from app.collections.states import KINDS, LABELS, REVERSAL_LABELS, Kind, ReversalState, State
 from app.kernel import clock
-from app.kernel.errors import Refused
+from app.kernel.errors import NotThere, Refused
+from app.kernel.funds import FUNDS, Funds
 from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import page, said, say
@@ -27,7 +28,7 @@ bp = Blueprint("collections", __name__, url_prefix="/collections")
 @needs(Permission.LEDGER_READ)
 def index() -> ResponseReturnValue:
     accounts = channels.accounts()
-    silent = _by_hand(accounts)
+    silent = queries.purses(accounts)
     return page(
         "collections/index.html",
         listing=queries.top_ups(request.args),
@@ -37,6 +38,7 @@ def index() -> ResponseReturnValue:
         everything=request.args.get("show") == "all",
         labels=LABELS,
         kinds=KINDS,
+        funds=FUNDS,
         may_enter=me().can(Permission.COLLECTION_ENTER),
     )
 
@@ -44,11 +46,11 @@ def index() -> ResponseReturnValue:
 @bp.get("/new")
 @needs(Permission.COLLECTION_ENTER)
 def new() -> ResponseReturnValue:
-    number, today = request.args.get("account", ""), f"{clock.business_day():%Y%m%d}"
-    account = channels.account(number) if number else None
-    begins = account is not None and not account.can.balance and queries.opening_of(account.id) is None
+    key, today = request.args.get("account", ""), f"{clock.business_day():%Y%m%d}"
+    purse = _named(key) if key else None
+    begins = purse is not None and _begins(purse) and queries.opening_of(purse.account.id, purse.funds) is None
     kind = Kind.OPENING if begins else Kind.TOP_UP
-    return _form(TopUpForm(formdata=None, form_key=str(uuid4()), account=number, kind=kind.value, arrived_on=today))
+    return _form(TopUpForm(formdata=None, form_key=str(uuid4()), account=key, kind=kind.value, arrived_on=today))
 
 
 @bp.post("/")
@@ -59,9 +61,11 @@ def enter() -> ResponseReturnValue:
     if not form.validate():
         return _form(form, 422)
     assert form.amount.data is not None and form.day is not None
+    purse = _named(form.account.data)
     try:
         number = service.enter(
-            account=form.account.data,
+            account=purse.account.number,
+            funds=purse.funds,
             kind=Kind(form.kind.data),
             amount=form.amount.data,
             arrived_on=form.day,
@@ -154,7 +158,8 @@ def _show(
     found, person = queries.top_up(number), me()
     account = channels.account_by_id(found.account_id)
     waits, mine = found.state == State.WAITING, found.maker_id == person.operator_id
-    standing, told_at = queries.standings([account])[account.id]
+    purse = Purse(account, Funds(found.funds))
+    standing, told_at = queries.standings([purse])[purse]
     reversals = queries.reversals(found.id)
     reversing = next((it for it in reversals if it.state == ReversalState.WAITING), None)
     own_reversal = reversing is not None and reversing.maker_id == person.operator_id
@@ -164,6 +169,8 @@ def _show(
         top_up=found,
         account=account,
         kind=KINDS[Kind(found.kind)],
+        funds=FUNDS[purse.funds] if len(account.can.funds) > 1 else None,
+        is_prefunded=purse.funds is Funds.PREFUNDED,
         label=LABELS[State(found.state)],
         labels=LABELS,
         kinds=KINDS,
@@ -188,7 +195,7 @@ def _show(
 
 def _form(form: TopUpForm, status: int = 200) -> ResponseReturnValue:
     silent = _offer(form)
-    chosen = next((account for account in silent if account.number == form.account.data), None)
+    chosen = next((purse for purse in silent if purse.key == form.account.data), None)
     return page(
         "collections/new.html",
         status,
@@ -196,16 +203,30 @@ def _form(form: TopUpForm, status: int = 200) -> ResponseReturnValue:
         silent=silent,
         chosen=chosen,
         standings=queries.standings(silent),
+        funds=FUNDS,
     )
 
 
-def _offer(form: TopUpForm) -> list[channels.Account]:
-    silent = _by_hand(channels.accounts())
-    form.account.choices = [SelectChoice("", _("请选择")), *(SelectChoice(it.number, it.title) for it in silent)]
+def _offer(form: TopUpForm) -> list[Purse]:
+    silent = queries.purses(channels.accounts())
+    form.account.choices = [SelectChoice("", _("请选择")), *(SelectChoice(it.key, _title(it)) for it in silent)]
     return silent
 
 
-def _by_hand(accounts: list[channels.Account]) -> list[channels.Account]:
-    """Those whose channel does not tell what comes in."""
-    tells = {adapter: abilities(adapter).totals for adapter in {account.adapter for account in accounts}}
-    return [account for account in accounts if not tells[account.adapter]]
+def _title(purse: Purse) -> str:
+    """Of an account with several balances, which of them."""
+    title = purse.account.title
+    return f"{title} · {say(FUNDS[purse.funds])}" if len(purse.account.can.funds) > 1 else title
+
+
+def _named(key: str) -> Purse:
+    """The balance that an address or a form names; NotThere where there is none."""
+    number, _slash, funds = key.partition("/")
+    if funds not in ("", *Funds):
+        raise NotThere(key)
+    return Purse(channels.account(number), Funds(funds or Funds.COLLECTED))
+
+
+def _begins(purse: Purse) -> bool:
+    """May its first entry be what it held before?"""
+    return purse.funds is Funds.PREFUNDED or not purse.account.can.balance

@@ -1,11 +1,13 @@
 """The book: what this room lends to the rooms above. Every verb joins the transaction of the command that calls it.
 
-    collect   outside   → available                      money a channel took for us
-    reserve   available → in_flight                      the hold of a withdrawal: amount + fee
+    collect   outside   → purse                          money a channel took for us, or that we paid in there
+    reserve   purse     → in_flight                      the hold of a withdrawal: amount + fee
     settle    in_flight → outside, in_flight → cost      it was paid
-    release   in_flight → available                      it was not, all of it comes back
-    reverse   outside   → available                      退票: the amount came back; the fee only where the channel
-                                                         gives it back (cost → available)
+    release   in_flight → purse                          it was not, all of it comes back
+    reverse   outside   → purse                          退票: the amount came back; the fee only where the channel
+                                                         gives it back (cost → purse)
+
+The purse is `available` or `prefunded`, as the hold says: what was taken out of one comes back into that one.
 
 A refusal has changed nothing. On PostgreSQL the number of the hold is locked before it is judged; below that, unique
 indexes and CHECKs of the tables say the same things again.
@@ -17,6 +19,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, or_, update
 
 from app.kernel import clock
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.ledger import chart, queries, rules
 from app.ledger.chart import Code, Kind, Place
@@ -36,20 +39,20 @@ def open_accounts(owner: str) -> None:
     db.session.connection().execute(insert(LedgerAccount).on_conflict_do_nothing(), rows)
 
 
-def collect(owner: str, amount: Money, *, number: str, note: str = "") -> bool:
+def collect(owner: str, amount: Money, *, number: str, funds: Funds = Funds.COLLECTED, note: str = "") -> bool:
     """Money came in. The same number is the same money: False, and nothing is posted a second time."""
     queries.lock_available(owner)
     before = queries.collected(number)
     if before is None:
-        _post(_Posting(owner, number, [(Kind.COLLECT, amount)]), note=note)
+        _post(_Posting(owner, number, [(Kind.COLLECT, amount)], funds), note=note)
         return True
-    assert (before.owner, before.amount) == (owner, amount), f"{number} was collected before, and differently"
+    assert before == queries.Collected(owner, amount, funds), f"{number} was collected before, and differently"
     return False
 
 
-def reserve(owner: str, number: str, amount: Money, *, note: str = "") -> None:
+def reserve(owner: str, number: str, amount: Money, *, funds: Funds = Funds.COLLECTED, note: str = "") -> None:
     """Set amount + fee of a withdrawal aside. Refused with both figures when there is less; a number is held once."""
-    _post(_Posting(owner, number, [(Kind.HOLD, amount)]), note=note)
+    _post(_Posting(owner, number, [(Kind.HOLD, amount)], funds), note=note)
 
 
 def settle(number: str, amount: Money, fee: Money, *, note: str = "") -> None:
@@ -65,14 +68,16 @@ def settle_all(paid: Mapping[str, tuple[Money, Money]], *, note: str = "") -> No
         hold = holds[number]
         assert amount + fee == hold.amount, f"{number}: {amount} and a fee of {fee} are not the hold of {hold.amount}"
         legs = [(Kind.SETTLE, amount)] + ([(Kind.FEE, fee)] if fee else [])
-        postings.append(_Posting(hold.owner, number, legs, hold.id))
+        postings.append(_Posting(hold.owner, number, legs, hold.funds, hold.id))
     _post(*postings, note=note)
 
 
 def release(*numbers: str, note: str = "") -> None:
-    """The channel did not pay: these whole holds are available again. Refused when one was settled or released before."""
+    """The channel did not pay: these whole holds may be used again. Refused when one was settled or released before."""
     holds = _open_holds(numbers)
-    _post(*(_Posting(it.owner, it.number, [(Kind.VOID, it.amount)], it.id) for it in holds.values()), note=note)
+    _post(
+        *(_Posting(it.owner, it.number, [(Kind.VOID, it.amount)], it.funds, it.id) for it in holds.values()), note=note
+    )
 
 
 def _open_holds(numbers: Sequence[str]) -> dict[str, queries.Hold]:
@@ -84,17 +89,17 @@ def _open_holds(numbers: Sequence[str]) -> dict[str, queries.Hold]:
 
 
 def reverse(number: str, *, with_fee: bool = False, note: str = "") -> None:
-    """退票: the settled amount is available again, with the fee where the channel gives it back.
+    """退票: the settled amount may be used again, with the fee where the channel gives it back.
 
     Refused before a settlement, and a second time.
     """
     holds = queries.held([number])
-    done = queries.done(holds)[number]
+    done, hold = queries.done(holds)[number], holds[number]
     rules.require_returnable(number, done)
     legs = [(Kind.RETURN, done[Kind.SETTLE])]
     if with_fee and Kind.FEE in done:
         legs.append((Kind.FEE_RETURN, done[Kind.FEE]))
-    _post(_Posting(holds[number].owner, number, legs, holds[number].id), note=note)
+    _post(_Posting(hold.owner, number, legs, hold.funds, hold.id), note=note)
 
 
 def balance(owner: str, code: Code) -> Money:
@@ -109,6 +114,7 @@ class _Posting(NamedTuple):
     owner: str
     number: str
     legs: Sequence[tuple[Kind, Money]]
+    funds: Funds
     hold_id: int | None = None
 
 
@@ -120,7 +126,7 @@ def _post(*postings: _Posting, note: str = "") -> None:
     for posting in postings:
         for kind, amount in posting.legs:
             assert amount > ZERO, f"{posting.number}: nothing moves with a {kind} of {amount}"
-            source, target = chart.route(kind, posting.owner)
+            source, target = chart.route(kind, posting.owner, posting.funds)
             changes[source] = changes.get(source, ZERO) - amount
             changes[target] = changes.get(target, ZERO) + amount
             moved.append((posting, kind, amount, source, target))
@@ -150,8 +156,8 @@ def _change(place: Place, change: Money) -> int:
     if account_id is None:
         found = queries.account(place)
         assert found is not None, f"the accounts of {place.owner} are not open"
-        assert place.code == Code.AVAILABLE, f"the book is broken: {place.code} of {place.owner} lacks {-change}"
-        raise rules.not_enough(found.balance, -change)
+        assert place.code in chart.PURSES.values(), f"the book is broken: {place.code} of {place.owner} lacks {-change}"
+        raise rules.not_enough(place.code, found.balance, -change)
     assert isinstance(account_id, int)
     return account_id
 

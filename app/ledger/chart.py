@@ -4,10 +4,12 @@ A transfer takes its amount OUT of `debit_account` and puts it INTO `credit_acco
 in minus what went out; over all accounts that is zero, because every amount is counted once on each side.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 from app.kernel.errors import gettext_noop
+from app.kernel.funds import Funds
 
 PLATFORM = "platform"
 """The owner of the accounts that belong to no channel account."""
@@ -21,6 +23,7 @@ class Code(StrEnum):
     """What an account is for. The order is the order in which balances are changed, see `turn`."""
 
     AVAILABLE = "available"
+    PREFUNDED = "prefunded"
     IN_FLIGHT = "in_flight"
     CHANNEL_COST = "channel_cost"
     OUTSIDE = "outside"
@@ -28,12 +31,15 @@ class Code(StrEnum):
 
 CODE_LABELS = {
     Code.AVAILABLE: gettext_noop("可用"),
+    Code.PREFUNDED: gettext_noop("预存"),
     Code.IN_FLIGHT: gettext_noop("在途冻结"),
     Code.CHANNEL_COST: gettext_noop("渠道手续费"),
     Code.OUTSIDE: gettext_noop("外部"),
 }
 
-CHANNEL_ACCOUNT_CODES = (Code.AVAILABLE, Code.IN_FLIGHT)
+PURSES: Mapping[Funds, Code] = {Funds.COLLECTED: Code.AVAILABLE, Funds.PREFUNDED: Code.PREFUNDED}
+"""From where withdrawals take their money, and whereto it comes back: each to the one it was taken from."""
+CHANNEL_ACCOUNT_CODES = (*PURSES.values(), Code.IN_FLIGHT)
 PLATFORM_CODES = (Code.CHANNEL_COST, Code.OUTSIDE)
 MAY_OVERDRAW = frozenset({Code.OUTSIDE})
 """`outside` is the world: what it lent us stands there below zero."""
@@ -52,7 +58,7 @@ class Kind(StrEnum):
 
 
 KIND_LABELS = {
-    Kind.COLLECT: gettext_noop("收款"),
+    Kind.COLLECT: gettext_noop("入账"),
     Kind.HOLD: gettext_noop("冻结"),
     Kind.SETTLE: gettext_noop("结清"),
     Kind.FEE: gettext_noop("手续费"),
@@ -61,17 +67,21 @@ KIND_LABELS = {
     Kind.FEE_RETURN: gettext_noop("退手续费"),
 }
 
-ROUTES = {
-    #              out of           into
-    Kind.COLLECT: (Code.OUTSIDE, Code.AVAILABLE),
-    Kind.HOLD: (Code.AVAILABLE, Code.IN_FLIGHT),
-    Kind.SETTLE: (Code.IN_FLIGHT, Code.OUTSIDE),
-    Kind.FEE: (Code.IN_FLIGHT, Code.CHANNEL_COST),
-    Kind.VOID: (Code.IN_FLIGHT, Code.AVAILABLE),
-    Kind.RETURN: (Code.OUTSIDE, Code.AVAILABLE),
-    Kind.FEE_RETURN: (Code.CHANNEL_COST, Code.AVAILABLE),
-}
 
+def _routes(purse: Code) -> Mapping[Kind, tuple[Code, Code]]:
+    return {
+        #              out of           into
+        Kind.COLLECT: (Code.OUTSIDE, purse),
+        Kind.HOLD: (purse, Code.IN_FLIGHT),
+        Kind.SETTLE: (Code.IN_FLIGHT, Code.OUTSIDE),
+        Kind.FEE: (Code.IN_FLIGHT, Code.CHANNEL_COST),
+        Kind.VOID: (Code.IN_FLIGHT, purse),
+        Kind.RETURN: (Code.OUTSIDE, purse),
+        Kind.FEE_RETURN: (Code.CHANNEL_COST, purse),
+    }
+
+
+ROUTES = {funds: _routes(purse) for funds, purse in PURSES.items()}
 RESOLUTIONS = (Kind.SETTLE, Kind.VOID)
 """What ends a hold: one of them, once."""
 OF_A_HOLD = (Kind.SETTLE, Kind.FEE, Kind.VOID, Kind.RETURN, Kind.FEE_RETURN)
@@ -90,17 +100,17 @@ def places_of(owner: str) -> tuple[Place, ...]:
     return tuple(Place(owner, code) for code in (PLATFORM_CODES if owner == PLATFORM else CHANNEL_ACCOUNT_CODES))
 
 
-def route(kind: Kind, owner: str) -> tuple[Place, Place]:
+def route(kind: Kind, owner: str, funds: Funds) -> tuple[Place, Place]:
     """Out of where and into where a transfer of this kind goes, for this channel account."""
-    source, target = (Place(PLATFORM if code in PLATFORM_CODES else owner, code) for code in ROUTES[kind])
+    source, target = (Place(PLATFORM if code in PLATFORM_CODES else owner, code) for code in ROUTES[funds][kind])
     return source, target
 
 
 def turn(place: Place) -> tuple[int, str]:
     """When this balance is changed, among those of one deed.
 
-    One order for everybody, so that two deeds never wait for each other in a circle. `available`, the only account that
-    may refuse, comes first: a refusal has changed nothing. `outside`, the account that everybody needs, comes last: its
+    One order for everybody, so that two deeds never wait for each other in a circle. `available` and `prefunded`, which
+    alone may refuse, come first: a refusal has changed nothing. `outside`, the account that everybody needs, comes last: its
     row is locked for the shortest time.
     """
     return list(Code).index(place.code), place.owner

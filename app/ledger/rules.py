@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from app.kernel.errors import Refused
 from app.kernel.money import Money
-from app.ledger.chart import Kind
+from app.ledger.chart import Code, Kind
 
 
 def require_open(number: str, done: Collection[str]) -> None:
@@ -23,8 +23,11 @@ def require_returnable(number: str, done: Collection[str]) -> None:
         raise Refused("%(number)s 的资金没有结清出款，不能退票", number=number)
 
 
-def not_enough(available: Money, needed: Money) -> Refused:
-    return Refused("可用余额不足：可用 ¥%(available)s，需要 ¥%(needed)s", available=str(available), needed=str(needed))
+def not_enough(purse: Code, available: Money, needed: Money) -> Refused:
+    told = {"available": str(available), "needed": str(needed)}
+    if purse == Code.PREFUNDED:
+        return Refused("预存余额不足：预存 ¥%(available)s，需要 ¥%(needed)s", **told)
+    return Refused("可用余额不足：可用 ¥%(available)s，需要 ¥%(needed)s", **told)
 
 
 def nothing_held(number: str) -> Refused:

@@ -20,6 +20,7 @@ from app.channels.rules import STALE_AFTER_S
 from app.kernel import clock
 from app.kernel.bank_card import mask_runs
 from app.kernel.errors import NotThere, Refused
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.ledger import queries as ledger
 from app.runtime import cache, jobs
@@ -46,10 +47,12 @@ class Row:
     vacancy: vacancy.Vacancy | None
     health: health.Health
     available: Money
+    prefunded: Money | None
+    """What there is of what we paid in; None: the channel keeps no such balance."""
     in_transit: tuple[int, Money]
     stale: bool
     differs: bool
-    """Does what the channel reports as settleable contradict our ledger (beyond what is on its way)?"""
+    """Does what the channel reports as settleable contradict our ledger (beyond what is on its way)? Or as prefunded?"""
     spark: list[int]
 
 
@@ -77,7 +80,7 @@ def dashboard(name: str = "", *, reader: Actor) -> Dashboard:
     rows = []
     for account in accounts:
         told = figures.get(account.id)
-        available, in_flight = balances[account.number].available, balances[account.number].in_flight
+        ours = balances[account.number]
         stale = told is None or (now - told.pulled_at).total_seconds() > STALE_AFTER_S
         rows.append(
             Row(
@@ -86,10 +89,11 @@ def dashboard(name: str = "", *, reader: Actor) -> Dashboard:
                 holder=holders.get(account.id),
                 vacancy=vacancies.get(account.id),
                 health=doing[account.id],
-                available=available,
+                available=ours.available,
+                prefunded=ours.prefunded if Funds.PREFUNDED in account.can.funds else None,
                 in_transit=transit.get(account.id, (0, ZERO)),
                 stale=stale,
-                differs=told is not None and not available <= told.settleable <= available + in_flight,
+                differs=told is not None and _differs(ours, told),
                 spark=trend[account.id],
             )
         )
@@ -103,6 +107,13 @@ def dashboard(name: str = "", *, reader: Actor) -> Dashboard:
         unknown=withdrawals.unknown(),
         review=withdrawals.waiting_for_review(),
     )
+
+
+def _differs(ours: ledger.Balances, told: DailyFigures) -> bool:
+    pairs = [(ours.available, told.settleable)]
+    if told.prefunded is not None:
+        pairs.append((ours.prefunded, told.prefunded))
+    return any(not there_is <= said <= there_is + ours.in_flight for there_is, said in pairs)
 
 
 def alive() -> dict[str, bool]:

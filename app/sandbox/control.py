@@ -7,7 +7,7 @@ from typing import TypeVar
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable
 
-from app.kernel.errors import Refused
+from app.kernel.errors import Malformed, Refused
 from app.kernel.money import Money
 from app.sandbox import cards, merchants, payouts, reports, switches
 from app.sandbox.faults import FAULTS, NORMAL
@@ -32,7 +32,8 @@ def _only_from_here() -> None:
 
 
 @control.errorhandler(Refused)
-def _refused(refusal: Refused) -> tuple[Response, int]:
+@control.errorhandler(Malformed)
+def _refused(refusal: Refused | Malformed) -> tuple[Response, int]:
     return jsonify(error=str(refusal)), 409
 
 
@@ -46,7 +47,10 @@ def page() -> str:
             card_endings=cards.ENDINGS,
             channels=[(manner, switches.mode(tx, manner.code)) for manner in MANNERS.values()],
             modes=switches.MODES,
-            merchants=[(merchant, merchant.account()) for merchant in merchants.every(tx)],
+            merchants=[
+                (merchant, merchant.account(), MANNERS[merchant.manner].takes_deposits)
+                for merchant in merchants.every(tx)
+            ],
             payouts=[(row, _decisions(str(row["state"]))) for row in rows],
             yuan=lambda minor: str(Money(minor)),
         )
@@ -78,6 +82,24 @@ def register() -> Response:
         registered_on=merchant.terms.registered_on.isoformat(),
         **manner.told(merchant.keys),
     )
+
+
+@control.post("/control/merchants/<code>/<merchant_no>/deposit")
+def deposit(code: str, merchant_no: str) -> Response:
+    """The merchant pays in to pay out of: yuan from the page, fen from a program."""
+    from_page = request.mimetype == "application/x-www-form-urlencoded"
+    amount_minor = (
+        Money.parse(request.form.get("amount", "")).minor if from_page else _value(_json(), "amount_minor", 0)
+    )
+    manner = MANNERS.get(code)
+    if manner is None or not manner.takes_deposits or amount_minor <= 0:
+        raise BadRequest
+    with house().store.writing() as tx:
+        merchant = merchants.find(tx, code, merchant_no)
+        if merchant is None:
+            raise BadRequest("unknown merchant")
+        merchants.deposit(tx, merchant, amount_minor)
+    return _done()
 
 
 @control.get("/control/summary")
@@ -188,6 +210,7 @@ def _registration(given: Mapping[str, object]) -> Registration:
         callback_url=_value(given, "callback_url", ""),
         name=_value(given, "name", ""),
         starting_balance_minor=_value(given, "starting_balance_minor", 0),
+        deposited_minor=_value(given, "deposited_minor", 0),
         starting_total_minor=_value(given, "starting_total_minor", 0),
         growth_minor_per_minute=_value(given, "growth_minor_per_minute", 0),
         collect_fee_ppm=_value(given, "collect_fee_ppm", merchants.COLLECT_FEE_PPM),

@@ -28,6 +28,9 @@ class Merchant:
     needs_bound_cards: bool
     paid_minor: int
     out_minor: int
+    deposited_minor: int
+    deposit_paid_minor: int
+    deposit_out_minor: int
 
     def __repr__(self) -> str:
         return f"Merchant({self.manner} {self.merchant_no})"
@@ -36,8 +39,17 @@ class Merchant:
         """The figures at this moment."""
         now = clock.now()
         return growth.account(
-            self.terms, clock.business_day(now), now, paid_minor=self.paid_minor, out_minor=self.out_minor
+            self.terms,
+            clock.business_day(now),
+            now,
+            paid_minor=self.paid_minor - self.deposit_paid_minor,
+            out_minor=self.out_minor - self.deposit_out_minor,
         )
+
+    @property
+    def deposit_minor(self) -> int:
+        """What is left of what the merchant paid in."""
+        return self.deposited_minor - self.deposit_out_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,7 @@ class Registration:
     starting_balance_minor: int = 0
     starting_total_minor: int = 0
     growth_minor_per_minute: int = 0
+    deposited_minor: int = 0
     collect_fee_ppm: int = COLLECT_FEE_PPM
     payout_fee_minor: int = 0
     history_days: int = HISTORY_DAYS
@@ -66,8 +79,8 @@ def register(tx: sqlite3.Connection, asked: Registration) -> Merchant:
         """
         INSERT INTO merchants (manner, merchant_no, name, keys, callback_url, opened_on, registered_on,
             starting_balance_minor, starting_total_minor, per_minute_minor, fee_ppm, payout_fee_minor,
-            misbehaves, needs_bound_cards)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            misbehaves, needs_bound_cards, deposited_minor)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (manner, merchant_no) DO UPDATE SET name = excluded.name, keys = excluded.keys,
             callback_url = excluded.callback_url, misbehaves = excluded.misbehaves,
             needs_bound_cards = excluded.needs_bound_cards
@@ -87,11 +100,17 @@ def register(tx: sqlite3.Connection, asked: Registration) -> Merchant:
             asked.payout_fee_minor,
             asked.misbehaves,
             asked.needs_bound_cards,
+            asked.deposited_minor,
         ),
     )
     merchant = find(tx, asked.manner, asked.merchant_no)
     assert merchant is not None
     return merchant
+
+
+def deposit(tx: sqlite3.Connection, merchant: Merchant, amount_minor: int) -> None:
+    """The merchant has paid in so much more."""
+    tx.execute("UPDATE merchants SET deposited_minor = deposited_minor + ? WHERE id = ?", (amount_minor, merchant.id))
 
 
 def find(tx: sqlite3.Connection, manner: str, merchant_no: str) -> Merchant | None:
@@ -131,7 +150,7 @@ def account_on(tx: sqlite3.Connection, merchant: Merchant, day: date) -> Account
                    WHEN paid_at < :end THEN amount_minor + fee_minor
                    WHEN failed_at < :end THEN 0
                    ELSE amount_minor + fee_minor END), 0)
-        FROM payouts WHERE merchant_id = :merchant AND accepted_at < :end
+        FROM payouts WHERE merchant_id = :merchant AND funds = 'collected' AND accepted_at < :end
         """,
         {"merchant": merchant.id, "end": clock.day_bounds(day)[1].timestamp()},
     ).fetchone()
@@ -160,4 +179,7 @@ def _merchant(row: sqlite3.Row) -> Merchant:
         needs_bound_cards=bool(row["needs_bound_cards"]),
         paid_minor=row["paid_minor"],
         out_minor=row["out_minor"],
+        deposited_minor=row["deposited_minor"],
+        deposit_paid_minor=row["deposit_paid_minor"],
+        deposit_out_minor=row["deposit_out_minor"],
     )

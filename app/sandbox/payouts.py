@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from app.kernel import clock, numbers
 from app.kernel.errors import Refused
+from app.kernel.funds import Funds
 from app.sandbox import merchants
 from app.sandbox.faults import NORMAL, Call, Fault, When, fault_of
 from app.sandbox.merchants import Merchant
@@ -31,6 +32,7 @@ class Submit:
     holder: str
     bank: str
     kind: str = "payout"  # or "settlement"
+    funds: Funds = Funds.COLLECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Payout:
     amount_minor: int
     fee_minor: int
     kind: str
+    funds: Funds
     state: State
     reason: str
     hidden_queries: int
@@ -66,7 +69,8 @@ def take(
     known = latest(tx, merchant, asked.order_no)
     # A known number is looked at before anything is checked: the answer to a re-send is the first one's state.
     if known is not None and (deduplicates or known.state is State.REFUSED):
-        same = (known.amount_minor, known.kind) == (asked.amount_minor, asked.kind)
+        theirs = (known.amount_minor, known.kind, known.funds)
+        same = theirs == (asked.amount_minor, asked.kind, asked.funds)
         return Taken(payout=known if same else None, fault=forced or NORMAL, problem="" if same else "different")
     if not fault.taken:
         return Taken(payout=None, fault=fault)
@@ -97,10 +101,7 @@ def move(tx: sqlite3.Connection, payout_id: int, verb: str, calls: Sequence[Call
         tx.execute(f"UPDATE payouts SET {_STAMP[verb]} = ? WHERE id = ?", (now, payout.id))  # noqa: S608 - our own word
     before = (money_paid(payout.state, payout.amount_minor), _out(payout, payout.state))
     after = (money_paid(state, payout.amount_minor), _out(payout, state))
-    tx.execute(
-        "UPDATE merchants SET paid_minor = paid_minor + ?, out_minor = out_minor + ? WHERE id = ?",
-        (after[0] - before[0], after[1] - before[1], payout.merchant_id),
-    )
+    _add(tx, payout.merchant_id, payout.funds, paid_minor=after[0] - before[0], out_minor=after[1] - before[1])
     due_at = now + pace.callback_delay_s
     for call in calls:
         tx.execute(
@@ -185,7 +186,8 @@ def _refusal(tx: sqlite3.Connection, merchant: Merchant, asked: Submit) -> str:
             return "card_not_bound"
         if known["holder"] != asked.holder:
             return "name"
-    enough = asked.amount_minor + merchant.payout_fee_minor <= merchant.account().settleable_minor
+    there_is = merchant.deposit_minor if asked.funds == Funds.PREFUNDED else merchant.account().settleable_minor
+    enough = asked.amount_minor + merchant.payout_fee_minor <= there_is
     return "" if enough else "balance"
 
 
@@ -202,9 +204,9 @@ def _insert(
     state = State.REFUSED if refusal else State.PROCESSING
     payout_id = tx.execute(
         """
-        INSERT INTO payouts (merchant_id, order_no, copy, channel_no, amount_minor, fee_minor, kind, card_number, holder,
-            bank, fault, state, reason, hidden_queries, accepted_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO payouts (merchant_id, order_no, copy, channel_no, amount_minor, fee_minor, kind, funds, card_number,
+            holder, bank, fault, state, reason, hidden_queries, accepted_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
             merchant.id,
@@ -214,6 +216,7 @@ def _insert(
             asked.amount_minor,
             merchant.payout_fee_minor,
             asked.kind,
+            asked.funds,
             asked.card_number,
             asked.holder,
             asked.bank,
@@ -234,10 +237,7 @@ def _insert(
 
 
 def _plan(tx: sqlite3.Connection, merchant: Merchant, asked: Submit, fault: Fault, payout_id: int, pace: Pace) -> None:
-    tx.execute(
-        "UPDATE merchants SET out_minor = out_minor + ? WHERE id = ?",
-        (asked.amount_minor + merchant.payout_fee_minor, merchant.id),
-    )
+    _add(tx, merchant.id, asked.funds, paid_minor=0, out_minor=asked.amount_minor + merchant.payout_fee_minor)
     share = hashlib.sha256(asked.order_no.encode()).digest()[0] / 256
     for step in fault.life:
         if step.when is When.AT_ONCE:
@@ -247,6 +247,20 @@ def _plan(tx: sqlite3.Connection, merchant: Merchant, asked: Submit, fault: Faul
             "INSERT INTO steps (payout_id, due_at, verb, calls) VALUES (?, ?, ?, ?)",
             (payout_id, clock.now().timestamp() + pace.delay(step.when, share), step.verb, ",".join(step.calls)),
         )
+
+
+def _add(tx: sqlite3.Connection, merchant_id: int, funds: Funds, *, paid_minor: int, out_minor: int) -> None:
+    """To the merchant's running sums; what is paid of the deposit counts in sums of its own too."""
+    is_deposit = funds == Funds.PREFUNDED
+    tx.execute(
+        """
+        UPDATE merchants SET paid_minor = paid_minor + :paid, out_minor = out_minor + :out,
+            deposit_paid_minor = deposit_paid_minor + :paid * :deposit,
+            deposit_out_minor = deposit_out_minor + :out * :deposit
+        WHERE id = :merchant
+        """,
+        {"paid": paid_minor, "out": out_minor, "deposit": is_deposit, "merchant": merchant_id},
+    )
 
 
 def _out(payout: Payout, state: State) -> int:
@@ -262,6 +276,7 @@ def _payout(row: sqlite3.Row) -> Payout:
         amount_minor=row["amount_minor"],
         fee_minor=row["fee_minor"],
         kind=row["kind"],
+        funds=Funds(row["funds"]),
         state=State(row["state"]),
         reason=row["reason"],
         hidden_queries=row["hidden_queries"],

@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS merchants (
     per_minute_minor INTEGER NOT NULL, fee_ppm INTEGER NOT NULL, payout_fee_minor INTEGER NOT NULL,
     misbehaves INTEGER NOT NULL, needs_bound_cards INTEGER NOT NULL,
     paid_minor INTEGER NOT NULL DEFAULT 0, out_minor INTEGER NOT NULL DEFAULT 0,
+    deposited_minor INTEGER NOT NULL DEFAULT 0,
+    deposit_paid_minor INTEGER NOT NULL DEFAULT 0, deposit_out_minor INTEGER NOT NULL DEFAULT 0,
     UNIQUE (manner, merchant_no)
 );
 CREATE TABLE IF NOT EXISTS orders (
@@ -30,7 +32,7 @@ CREATE TABLE IF NOT EXISTS payouts (
     card_number TEXT NOT NULL, holder TEXT NOT NULL, bank TEXT NOT NULL,
     fault TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
     queries INTEGER NOT NULL DEFAULT 0, hidden_queries INTEGER NOT NULL DEFAULT 0,
-    kind TEXT NOT NULL DEFAULT 'payout',
+    kind TEXT NOT NULL DEFAULT 'payout', funds TEXT NOT NULL DEFAULT 'collected',
     accepted_at REAL, paid_at REAL, failed_at REAL, returned_at REAL,
     UNIQUE (merchant_id, order_no, copy)
 );
@@ -69,6 +71,10 @@ SINCE = (
     ("cards", "details", "TEXT NOT NULL DEFAULT '{}'"),
     ("cards", "unbind_asked", "INTEGER NOT NULL DEFAULT 0"),
     ("payouts", "kind", "TEXT NOT NULL DEFAULT 'payout'"),
+    ("payouts", "funds", "TEXT NOT NULL DEFAULT 'collected'"),
+    ("merchants", "deposited_minor", "INTEGER NOT NULL DEFAULT 0"),
+    ("merchants", "deposit_paid_minor", "INTEGER NOT NULL DEFAULT 0"),
+    ("merchants", "deposit_out_minor", "INTEGER NOT NULL DEFAULT 0"),
 )
 
 

@@ -5,6 +5,7 @@ Samples are recorded answers, `samples/<code>/<interface>.<name>.http`: a first 
 """
 
 import inspect
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -49,6 +50,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock
+from app.kernel.funds import Funds
 from app.kernel.money import LARGEST_MINOR, ZERO, Money
 
 TOP = Path(__file__).resolve().parents[2]
@@ -569,6 +571,31 @@ class ReadsFiguresContract:
         assert channel.read_figures(DAY, self.them.figures(said, DAY)) == said
         with pytest.raises(Unreadable):
             channel.read_figures(DAY, self.them.figures(said, DAY - timedelta(days=1)))
+
+
+class KeepsDepositsContract:
+    """The channel pays of what it collected for us, or of what we paid in, as it is told."""
+
+    adapter: ClassVar[type[Adapter]]
+    them: ClassVar[Any]
+
+    def test_an_order_says_of_which_funds_it_is_paid(self, channel: Adapter) -> None:
+        assert self.adapter.funds == frozenset(Funds)
+        collected, prefunded = (
+            json.loads(channel.write_submit(replace(ORDER, funds=funds)).body)
+            for funds in (Funds.COLLECTED, Funds.PREFUNDED)
+        )
+        told = {name: value for name, value in prefunded.items() if collected.get(name) != value}
+        assert list(told.values()) == ["DEPOSIT"]
+        assert {name: prefunded[name] for name in prefunded if name not in told} == collected
+
+    def test_what_was_paid_in_is_told_beside_what_was_collected(self, channel: Any) -> None:
+        said = Figures(
+            day=DAY, total=ZERO, yesterday=ZERO, today=ZERO, settled=ZERO, settleable=Money(5), prefunded=Money(700)
+        )
+        assert channel.read_figures(DAY, self.them.figures(said, DAY)) == said
+        none = replace(said, prefunded=ZERO)
+        assert channel.read_figures(DAY, self.them.figures(none, DAY)) == none, "nothing is not the same as not told"
 
 
 class ReadsBalanceContract:

@@ -35,6 +35,7 @@ from tests.channels.contract import (
     BindsManyContract,
     ChannelContract,
     KeepsCards,
+    KeepsDepositsContract,
     LetsCardsGo,
     ListsCardsContract,
     Message,
@@ -88,6 +89,8 @@ class EgretThem(Them, TellsFigures, TakesCards, KeepsCards, LetsCardsGo, BindsMa
             "settledTotal": figures.settled.minor,
             "settleable": figures.settleable.minor,
         }
+        if figures.prefunded is not None:
+            data["deposit"] = figures.prefunded.minor
         return self.reply(self.envelope(code="OK", data=data))
 
     def bind(self, reference: str, word: str) -> Reply:
@@ -171,6 +174,7 @@ class EgretThem(Them, TellsFigures, TakesCards, KeepsCards, LetsCardsGo, BindsMa
 
 
 class TestEgret(
+    KeepsDepositsContract,
     ReadsFiguresContract,
     BindsCardsContract,
     BindsManyContract,

@@ -28,6 +28,7 @@ from app.channels.contract import (
 from app.channels.manners import abilities
 from app.channels.models import ChannelCall
 from app.kernel import numbers, signing
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.runtime.db import db, transaction
 from tests.channels.double import submitted
@@ -278,7 +279,7 @@ def test_a_settlement_is_asked_for_where_the_channel_settles_and_paid_elsewhere(
 def test_what_each_channel_can() -> None:
     assert abilities("dolphin") == Abilities(binds=True, cards_at_once=1, lists=True, unbinds=True, settles=True)
     assert abilities("egret") == Abilities(
-        binds=True, cards_at_once=500, lists=True, unbinds=True, settles=True, statements=True
+        binds=True, cards_at_once=500, lists=True, unbinds=True, settles=True, statements=True, funds=frozenset(Funds)
     )
     assert abilities("spruce") == Abilities(binds=True, cards_at_once=1, lists=False, unbinds=False, settles=False)
 

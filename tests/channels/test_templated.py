@@ -8,6 +8,7 @@ from app.channels.adapters.templated.parsing import read
 from tests.channels.contract import (
     BindsCardsContract,
     ChannelContract,
+    KeepsDepositsContract,
     ListsCardsContract,
     ReadsFiguresContract,
     ReadsStatementsContract,
@@ -36,6 +37,7 @@ class TestDescribedDolphin(
 
 
 class TestDescribedEgret(
+    KeepsDepositsContract,
     ReadsFiguresContract,
     BindsCardsContract,
     ListsCardsContract,

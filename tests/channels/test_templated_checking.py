@@ -47,6 +47,13 @@ def test_what_is_begun_from_an_example_was_not_proved(name: str) -> None:
     assert not begun.verified and adapter_of(name, parse(example(name))).basis
 
 
+def test_a_balance_of_which_nothing_can_be_paid_is_not_read() -> None:
+    def change(it: dict[str, Any]) -> None:
+        it["interfaces"]["figures"]["prefunded"] = "data.deposit"
+
+    assert [flaw.place for flaw in flaws(read(changed(change)))] == ["interfaces.figures.prefunded"]
+
+
 MISREAD: list[tuple[str, Change]] = [
     ("surprise", lambda it: it.update(surprise=1)),
     ("interfaces.submit.ask.parameters[3].filter", lambda it: submit(it)["ask"]["parameters"][3].update(filter="fen")),

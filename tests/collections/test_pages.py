@@ -39,7 +39,7 @@ def test_an_opening_is_entered_by_one_and_let_in_by_another(world: World, silent
     assert "通过并入账 ¥20,000.00" in theirs and f"/collections/{number}/withdraw" not in theirs
     assert "另一人审批" in checker.does(f"/collections/{number}/approve", status=409)
     done = finance.reads(finance.does(f"/collections/{number}/approve"))
-    assert "已入账" in done and "收款" in done
+    assert "已入账" in done and "外部" in done
     db.session.rollback()
     assert ledger.balances_of([silent])[silent].available.minor == 2_000_000
     assert number in finance.reads("/collections/?show=all")

@@ -18,6 +18,7 @@ from app.collections.rules import Standing
 from app.collections.states import Kind, State
 from app.kernel import clock
 from app.kernel.errors import Refused
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.ledger import queries as ledger
 from app.runtime import jobs
@@ -165,7 +166,7 @@ def pulled(alipay: Alipay, balance: str) -> Standing:
     for line in Line:
         jobs.drain(line)
     db.session.rollback()
-    return queries.standing(channels.account(alipay.number))
+    return queries.standing(queries.Purse(channels.account(alipay.number), Funds.COLLECTED))
 
 
 def test_what_came_in_later_is_shown_and_entered_up_to_that(alipay: Alipay) -> None:

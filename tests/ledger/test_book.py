@@ -146,7 +146,7 @@ def test_accounts_are_opened_once_and_keep_what_they_hold() -> None:
         book.open_accounts(CA2)
         book.open_accounts(CA2)
     assert balances()[0] == "1,000.00" and balances(CA2)[0] == "0.00"
-    assert db.session.scalar(text("SELECT count(*) FROM ledger_account")) == 6
+    assert db.session.scalar(text("SELECT count(*) FROM ledger_account")) == 8
 
 
 def test_money_needs_an_open_account() -> None:
@@ -221,7 +221,10 @@ def test_the_entries_of_a_number_tell_its_story() -> None:
 def test_balances_are_told_for_everybody_who_is_asked_for() -> None:
     held("W1", "102.00")
     found = queries.balances_of([CA1, "CA9"])
-    assert found == {CA1: queries.Balances(yuan("898.00"), yuan("102.00")), "CA9": queries.Balances()}
+    assert found == {
+        CA1: queries.Balances(available=yuan("898.00"), in_flight=yuan("102.00")),
+        "CA9": queries.Balances(),
+    }
     assert found[CA1].total == yuan("1000.00")
     overview = queries.overview()
     assert list(overview.owners) == [CA1] and overview.outside == -yuan("1000.00") and overview.total == ZERO

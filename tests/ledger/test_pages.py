@@ -60,9 +60,9 @@ def test_the_book_shows_every_owner_and_adds_up_to_zero(reader: Reader) -> None:
     settled("W1", "100.00", "2.00")
     held("W2", "8.00")
     told = reader.get("/ledger/")
-    assert f"{CA1}¥890.00¥8.00¥898.00" in rows(told) and f"{CA2}¥50.00¥0.00¥50.00" in rows(told)
+    assert f"{CA1}¥890.00¥0.00¥8.00¥898.00" in rows(told) and f"{CA2}¥50.00¥0.00¥0.00¥50.00" in rows(told)
     total = re.sub(r"\s+", "", words(told))
-    for line in ("合计¥940.00¥8.00¥948.00", "手续费¥2.00", "-¥950.00", "全部账户相加¥0.00"):
+    for line in ("合计¥940.00¥0.00¥8.00¥948.00", "手续费¥2.00", "-¥950.00", "全部账户相加¥0.00"):
         assert line in total, line
     assert "不为零" not in total
 

@@ -5,6 +5,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.kernel.funds import Funds
 from app.ledger.chart import CODE_LABELS, KIND_LABELS, ROUTES, Code, Kind, places_of
 from app.runtime.db import db
 from tests.ledger.world import CA1, held, open_with, returned, settled
@@ -94,5 +95,6 @@ def test_an_account_is_opened_once() -> None:
 
 
 def test_the_chart_is_complete() -> None:
-    assert set(KIND_LABELS) == set(ROUTES) == set(Kind)
+    assert set(ROUTES) == set(Funds) and all(set(routes) == set(Kind) for routes in ROUTES.values())
+    assert set(KIND_LABELS) == set(Kind)
     assert set(CODE_LABELS) == {place.code for owner in (CA1, "platform") for place in places_of(owner)} == set(Code)

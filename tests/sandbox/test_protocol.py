@@ -20,6 +20,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock, signing
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from tests.sandbox.third_party import Line, new_order, until
 
@@ -99,6 +100,40 @@ def test_not_enough_money_is_a_definite_refusal_and_stays_one(new_line: Callable
             assert (refused.seen, refused.number, refused.amount) == (Seen.FAILED, order.number, order.amount)
         assert line.query(order).seen is Seen.FAILED
         assert line.submit(new_order(10_000)).seen is Seen.PENDING
+
+
+def test_what_was_paid_in_is_kept_apart_from_what_was_collected(new_line: Callable[..., Line]) -> None:
+    line = new_line("egret", starting_balance_minor=50_000, deposited_minor=30_000, growth_minor_per_minute=0)
+
+    def left() -> tuple[int, int | None, int]:
+        told = figures(line)
+        return told.settleable.minor, told.prefunded.minor if told.prefunded else None, told.settled.minor
+
+    _, _, settled = left()
+    order = replace(new_order(20_000), funds=Funds.PREFUNDED)
+    assert line.submit(order).seen is Seen.PENDING
+    line.until_seen(order, Seen.PAID)
+    assert left() == (50_000, 10_000, settled), "nothing of it was collected, so nothing of it is settled"
+    assert line.submit(replace(new_order(20_000), funds=Funds.PREFUNDED)).seen is Seen.FAILED, (
+        "no more than was paid in"
+    )
+    other = line.submit(replace(order, funds=Funds.COLLECTED))
+    assert (other.seen, other.word) == (Seen.PENDING, "TRADE_NO_CONFLICT")
+    assert line.submit(new_order(50_000)).seen is Seen.PENDING
+    [row] = line.rows(order)
+    line.third.post(f"/control/payouts/{row['id']}/return", {})
+    assert left()[:2] == (0, 30_000), "what came back is where it was taken from"
+    assert line.third.post(f"/control/merchants/egret/{line.name}/deposit", {"amount_minor": 500}).status_code == 200
+    assert left()[1] == 30_500
+
+
+@pytest.mark.parametrize("asked", [{"amount_minor": 0}, {"amount_minor": -1}, {"amount_minor": "5"}, {}])
+def test_what_is_paid_in_is_an_amount(new_line: Callable[..., Line], asked: dict[str, object]) -> None:
+    line = new_line("egret")
+    assert line.third.post(f"/control/merchants/egret/{line.name}/deposit", asked).status_code == 400
+    other = new_line("dolphin")
+    told = line.third.post(f"/control/merchants/dolphin/{other.name}/deposit", {"amount_minor": 500})
+    assert told.status_code == 400, "they keep no such balance"
 
 
 def test_only_bound_cards_are_paid_where_that_was_agreed(new_line: Callable[..., Line]) -> None:

@@ -39,6 +39,19 @@ MUTATIONS = {
         "        db.session.rollback()\n        gateway.submit(call, order)\n"
         "        db.session.info['after_commit'] = info\n        sends[withdrawal.number] =",
     ),
+    "pays of the deposit and takes it from what was collected": Mutation(
+        "app/withdrawals/service/making.py", "amount + fee, funds=funds)", "amount + fee)"
+    ),
+    "takes a late payment of the deposit from what was collected": Mutation(
+        "app/withdrawals/service/movement.py",
+        "withdrawal.amount + withdrawal.fee, funds=Funds(withdrawal.funds))",
+        "withdrawal.amount + withdrawal.fee)",
+    ),
+    "gives back to what was collected whatever it was taken from": Mutation(
+        "app/ledger/book.py",
+        "[(Kind.VOID, it.amount)], it.funds, it.id)",
+        "[(Kind.VOID, it.amount)], Funds.COLLECTED, it.id)",
+    ),
     "takes the answer of one for that of all": Mutation(
         DRIVING, "News(it, said[it].seen,", "News(it, said[numbers[0]].seen,"
     ),

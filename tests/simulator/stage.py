@@ -26,9 +26,12 @@ from app.cards import service as card_service
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.channels.models import Channel
+from app.collections import service as collections
+from app.collections.states import Kind
 from app.config import Config
 from app.kernel import clock, numbers
 from app.kernel.bank_card import BankCard
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.signing import new_rsa_pair
 from app.ledger import queries as ledger
@@ -45,6 +48,8 @@ CARD = "6222021001116245777"
 PASSWORD = "correct horse battery staple"
 RETURN_WAITS = "600,3600,14400"
 """Hours instead of days; the last one past all that clocks are off, and past the time in which a request may arrive."""
+PREFUNDED = "egret"
+"""The manner of which the stage has money paid in too, as much as there is collected."""
 BALANCE, FEE = Money.parse("10000.00"), Money.parse("2.00")
 
 
@@ -142,6 +147,7 @@ class Stage:
                     keys=kept,
                     callback_url=f"http://house/callbacks/{number}",
                     starting_balance_minor=BALANCE.minor,
+                    deposited_minor=BALANCE.minor if manner == PREFUNDED else 0,
                     payout_fee_minor=FEE.minor,
                     collect_fee_ppm=0,
                 ),
@@ -160,6 +166,8 @@ class Stage:
         )
         self._work_off()
         assert ledger.balances_of([number])[number].available == BALANCE
+        if manner == PREFUNDED:
+            self._pay_in(number)
         channel_service.claim(number, actor=self.makers[0])
         held = channels.holder(channels.account(number).id)
         assert held is not None
@@ -176,6 +184,21 @@ class Stage:
         self._work_off()
         assert cards.card(reference).state == "bound"
         return Account(number, manner, merchant_no, reference)
+
+    def _pay_in(self, number: str) -> None:
+        """What the third party has of ours to pay out of is in the book."""
+        top_up = collections.enter(
+            account=number,
+            funds=Funds.PREFUNDED,
+            kind=Kind.OPENING,
+            amount=BALANCE,
+            arrived_on=clock.business_day(),
+            evidence="by the simulator",
+            form_key=f"deposit of {number}",
+            actor=self.makers[0],
+        )
+        collections.approve(top_up, actor=self.checker)
+        assert ledger.balances_of([number])[number].prefunded == BALANCE
 
     @staticmethod
     def _work_off() -> None:

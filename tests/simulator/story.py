@@ -13,6 +13,7 @@ from app.auth.identity import Actor as Person
 from app.channels import queries as channels
 from app.channels import service as channel_service
 from app.kernel import clock
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.runtime import http, jobs
 from app.runtime.db import db
@@ -25,7 +26,7 @@ from app.withdrawals.states import Kind, State
 from tests.simulator.actors import FOR_EVER, Actor
 from tests.simulator.channel import FATES, LATEST_ARRIVAL_S, Letter, Wire
 from tests.simulator.checker import Checker
-from tests.simulator.stage import Account, Stage, seeded, wired
+from tests.simulator.stage import PREFUNDED, Account, Stage, seeded, wired
 
 STEPS = 40
 MOST_FORMS = 5
@@ -52,6 +53,7 @@ class Form:
     account: Account
     amount: Money
     kind: Kind
+    funds: Funds = Funds.COLLECTED
     replaces: str = ""
 
 
@@ -141,7 +143,10 @@ class Story:
         # Most endings ask the sandbox to misbehave; 99 and 0 do not.
         ending = self.chance.choice((0, 99, *(fault.ending or 0 for fault in FAULTS)))
         kind = self.chance.choice((Kind.PAYOUT, Kind.PAYOUT, Kind.SETTLEMENT))
-        form = Form(f"form {len(self.forms)} of {self.seed}", account, Money(whole * 100 + ending), kind)
+        # Every other one, and not drawn: a seed plays the story that it was kept for.
+        is_prefunded = account.manner == PREFUNDED and kind is Kind.PAYOUT and len(self.forms) % 2 == 1
+        funds = Funds.PREFUNDED if is_prefunded else Funds.COLLECTED
+        form = Form(f"form {len(self.forms)} of {self.seed}", account, Money(whole * 100 + ending), kind, funds)
         self.forms.append(form)
         self._submit_form(form)
 
@@ -185,6 +190,7 @@ class Story:
             form_key=form.key,
             actor=maker,
             kind=form.kind,
+            funds=form.funds,
             replaces=form.replaces,
         )
 

@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 
 from app.config import Config
 from app.kernel import clock
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.payee import Payee
 from app.ledger import queries as ledger
@@ -275,3 +276,19 @@ def test_a_payee_that_is_no_card_comes_back_as_what_it_is(world: World, config: 
         assert len(alipay.bank.transfers) == 1
     told = str([tuple(row) for row in db.session.execute(text("SELECT * FROM card"))])
     assert LOGIN not in told and "z****@example.com" in told
+
+
+def test_what_was_paid_of_a_deposit_is_entered_as_that(world: World, config: Config, backup: Path) -> None:
+    account = world.account("egret", balance="1000.00", deposit="500.00")
+    world.card(account)
+    back_up(config, backup)
+    number = world.withdrawal("100.00", account=account, funds=Funds.PREFUNDED)
+    world.approve(number)
+    world.until_state(number, "paid")
+    restore(config, backup)
+    assert service.restoring.look() == 1
+    world.until(lambda: queries.uncleared() == 0, hurry_s=5)
+    assert world.until_state(number, "paid", hurry_s=5) == "paid"
+    found = ledger.balances_of([account])[account]
+    assert (str(found.available), str(found.prefunded)) == ("1,000.00", "398.00")
+    world.all_is_well()

@@ -53,7 +53,7 @@ def fields_of(html: str) -> dict[str, str]:
     found = {
         attribute(tag, "name"): attribute(tag, "value")
         for tag in re.findall(r"<input[^>]*>", html)
-        if attribute(tag, "name")
+        if attribute(tag, "name") and ('type="radio"' not in tag or " checked" in tag)
     }
     for tag, choices in re.findall(r"(<select[^>]*>)(.*?)</select>", html, re.S):
         chosen = re.search(r"<option[^>]*\bselected\b[^>]*>", choices)

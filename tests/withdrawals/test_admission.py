@@ -24,6 +24,7 @@ from app.channels import service as channel_service
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
@@ -342,13 +343,13 @@ def test_a_preview_says_what_would_be_refused_and_counts_nothing(world: World) -
     source, payee = channels.account(account), cards.card(world.card(account))
     before = counters(Scope.HOUSE)
     for amount, words in (("40.01", "还可收 ¥40.00"), ("60.00", "同账号同金额")):
-        refused(lambda amount=amount: service.preview(source, payee, amount=yuan(amount)), words)  # type: ignore[misc]
-    service.preview(source, payee, amount=yuan("40.00"))
+        refused(lambda amount=amount: service.preview(source, payee, funds=Funds.COLLECTED, amount=yuan(amount)), words)  # type: ignore[misc]
+    service.preview(source, payee, funds=Funds.COLLECTED, amount=yuan("40.00"))
     assert counters(Scope.HOUSE) == before
     with transaction():
         db.session.execute(delete(WithdrawalCounter))
         db.session.execute(update(Withdrawal).values(counted=False))
-    service.preview(source, payee, amount=yuan("100.00"))
+    service.preview(source, payee, funds=Funds.COLLECTED, amount=yuan("100.00"))
     assert counters(Scope.CARD) == [], "looking opens no counter"
 
 

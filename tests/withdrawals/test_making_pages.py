@@ -20,7 +20,7 @@ def fields(page: str, action: str) -> dict[str, str]:
     """What the form that is sent there holds, as a browser would send it."""
     form = re.search(rf'<form[^>]*method="post" action="{action}".*?</form>', page, re.S)
     assert form, action
-    inputs = re.findall(r"<input[^>]*>", form[0])
+    inputs = [it for it in re.findall(r"<input[^>]*>", form[0]) if 'type="radio"' not in it or " checked" in it]
     named = [(re.search(r'name="([^"]+)"', it), re.search(r'value="([^"]*)"', it)) for it in inputs]
     found = {name[1]: unescape(value[1]) if value else "" for name, value in named if name}
     chosen = re.search(r'<select[^>]*name="(\w+)".*?<option selected value="([^"]+)"', form[0], re.S)

@@ -18,6 +18,7 @@ from app.channels.rules.health import Grade
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.money import Money
+from app.ledger import queries as ledger
 from app.runtime.db import db, transaction
 from app.tasks import service as tasks
 from app.withdrawals import service
@@ -233,8 +234,9 @@ def test_another_is_named_where_the_accounts_own_answer_is_no(world: World, thre
 def test_a_whole_sheet_is_sent_by_who_has_the_money_and_the_day(world: World, three: list[str]) -> None:
     def whole(amount: str, count: int) -> tuple[bool, list[str]]:
         db.session.rollback()
+        left = ledger.balances_of([three[0]])[three[0]].available
         totals = Totals(count, yuan(amount), Money(200 * count))
-        found = routing.whole(channels.account(three[0]), totals, actor=world.maker)
+        found = routing.whole(channels.account(three[0]), totals, left=left, actor=world.maker)
         return found.is_over, [it.number for it in found.others]
 
     assert whole("9990.00", 5) == (False, []), "this account sends it all"

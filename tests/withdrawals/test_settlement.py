@@ -147,7 +147,7 @@ def test_an_approval_says_which_of_the_two_it_is(world: World) -> None:
 
 COLUMNS = (
     *("number", "amount", "fee", "payee", "holder", "bank", "account_type", "card_index", "card_id", "account_id"),
-    "maker_id",
+    *("maker_id", "funds"),
 )
 
 

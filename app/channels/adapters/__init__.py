@@ -45,4 +45,5 @@ def abilities_of(adapter: type[Adapter]) -> Abilities:
         totals=issubclass(adapter, ReadsFigures) and not issubclass(adapter, ReadsBalance),
         statements=issubclass(adapter, ReadsStatements),
         pays_to=adapter.pays_to,
+        funds=adapter.funds,
     )

@@ -43,8 +43,10 @@ from app.channels.contract import (
 )
 from app.kernel import clock, signing
 from app.kernel.errors import Text, gettext_noop
+from app.kernel.funds import Funds
 
 ACCEPTED = "OK"
+FUNDS = {Funds.COLLECTED: {}, Funds.PREFUNDED: {"fundSource": "DEPOSIT"}}  # §2.3: settleable where it is not said
 ACCOUNT_TYPES = {"private": "PRIVATE", "corporate": "CORPORATE"}
 
 
@@ -99,6 +101,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
     unbind_codes: ClassVar[Mapping[str, UnbindSeen]] = {"CARD_NOT_EXIST": UnbindSeen.GONE}
     kicked_out_words = frozenset({"KICKED_OUT"})
     cards_at_once = 500
+    funds = frozenset(FUNDS)
     deduplicates = True
     query_waits_s = (2, 3, 5, 10, 30, 60)
     resend_window_s = 60
@@ -112,12 +115,12 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
         return {}
 
     def write_submit(self, order: Order) -> Request:
-        return self._order("/openapi/transfer/submit", order)
+        return self._order("/openapi/transfer/submit", order, FUNDS[order.funds])
 
     def write_settle(self, order: Order) -> Request:
-        return self._order("/openapi/transfer/settle", order)
+        return self._order("/openapi/transfer/settle", order, {})
 
-    def _order(self, path: str, order: Order) -> Request:
+    def _order(self, path: str, order: Order, more: Mapping[str, str]) -> Request:
         return self._write(
             path,
             outTradeNo=order.number,
@@ -125,6 +128,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
             payeeCardNo=order.card_number,
             payeeName=order.holder,
             payeeBank=order.bank,
+            **more,
         )
 
     def read_submit(self, order: Order, reply: Reply) -> Observation:
@@ -242,6 +246,7 @@ class Egret(Adapter, BindsCards, BindsManyCards, ListsCards, UnbindsCards, Settl
             today=fen_of(data, "todayTotal"),
             settled=fen_of(data, "settledTotal"),
             settleable=fen_of(data, "settleable"),
+            prefunded=fen_of(data, "deposit") if "deposit" in data else None,
         )
 
     def write_statement(self, day: date, after: str) -> Request:

@@ -23,6 +23,7 @@ from app.channels.contract.values import (
     UnbindObservation,
 )
 from app.kernel.errors import Text
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.kernel.payee import Payee
 
@@ -86,6 +87,8 @@ class Adapter(ABC):
     callback_answer: ClassVar[str] = "success"
     """What the channel wants to read when a callback was taken."""
     pays_to: ClassVar[frozenset[Payee]] = frozenset({Payee.BANK_CARD})
+    funds: ClassVar[frozenset[Funds]] = frozenset({Funds.COLLECTED})
+    """Of which of our money there a payment may be made: where it is one balance to them, it is the collected one to us."""
     verified: ClassVar[bool] = True
     """Was it proved against the third party itself? False: written by its documents alone, and people are told so."""
     basis: ClassVar[str] = ""

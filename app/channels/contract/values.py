@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.kernel.bank_card import AccountType
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.payee import Payee
 
@@ -72,6 +73,7 @@ class Order:
     sent_at: datetime | None = None  # of the latest send, which is the only one where nothing is ever sent again
     kind: str = "payout"  # or "settlement": our own money to our own card; the same number rules, never paid twice
     payee: Payee = Payee.BANK_CARD
+    funds: Funds = Funds.COLLECTED
     account_type: str = AccountType.PRIVATE
     branch: Mapping[str, str] = field(default_factory=dict)
     """Where a company has its account, as far as it is known: cnaps, or province, city and branch."""
@@ -229,6 +231,7 @@ class Abilities:
     totals: bool = True  # of each day, beside the balance
     statements: bool = False  # line by line, of each day
     pays_to: frozenset[Payee] = frozenset({Payee.BANK_CARD})
+    funds: frozenset[Funds] = frozenset({Funds.COLLECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +244,7 @@ class Figures:
     today: Money  # 今日
     settled: Money  # 结算金额
     settleable: Money  # 可结算金额: what may be withdrawn now
+    prefunded: Money | None = None  # 预存余额, where the channel keeps one and tells it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

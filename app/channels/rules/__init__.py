@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 from app.channels.contract import CardToBind, Order
 from app.kernel.bank_card import mask, mask_runs, normalise
 from app.kernel.errors import Refused, Text, gettext_noop
+from app.kernel.funds import FUNDS, Funds
 from app.kernel.money import Money
 from app.kernel.payee import PAYEES, Payee, masked
 
@@ -164,6 +165,16 @@ def require_pays_to(kind: Payee, kinds: Set[Payee], *, name: str) -> None:
             name=name,
             kind=PAYEES[kind],
             advice="请换一个能付的渠道账号，或换一个收款人",
+        )
+
+
+def require_funds(funds: Funds, offered: Set[Funds], *, name: str) -> None:
+    if funds not in offered:
+        raise Refused(
+            "渠道账号“%(name)s”不能用%(funds)s付款",
+            name=name,
+            funds=FUNDS[funds],
+            advice="请换一种代付方式，或换一个渠道账号",
         )
 
 

@@ -80,9 +80,10 @@ def pull_figures(number: str, day: date | None = None) -> None:
             today=told.today,
             settled=told.settled,
             settleable=told.settleable,
+            prefunded=told.prefunded,
             pulled_at=clock.now(),
         )
-        columns = ("total", "yesterday", "today", "settled", "settleable")
+        columns = ("total", "yesterday", "today", "settled", "settleable", "prefunded")
         newer = {f"{name}_minor": row.excluded[f"{name}_minor"] for name in columns} | {
             "pulled_at": row.excluded.pulled_at
         }

@@ -13,11 +13,12 @@ from app.collections.service.top_ups import TOPIC, move
 from app.collections.states import REVERSAL, ReversalState, State
 from app.kernel import clock
 from app.kernel.errors import Refused
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO
 from app.kernel.numbers import new_number
 from app.ledger import book
 from app.ledger import queries as ledger
-from app.ledger.chart import TAKEN_BACK, Code
+from app.ledger.chart import PURSES, TAKEN_BACK
 from app.runtime import live_events
 from app.runtime.db import changed, db, transaction
 
@@ -35,7 +36,9 @@ def ask(number: str, *, reason: str, actor: Actor) -> str:
             raise Refused("这笔入账的冲正正在等待审批")
         source = channels.account_by_id(found.account_id)
         ledger.lock_available(source.number)
-        rules.require_still_there(available=book.balance(source.number, Code.AVAILABLE), amount=found.amount)
+        rules.require_still_there(
+            available=book.balance(source.number, PURSES[Funds(found.funds)]), amount=found.amount
+        )
         its_number = new_number(TAKEN_BACK)
         db.session.add(
             TopUpReversal(
@@ -48,7 +51,7 @@ def ask(number: str, *, reason: str, actor: Actor) -> str:
             )
         )
         db.session.flush()
-        book.reserve(source.number, its_number, found.amount, note=number)
+        book.reserve(source.number, its_number, found.amount, funds=Funds(found.funds), note=number)
         told = {"account": source.number, "amount": found.amount.yuan, "reversal": its_number}
         audit.record(actor, "reversal.ask", number, after=told, why=reason)
         _tell(found, source)

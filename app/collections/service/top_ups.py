@@ -9,9 +9,11 @@ from app.auth.identity import Actor
 from app.channels import queries as channels
 from app.collections import queries, rules
 from app.collections.models import TopUp
+from app.collections.queries import Purse
 from app.collections.states import TOP_UP, Kind, State
 from app.kernel import clock
 from app.kernel.errors import Refused
+from app.kernel.funds import FUNDS, Funds
 from app.kernel.money import Money
 from app.kernel.numbers import new_number
 from app.ledger import book
@@ -23,7 +25,15 @@ TOPIC = "topups"
 
 
 def enter(
-    *, account: str, kind: Kind, amount: Money, arrived_on: date, evidence: str, form_key: str, actor: Actor
+    *,
+    account: str,
+    kind: Kind,
+    amount: Money,
+    arrived_on: date,
+    evidence: str,
+    form_key: str,
+    actor: Actor,
+    funds: Funds = Funds.COLLECTED,
 ) -> str:
     """Write down what came in; it counts when another person has looked. Returns its number.
 
@@ -32,7 +42,8 @@ def enter(
     """
     with transaction():
         source = channels.account(account)
-        wish = {"account_id": source.id, "kind": kind, "amount": amount, "arrived_on": arrived_on, "evidence": evidence}
+        wish = {"account_id": source.id, "funds": funds, "kind": kind, "amount": amount}
+        wish |= {"arrived_on": arrived_on, "evidence": evidence}
         made = queries.by_form_key(form_key)
         if made is not None:
             if any(getattr(made, name) != value for name, value in wish.items()):
@@ -44,10 +55,13 @@ def enter(
             return made.number
         rules.require_day(arrived_on, today=clock.business_day())
         rules.require_clean_evidence(evidence)
-        _require_fit(source, kind, amount)
-        if kind is Kind.OPENING and (other := queries.opening_of(source.id)):
+        _require_fit(Purse(source, funds), kind, amount)
+        if kind is Kind.OPENING and (other := queries.opening_of(source.id, funds)):
             raise Refused(
-                "这个渠道账号已经记过期初：%(number)s", number=other.number, advice="之后到账的，请选“充值到账”"
+                "这个渠道账号的%(funds)s已经记过期初：%(number)s",
+                funds=FUNDS[funds],
+                number=other.number,
+                advice="之后到账的，请选“充值到账”",
             )
         number = new_number("D")
         db.session.add(
@@ -61,6 +75,7 @@ def enter(
             )
         )
         told = {"account": account, "amount": amount.yuan, "day": arrived_on.isoformat()}
+        told |= {"funds": str(funds)} if funds != Funds.COLLECTED else {}
         audit.record(actor, "collection.enter", number, after=told, why=evidence)
         live_events.announce(TOPIC, number)
     return number
@@ -74,9 +89,10 @@ def approve(number: str, *, actor: Actor) -> None:
         source = channels.account_by_id(found.account_id)
         book.open_accounts(source.number)
         ledger.lock_available(source.number)  # of two that fit only one by one, the later sees the earlier
-        _require_fit(source, Kind(found.kind), found.amount)
+        funds = Funds(found.funds)
+        _require_fit(Purse(source, funds), Kind(found.kind), found.amount)
         _move(found, "approve", actor)
-        assert book.collect(source.number, found.amount, number=number), f"{number} was collected before"
+        assert book.collect(source.number, found.amount, number=number, funds=funds), f"{number} was collected before"
         audit.record(actor, "collection.approve", number, after={"account": source.number, "amount": found.amount.yuan})
         live_events.announce("channels", source.number)
 
@@ -98,9 +114,10 @@ def withdraw(number: str, *, actor: Actor) -> None:
         audit.record(actor, "collection.withdraw", number)
 
 
-def _require_fit(source: channels.Account, kind: Kind, amount: Money) -> None:
-    standing = queries.standing(source)
-    rules.require_by_hand(standing, totals=source.can.totals, kind=kind, name=source.title)
+def _require_fit(purse: Purse, kind: Kind, amount: Money) -> None:
+    standing, can = queries.standing(purse), purse.account.can
+    name = purse.account.title
+    rules.require_by_hand(standing, funds=purse.funds, offered=can.funds, totals=can.totals, kind=kind, name=name)
     rules.require_amount(amount, standing)
 
 

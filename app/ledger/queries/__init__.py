@@ -18,6 +18,7 @@ from app.ledger.queries.reading import (
     latest,
     lock_available,
     overview,
+    taken_from,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "lock_available",
     "overview",
     "problems",
+    "taken_from",
 ]

@@ -135,7 +135,8 @@ def _each_transfer() -> Check:
     on_route = or_(
         *(
             and_(Transfer.kind == kind, source.code == code_out, target.code == code_in)
-            for kind, (code_out, code_in) in chart.ROUTES.items()
+            for routes in chart.ROUTES.values()
+            for kind, (code_out, code_in) in routes.items()
         )
     )
     names_a_hold = Transfer.kind.in_(chart.OF_A_HOLD)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.ledger import chart
 from app.ledger.chart import TAKEN_BACK, Code, Kind, Place
@@ -23,11 +24,16 @@ class Balances:
     """What one channel account has with us. Nothing where no account was opened yet."""
 
     available: Money = ZERO
+    prefunded: Money = ZERO
     in_flight: Money = ZERO
 
     @property
     def total(self) -> Money:
-        return self.available + self.in_flight
+        return self.available + self.prefunded + self.in_flight
+
+    def left(self, funds: Funds) -> Money:
+        """What a withdrawal of these funds may take."""
+        return self.prefunded if funds == Funds.PREFUNDED else self.available
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class Hold:
     number: str
     owner: str
     amount: Money
+    funds: Funds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class Account:
 class Collected:
     owner: str
     amount: Money
+    funds: Funds = Funds.COLLECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Overview:
 
     owners: Mapping[str, Balances]
     available: Money
+    prefunded: Money
     in_flight: Money
     channel_cost: Money
     outside: Money
@@ -63,7 +72,7 @@ class Overview:
     @property
     def total(self) -> Money:
         """Zero, or the book is broken."""
-        return self.available + self.in_flight + self.channel_cost + self.outside
+        return self.available + self.prefunded + self.in_flight + self.channel_cost + self.outside
 
 
 def balances_of(owners: Iterable[str]) -> dict[str, Balances]:
@@ -81,6 +90,7 @@ def overview() -> Overview:
     return Overview(
         owners=owners,
         available=sum((balances.available for balances in owners.values()), ZERO),
+        prefunded=sum((balances.prefunded for balances in owners.values()), ZERO),
         in_flight=sum((balances.in_flight for balances in owners.values()), ZERO),
         channel_cost=platform.get(Code.CHANNEL_COST, ZERO),
         outside=platform.get(Code.OUTSIDE, ZERO),
@@ -118,16 +128,19 @@ def lock_available(owner: str) -> None:
 def collected(number: str) -> Collected | None:
     """What was collected under this number."""
     found = db.session.execute(
-        select(LedgerAccount.owner, Transfer.amount)
+        select(LedgerAccount.owner, Transfer.amount, LedgerAccount.code)
         .join(Transfer, Transfer.credit_account_id == LedgerAccount.id)
         .where(Transfer.number == number, Transfer.kind == Kind.COLLECT)
     ).one_or_none()
-    return Collected(*found) if found else None
+    return Collected(found.owner, found.amount, _FUNDS[found.code]) if found else None
 
 
 def held(numbers: Sequence[str]) -> dict[str, Hold]:
     """The holds of these numbers, locked; Refused when there is one missing."""
-    found = {row.number: Hold(*row[:4]) for row in db.session.execute(_HELD, {"its_numbers": list(numbers)})}
+    found = {
+        row.number: Hold(row.id, row.number, row.owner, row.amount, _FUNDS[row.code])
+        for row in db.session.execute(_HELD, {"its_numbers": list(numbers)})
+    }
     for number in numbers:
         if number not in found:
             raise nothing_held(number)
@@ -163,11 +176,15 @@ def _no_lock(_element: Any, _compiler: Any, **_more: Any) -> str:
     return "1"
 
 
+_FUNDS = {purse: funds for funds, purse in chart.PURSES.items()}
 # Built once: every settlement asks both.
 _NUMBERS: BindParameter[Any] = bindparam("its_numbers", expanding=True)
 _HELD = (
-    select(Transfer.id, Transfer.number, LedgerAccount.owner, Transfer.amount, _Locked(Transfer.number))
-    .join(LedgerAccount, Transfer.credit_account_id == LedgerAccount.id)
+    select(
+        *(Transfer.id, Transfer.number, LedgerAccount.owner, Transfer.amount, LedgerAccount.code),
+        _Locked(Transfer.number),
+    )
+    .join(LedgerAccount, Transfer.debit_account_id == LedgerAccount.id)
     .where(Transfer.number.in_(_NUMBERS), Transfer.kind == Kind.HOLD)
     .order_by(Transfer.id)
 )
@@ -206,7 +223,11 @@ def _balances(*conditions: ColumnElement[bool]) -> dict[str, dict[str, Money]]:
 
 
 def _of(held: Mapping[str, Money]) -> Balances:
-    return Balances(available=held.get(Code.AVAILABLE, ZERO), in_flight=held.get(Code.IN_FLIGHT, ZERO))
+    return Balances(
+        available=held.get(Code.AVAILABLE, ZERO),
+        prefunded=held.get(Code.PREFUNDED, ZERO),
+        in_flight=held.get(Code.IN_FLIGHT, ZERO),
+    )
 
 
 def deeds() -> dict[str, dict[str, Money]]:
@@ -217,6 +238,17 @@ def deeds() -> dict[str, dict[str, Money]]:
 def deeds_taking_back() -> dict[str, dict[str, Money]]:
     """The same of money in that is taken back."""
     return _deeds(Transfer.number.startswith(TAKEN_BACK))
+
+
+def taken_from(funds: Funds) -> set[str]:
+    """The numbers of all withdrawals whose hold took of these funds."""
+    mine = (
+        Transfer.kind == Kind.HOLD,
+        ~Transfer.number.startswith(TAKEN_BACK),
+        LedgerAccount.code == chart.PURSES[funds],
+    )
+    found = select(Transfer.number).join(LedgerAccount, Transfer.debit_account_id == LedgerAccount.id).where(*mine)
+    return set(db.session.scalars(found))
 
 
 def _deeds(whose: ColumnElement[bool]) -> dict[str, dict[str, Money]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from app.kernel import clock, signing
+from app.kernel.funds import Funds
 from app.sandbox.cards import BindMany, Card, CardToBind, ListCards, Page, Unbind, Unbound
 from app.sandbox.growth import Account
 from app.sandbox.manners.manner import (
@@ -58,6 +59,7 @@ CODES = {
 CARD_WORDS = {"bound": "VALID", "refused": "INVALID", "in_review": "CHECKING"}
 UNBIND_WORDS = {"gone": "REMOVED", "refused": "REFUSED", "in_review": "CHECKING"}
 DETAILS = {"id_number": "certNo", "branch": "branchName", "cnaps": "cnaps", "province": "province", "city": "city"}
+FUNDS = {"": Funds.COLLECTED, "SETTLEABLE": Funds.COLLECTED, "DEPOSIT": Funds.PREFUNDED}
 LARGEST_BATCH = 500
 
 
@@ -65,6 +67,7 @@ class Egret(Manner, BindsMany, KeepsCards, KeepsStatements):
     code = "egret"
     title = "白鹭支付"
     deduplicates = True
+    takes_deposits = True
     keys = ("public_key",)
     page_size = 500
     lines_a_page = 200
@@ -119,6 +122,7 @@ class Egret(Manner, BindsMany, KeepsCards, KeepsStatements):
         amount = fields.get("tradeAmount")
         if type(amount) is not int or not 0 < amount < 10**15:
             raise Rejected("malformed")
+        source = text_of(fields, "fundSource", optional=True) if interface == "submit" else ""
         return Submit(
             order_no=text_of(fields, "outTradeNo"),
             amount_minor=amount,
@@ -126,6 +130,7 @@ class Egret(Manner, BindsMany, KeepsCards, KeepsStatements):
             holder=text_of(fields, "payeeName"),
             bank=text_of(fields, "payeeBank", optional=True),
             kind="settlement" if interface == "settle" else "payout",
+            funds=one_of(FUNDS, source),
         )
 
     def payout(self, voice: Voice, payout: Payout) -> Outgoing:
@@ -175,6 +180,7 @@ class Egret(Manner, BindsMany, KeepsCards, KeepsStatements):
             "todayTotal": account.today_minor,
             "settledTotal": account.settled_minor,
             "settleable": account.settleable_minor,
+            "deposit": voice.merchant.deposit_minor,
         }
         return _say(voice, code="OK", msg="成功", data=data)
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from app.kernel import clock
 from app.sandbox.cards import BindMany, Card, CardToBind, ListCards, Page, Unbind, Unbound
@@ -33,6 +33,7 @@ PROBLEMS = {
 }
 """What may be wrong, in this program's words, and the sentence beside the code. Each manner has a code for what it may say."""
 DETAILS = ("id_number", "branch", "cnaps", "province", "city")
+T = TypeVar("T")
 ACCOUNT_TYPES = {"": "private", "PRIVATE": "private", "CORPORATE": "corporate"}
 
 
@@ -89,6 +90,8 @@ class Manner(ABC):
     code: ClassVar[str]
     title: ClassVar[str]
     deduplicates: ClassVar[bool]
+    takes_deposits: ClassVar[bool] = False
+    """Does the company keep what a merchant pays in apart from what it collects, to pay out of?"""
     keys: ClassVar[tuple[str, ...]]
     """What must be given at registration."""
     interfaces: ClassVar[Mapping[str, str]]
@@ -170,7 +173,7 @@ class KeepsStatements(ABC):
     def statement(self, voice: Voice, statement: Statement) -> Outgoing: ...
 
 
-def one_of(words: Mapping[str, str], text: str) -> str:
+def one_of(words: Mapping[str, T], text: str) -> T:
     if text not in words:
         raise Rejected("malformed")
     return words[text]

@@ -1,9 +1,20 @@
 """Shape and syntax of a withdrawal, of a refusal's reason, and of the list's search."""
 
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, HiddenField, IntegerField, SearchField, SelectField, SelectMultipleField, StringField
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SearchField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp
 
+from app.kernel.funds import FUNDS, Funds
 from app.runtime.fields import MoneyField
 from app.runtime.forms import StrictForm
 from app.uploads.forms import HeldForm
@@ -18,6 +29,11 @@ class WithdrawalForm(StrictForm):
     replaces = HiddenField(validators=[Optional(), Regexp(r"W[0-9A-Z]{1,31}\Z")])
     kind = HiddenField(validators=[Optional(), AnyOf([str(kind) for kind in Kind])])
     card = SelectField(_("收款人"), validators=[InputRequired(_("请选择收款人"))], validate_choice=False)
+    funds = RadioField(
+        _("代付方式"),
+        choices=[SelectChoice(str(it), _(label)) for it, label in FUNDS.items()],
+        default=Funds.COLLECTED.value,
+    )
     amount = MoneyField(
         _("提现金额"),
         validators=[InputRequired(_("请输入提现金额"))],
@@ -61,6 +77,7 @@ class RouteSearch(RouteForm):
 class SheetConfirmForm(HeldForm):
     """Control totals, typed in by hand. `stay`: how many rows would not leave today, as the page said."""
 
+    funds = HiddenField(default=Funds.COLLECTED.value, validators=[AnyOf([str(it) for it in Funds])])
     stay = HiddenField(validators=[Optional(), Regexp(r"[0-9]{1,7}\Z")])
     goes_on = BooleanField(_("我已看过上面的名单，仍要提交"))
 

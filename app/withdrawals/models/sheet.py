@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, T
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import clock
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.runtime.db import Key, Model
 from app.withdrawals.states import SHEET
@@ -28,6 +29,8 @@ class WithdrawalSheet(Model):
     upload_id: Mapped[int] = mapped_column(ForeignKey("upload.id"), unique=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
     state: Mapped[str] = mapped_column(String(10), default=SHEET.initial)
+    funds: Mapped[str] = mapped_column(String(10), default=Funds.COLLECTED)
+    """代付方式 of all its withdrawals."""
     total: Mapped[int]
     amount: Mapped[Money] = mapped_column("amount_minor")
     """Count and amount of the good rows, as they were typed in by hand when it was confirmed."""

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import clock
 from app.kernel.bank_card import AccountType
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.payee import Payee
 from app.runtime.db import Key, Model, append_only
@@ -62,6 +63,8 @@ class Withdrawal(Model):
         String(4), default=lambda context: context.get_current_parameters()["card_masked"][-4:]
     )
     card_index: Mapped[str] = mapped_column(String(64))
+    funds: Mapped[str] = mapped_column(String(10), default=Funds.COLLECTED)
+    """代付方式: which of the account's money it is paid of."""
     amount: Mapped[Money] = mapped_column("amount_minor")
     fee: Mapped[Money] = mapped_column("fee_minor")
     memo: Mapped[str] = mapped_column(String(100), default="")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import and_, exists, func, or_, select
 
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.runtime.db import db
@@ -50,11 +51,14 @@ def problems() -> list[str]:
 
 def against_ledger() -> list[str]:
     """Withdrawals and ledger, laid side by side: each has the entries its state asks for, and no entry is nobody's."""
-    deeds = ledger.deeds()
+    deeds, prefunded = ledger.deeds(), ledger.taken_from(Funds.PREFUNDED)
     found = []
     w = Withdrawal
-    for row in db.session.execute(select(w.number, w.state, w.amount, w.fee, w.paid_late)):
+    for row in db.session.execute(select(w.number, w.state, w.amount, w.fee, w.paid_late, w.funds)):
         state = State(row.state)
+        held = {row.number, rules.late(row.number)} if row.paid_late else {row.number}
+        if held & prefunded != (held if row.funds == Funds.PREFUNDED else set()):
+            found.append(f"{row.number}: is paid of {row.funds} funds, the ledger took it from others")
         if row.paid_late:  # what it cost stands beside it, under a hold of its own
             asked = rules.entries(state, amount=row.amount, fee=row.fee)
             found += _compared(rules.late(row.number), state, deeds.pop(rules.late(row.number), {}), asked, row.fee)

@@ -15,6 +15,7 @@ from app.channels.contract import Payee
 from app.kernel import clock
 from app.kernel.bank_card import AccountType
 from app.kernel.errors import Refused, Text
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.payee import covered, is_reference
 from app.ledger import queries as ledger
@@ -60,11 +61,13 @@ class Forecast:
     """What begins later today: what is not approved by then waits until it ends."""
 
 
-def forecast(upload: uploads.Upload, *, reason: str = "", after_row: int = 0) -> Forecast:
+def forecast(
+    upload: uploads.Upload, *, funds: Funds = Funds.COLLECTED, reason: str = "", after_row: int = 0
+) -> Forecast:
     """`reason`, `after_row`: which rows are wanted as lines."""
     account = channels.account_by_id(upload.account_id)
     found = Forecast(maintenance=_coming_today(account))
-    for wish, stays in _rehearsed(upload, account):
+    for wish, stays in _rehearsed(upload, account, funds):
         if stays is None:
             continue
         found.all.add(wish.amount)
@@ -78,7 +81,7 @@ def forecast(upload: uploads.Upload, *, reason: str = "", after_row: int = 0) ->
     return found
 
 
-def _rehearsed(upload: uploads.Upload, account: channels.Account) -> Iterator[tuple[Wish, Stays | None]]:
+def _rehearsed(upload: uploads.Upload, account: channels.Account, funds: Funds) -> Iterator[tuple[Wish, Stays | None]]:
     book, at = in_force().book, clock.now()
     day = clock.business_day(at)
     lists, kinds = listed(day), account.can.pays_to
@@ -87,7 +90,8 @@ def _rehearsed(upload: uploads.Upload, account: channels.Account) -> Iterator[tu
         book=book,
         account=account.number,
         at=at,
-        available=ledger.balances_of([account.number])[account.number].available,
+        funds=funds,
+        available=ledger.balances_of([account.number])[account.number].left(funds),
         used=limits.used({scope: places[scope] for scope in (Scope.HOUSE, Scope.ACCOUNT)}, day),
         halt=_halt_of_today(account.id),
         whole=identity.channels() is None,

@@ -12,6 +12,7 @@ from app.auth import identity
 from app.cards.models import Card
 from app.channels import queries as channels
 from app.kernel import clock
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.runtime import vault
 from app.runtime.db import db, total
@@ -42,25 +43,34 @@ def used(places: Places, day: date) -> dict[Scope, Used]:
 
 
 def facts(
-    book: Rulebook, source: channels.Account, payee: Card, *, amount: Money, at: datetime, used: Mapping[Scope, Used]
+    book: Rulebook,
+    source: channels.Account,
+    payee: Card,
+    *,
+    amount: Money,
+    funds: Funds,
+    at: datetime,
+    used: Mapping[Scope, Used],
 ) -> Facts:
     """Everything the rules ask about. To be read after the counters are locked: whoever makes the same withdrawal at the
     same moment waits there, and then finds this one."""
     known = _facts(book, card_index=payee.number_index, holder=payee.holder, card_kind=payee.kind, amount=amount, at=at)
-    return replace(known, account=source.number, used=used)
+    return replace(known, account=source.number, funds=funds, used=used)
 
 
 def facts_over(
     book: Rulebook,
     sources: Sequence[channels.Account],
     *,
+    funds: Mapping[int, Funds],
     card_index: str,
     holder: str,
     card_kind: str,
     amount: Money,
     at: datetime,
 ) -> dict[int, Facts]:
-    """The same over many accounts, by their ids, as they stand now: nothing is locked, and nothing is decided by it."""
+    """The same over many accounts, each paying of these funds, by their ids, as they stand now: nothing is locked,
+    and nothing is decided by it."""
     known = _facts(book, card_index=card_index, holder=holder, card_kind=card_kind, amount=amount, at=at)
     day = clock.business_day(at)
     keys = places(account_id=0, card_index=card_index, day=day)
@@ -75,7 +85,7 @@ def facts_over(
     for source in sources:
         its = {**keys, Scope.ACCOUNT: str(source.id)}
         used = {scope: counted[scope, key] for scope, key in its.items() if (scope, key) in counted}
-        found[source.id] = replace(known, account=source.number, used=used)
+        found[source.id] = replace(known, account=source.number, funds=funds[source.id], used=used)
     return found
 
 

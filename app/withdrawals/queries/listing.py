@@ -46,7 +46,7 @@ def page(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
     statement = select(
         w.id, w.number, w.kind, w.business_day, w.made_at, w.amount, w.fee, w.holder, w.bank, w.card_masked, w.state,
         w.signed_at, w.memo, w.message, w.account_id, w.maker, w.checker, w.channel_number, w.sent_at, w.finished_at,
-        w.account_type,
+        w.account_type, w.funds,
         exists().where(WithdrawalHold.withdrawal_id == w.id, WithdrawalHold.closed_at.is_(None)).label("held"),
     )  # fmt: skip
     kept = {name: asked[name] for name in FILTERS if asked.get(name)}

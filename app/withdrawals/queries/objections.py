@@ -10,6 +10,7 @@ from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.bank_card import AccountType
 from app.kernel.errors import Refused, Text
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.payee import Payee
 from app.runtime.db import db
@@ -33,9 +34,9 @@ def objection(withdrawal: Withdrawal, *, lists: Listed | None = None, lock: bool
     standing = (lists or lists_about([withdrawal])).standing(withdrawal.card_index, withdrawal.holder)
     old_is_certain = not withdrawal.replaces or _is_certain(withdrawal.replaces, lock=lock)
     account = channels.account_by_id(withdrawal.account_id)
-    is_payable = Payee(withdrawal.payee) in account.can.pays_to and (
-        withdrawal.account_type == AccountType.PRIVATE or lacks(account, cards.by_id(withdrawal.card_id)) is None
-    )
+    is_payable = Payee(withdrawal.payee) in account.can.pays_to and Funds(withdrawal.funds) in account.can.funds
+    if withdrawal.account_type != AccountType.PRIVATE:
+        is_payable = is_payable and lacks(account, cards.by_id(withdrawal.card_id)) is None
     return rules.objection(black=standing.black, old_is_certain=old_is_certain, is_payable=is_payable)
 
 

@@ -17,6 +17,7 @@ from app.channels import rules as channel_rules
 from app.channels.contract import Payee
 from app.kernel import clock
 from app.kernel.errors import Text
+from app.kernel.funds import FUNDS, Funds
 from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.withdrawals.models import SendingStop
@@ -105,6 +106,7 @@ def options(whom: Target, amount: Money, *, actor: Actor) -> list[Option]:
     facts = limits.facts_over(
         book,
         known.accounts,
+        funds={account.id: known.funds(account) for account in known.accounts},
         card_index=whom.number_index,
         holder=whom.holder,
         card_kind=whom.card_kind,
@@ -144,12 +146,13 @@ class Whole:
     others: list[channels.Account]
 
 
-def whole(account: channels.Account, totals: Totals, *, actor: Actor) -> Whole:
-    """The others are looked for only where this account would not send everything today."""
+def whole(account: channels.Account, totals: Totals, *, left: Money, actor: Actor) -> Whole:
+    """`left`: what there is of the funds that it is to be paid of. The others are looked for only where this account would
+    not send everything today."""
     found = options(NOBODY, totals.amount, actor=actor)
     own = next(it for it in found if it.account.id == account.id)
     is_over = not own.left.allows(totals.amount, totals.count)
-    short = totals.hold > own.its.available
+    short = totals.hold > left
     others = (
         [it for it in found if it is not own and _takes_all(it, totals)] if own.its.halts or is_over or short else []
     )
@@ -178,6 +181,15 @@ class _Known:
         self.holders, self.vacancies = channels.holders(ids), vacancy.of(ids, actor)
         self.stops = stops()
 
+    def fee(self, account: channels.Account) -> Money:
+        return channel_rules.fee(self.amount, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)
+
+    def funds(self, account: channels.Account) -> Funds:
+        """Of which it would pay this."""
+        offered, balances = self.manners[account.adapter].funds, self.balances[account.number]
+        left = {funds: balances.left(funds) for funds in FUNDS if funds in offered}
+        return routing.funds_for(self.amount + self.fee(account), left)
+
     def candidate(self, account: channels.Account, facts: Facts) -> Candidate:
         manner, doing = self.manners[account.adapter], self.health[account.id]
         card = self.whom.cards.get(account.id)
@@ -188,8 +200,8 @@ class _Known:
             method=self.whom.kind in manner.pays_to and (card is None or lacks(account, card) is None),
             bound=self._bound(account),
             single_limit=account.single_limit,
-            fee=channel_rules.fee(self.amount, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm),
-            available=self.balances[account.number].available,
+            fee=self.fee(account),
+            available=self.balances[account.number].left(facts.funds),
             facts=facts,
             halts=tuple(self._halts(account)),
             grade=doing.grade,

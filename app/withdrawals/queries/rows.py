@@ -11,6 +11,7 @@ from app.channels import queries as channels
 from app.kernel import clock, signing
 from app.kernel.bank_card import AccountType
 from app.kernel.errors import NotThere
+from app.kernel.funds import Funds
 from app.kernel.payee import Payee
 from app.runtime import vault
 from app.runtime.db import db
@@ -85,7 +86,7 @@ def of_card(card_id: int) -> tuple[list[str], list[str]]:
 
 
 def digest(withdrawal: Withdrawal) -> str:
-    """What an approval is about: number, amount, fee, payee, card and account, in one unambiguous form (I-13)."""
+    """What an approval is about: number, amount, fee, payee, card, account and funds, in one unambiguous form (I-13)."""
     parts = (
         withdrawal.number,
         str(withdrawal.amount.minor),
@@ -102,6 +103,8 @@ def digest(withdrawal: Withdrawal) -> str:
         *([] if withdrawal.payee == Payee.BANK_CARD else [withdrawal.payee]),
         # And one to a person the form it had before companies were told apart. Of a company also where its account is.
         *of_company(withdrawal.account_type, withdrawal.card_id),
+        # And one of collected funds the form it had before there were others.
+        *([] if withdrawal.funds == Funds.COLLECTED else [withdrawal.funds]),
     )
     data = b"".join(f"{len(part.encode())}:".encode() + part.encode() for part in parts)
     return vault.mac(data, purpose="approvals")

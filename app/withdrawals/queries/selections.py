@@ -70,7 +70,7 @@ def rows(selection_id: int, asked: Mapping[str, str], *, only: Collection[int] |
     r, w = SelectionRow, Withdrawal
     statement = (
         select(r.id, r.outcome, r.message, r.withdrawal_id, w.number, w.amount, w.fee, w.holder, w.bank, w.card_masked,
-               w.account_type, w.account_id, w.maker, w.made_at, w.memo)
+               w.account_type, w.funds, w.account_id, w.maker, w.made_at, w.memo)
         .join(w, w.id == r.withdrawal_id)
         .where(r.selection_id == selection_id, channels.within_reach(w.account_id))
     )  # fmt: skip

@@ -11,6 +11,7 @@ from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel import clock, signing
 from app.kernel.errors import NotThere, Text
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.kernel.payee import Payee
 from app.runtime import vault
@@ -223,6 +224,7 @@ def in_review(sheet_id: int) -> Review:
             w.account_id,
             w.maker_id,
             w.account_type,
+            w.funds,
         )
         .where(w.sheet_id == sheet_id, w.state == State.REVIEW)
         .order_by(w.id)
@@ -245,6 +247,7 @@ def review_of(rows: Sequence[Any]) -> Review:
             it.maker_id,
             *([] if it.payee == Payee.BANK_CARD else [it.payee]),  # as before there were others
             *of_company(it.account_type, it.card_id),
+            *([] if it.funds == Funds.COLLECTED else [it.funds]),
         ]
         for it in rows
     ]

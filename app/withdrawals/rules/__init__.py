@@ -19,6 +19,7 @@ from app.withdrawals.rules.making import (
     require_amount,
     require_another_pair_of_eyes,
     require_clean_memo,
+    require_fit_funds,
     require_never_sent,
     require_nothing_open,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "require_another_pair_of_eyes",
     "require_clean_memo",
     "require_evidence",
+    "require_fit_funds",
     "require_never_sent",
     "require_nothing_open",
     "require_other_decider",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from app.kernel import clock
 from app.kernel.bins import LENDS
 from app.kernel.errors import Text, gettext_noop
+from app.kernel.funds import Funds
 from app.kernel.hours import WEEKDAYS, hour
 from app.kernel.money import ZERO, Money
 from app.withdrawals.rules.rulebook import Limit, Outside, Rulebook, Scope
@@ -78,6 +79,7 @@ class Facts:
     amount: Money
     at: datetime
     account: str
+    funds: Funds = Funds.COLLECTED
     card_kind: str = ""
     standing: Standing = Standing()
     used: Mapping[Scope, Used] = field(default_factory=dict)
@@ -118,12 +120,17 @@ def _is_black(book: Rulebook, facts: Facts) -> bool:
 def _is_credit(book: Rulebook, facts: Facts) -> bool:
     """First digits tell it, from lists that are years old: a person who vouches for the card knows better. And money
     that came from a credit card may go back to it."""
-    goes_back = facts.account in book.card_funded and facts.standing.source
+    goes_back = _is_card_funded(book, facts) and facts.standing.source
     return facts.card_kind in LENDS and not facts.standing.vouched and not goes_back
 
 
 def _is_no_source(book: Rulebook, facts: Facts) -> bool:
-    return facts.account in book.card_funded and not facts.standing.source
+    return _is_card_funded(book, facts) and not facts.standing.source
+
+
+def _is_card_funded(book: Rulebook, facts: Facts) -> bool:
+    """What we paid in ourselves never came from a card."""
+    return facts.account in book.card_funded and facts.funds == Funds.COLLECTED
 
 
 def _is_not_white(book: Rulebook, facts: Facts) -> bool:

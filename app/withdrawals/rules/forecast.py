@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.kernel.errors import Refused, Text, gettext_noop
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.withdrawals.rules.admission import LABELS as RULES
 from app.withdrawals.rules.admission import NOTHING, Check, Facts, Rule, Standing, Twin, Used, checks, refusals
@@ -62,6 +63,7 @@ class Rehearsal:
     account: str
     at: datetime
     available: Money
+    funds: Funds = Funds.COLLECTED
     used: dict[Scope, Used] = field(default_factory=dict)
     halt: Text | None = None
     whole: bool = True
@@ -96,6 +98,7 @@ class Rehearsal:
             amount=it.amount,
             at=self.at,
             account=self.account,
+            funds=self.funds,
             card_kind=it.card_kind,
             standing=it.standing,
             used={**self.used, Scope.CARD: self._cards.get(it.card_index, it.used)},

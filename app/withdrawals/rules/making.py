@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 from app.kernel.bank_card import has_card_number
 from app.kernel.errors import Refused, Text, gettext_noop
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
+from app.withdrawals.states import Kind
 
 
 def require_amount(amount: Money, *, limit: Money) -> None:
@@ -18,6 +20,12 @@ def require_amount(amount: Money, *, limit: Money) -> None:
             limit=str(limit),
             advice="请换一个单笔限额够用的渠道账号",
         )
+
+
+def require_fit_funds(kind: Kind, funds: Funds) -> None:
+    """A settlement is of what the channel took in for us: what we paid in there ourselves it does not settle."""
+    if kind is Kind.SETTLEMENT and funds is not Funds.COLLECTED:
+        raise Refused("结算的是收款资金，不能用预存资金", advice="要用预存资金，请新建提现")
 
 
 class UncleanMemo(Refused):
@@ -53,11 +61,12 @@ def require_never_sent(*, attempts: int) -> None:
 
 def objection(*, black: str, old_is_certain: bool, is_payable: bool = True) -> Text | None:
     """Why something that was made by the rules must not leave after all. `old_is_certain`: what it is made in place of, if
-    there is such a one, is certain never to be paid. `is_payable`: its channel pays to accounts of this kind, as it is now."""
+    there is such a one, is certain never to be paid. `is_payable`: its channel pays to accounts of this kind, of these
+    funds, as it is now."""
     if black:
         return Text("收款人已列入黑名单，不能再付")
     if not is_payable:
-        return Text("渠道账号现在的渠道协议不能付到这种收款账号，不能再付")
+        return Text("渠道账号现在的渠道协议不能付到这种收款账号，或不能用这种资金付，不能再付")
     return None if old_is_certain else Text("它代替的那一笔可能已付或还没有定论，不能再付")
 
 

@@ -5,13 +5,14 @@ those that suit the one is proposed whose withdrawals of today are the smallest 
 come to what the weights say.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
 from app.channels.rules.health import Grade
 from app.kernel.errors import Text, gettext_noop
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.withdrawals.rules.admission import NOTHING, Facts, refusals
 from app.withdrawals.rules.rulebook import Limit, Rulebook, Scope
@@ -68,6 +69,11 @@ class Candidate:
     weight: int = 100
 
     @property
+    def funds(self) -> Funds:
+        """Of which of its money it would pay: `available` is what there is of it."""
+        return self.facts.funds
+
+    @property
     def sent(self) -> Money:
         """What it has taken today."""
         return self.facts.used.get(Scope.ACCOUNT, NOTHING).amount
@@ -99,6 +105,11 @@ class Judged:
     reasons: tuple[Text, ...]
     notes: tuple[Text, ...] = ()
     proposed: bool = False
+
+
+def funds_for(hold: Money, left: Mapping[Funds, Money]) -> Funds:
+    """Of which funds an account would pay so much: the first that are enough; where none are, the first."""
+    return next((funds for funds, there_is in left.items() if hold <= there_is), next(iter(left)))
 
 
 def day_left(book: Rulebook, facts: Facts) -> Limit:

@@ -37,6 +37,7 @@ COLUMNS: dict[str, Column] = {
     "fee": Column(gettext_noop("手续费"), first=False, width=12),
     "kind": Column(gettext_noop("种类"), first=False, width=8),
     "account_type": Column(gettext_noop("账户类型"), first=False, width=8),
+    "funds": Column(gettext_noop("代付方式"), first=False, width=10),
     "channel_number": Column(gettext_noop("渠道单号"), first=False, width=26),
     "checker": Column(gettext_noop("审批人"), first=False),
     "sent": Column(gettext_noop("发送时间"), first=False, width=20),

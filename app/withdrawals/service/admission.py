@@ -9,6 +9,7 @@ from app.cards.models import Card
 from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.errors import Refused
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.runtime.db import changed, db, in_transaction, insert
 from app.withdrawals import queries, rules
@@ -28,7 +29,7 @@ class Admitted:
     checkers: int
 
 
-def admit(source: channels.Account, payee: Card, *, amount: Money) -> Admitted:
+def admit(source: channels.Account, payee: Card, *, amount: Money, funds: Funds) -> Admitted:
     """Count it, or refuse it in words. Joins the caller's transaction.
 
     The counters are locked before anything is decided: two that would pass a limit together, or be each other's
@@ -39,20 +40,21 @@ def admit(source: channels.Account, payee: Card, *, amount: Money) -> Admitted:
     day = clock.business_day(at)
     places = limits.places(account_id=source.id, card_index=payee.number_index, day=day)
     used = {scope: _locked(scope, key, day) for scope, key in places.items()}
-    facts = limits.facts(version.book, source, payee, amount=amount, at=at, used=used)
+    facts = limits.facts(version.book, source, payee, amount=amount, funds=funds, at=at, used=used)
     _require(rules.refusals(version.book, facts))
     for scope, key in places.items():
         _take(scope, key, day, amount, version.book.day_limit(scope))
     return Admitted(version.id, at, day, version.book.checkers(amount, made_at=at))
 
 
-def preview(source: channels.Account, payee: Card, *, amount: Money) -> None:
+def preview(source: channels.Account, payee: Card, *, amount: Money, funds: Funds) -> None:
     """Refused as `admit` would refuse it now. Nothing is counted."""
     version, at = queries.rulebook_in_force(), clock.now()
     day = clock.business_day(at)
     places = limits.places(account_id=source.id, card_index=payee.number_index, day=day)
     used = limits.used(places, day)
-    _require(rules.refusals(version.book, limits.facts(version.book, source, payee, amount=amount, at=at, used=used)))
+    facts = limits.facts(version.book, source, payee, amount=amount, funds=funds, at=at, used=used)
+    _require(rules.refusals(version.book, facts))
 
 
 def count(withdrawal: Withdrawal) -> None:

@@ -17,6 +17,7 @@ from app.channels.contract import Interface, Observation, Order, Seen
 from app.channels.manners import abilities
 from app.kernel import clock, signing
 from app.kernel.errors import Refused, gettext_noop
+from app.kernel.funds import Funds
 from app.kernel.payee import Payee
 from app.runtime import jobs, journal, live_events
 from app.runtime.db import db, transaction
@@ -392,6 +393,7 @@ def _order(withdrawal: Withdrawal, card_number: str, branch: Mapping[str, str] |
         sent_at=withdrawal.sent_at,
         kind=withdrawal.kind,
         payee=Payee(withdrawal.payee),
+        funds=Funds(withdrawal.funds),
         account_type=withdrawal.account_type,
         branch=branch or {},
     )

@@ -12,6 +12,7 @@ from app.exports import exporting
 from app.exports import queries as exports
 from app.exports.states import Format
 from app.kernel.errors import Refused, Text
+from app.kernel.funds import FUNDS
 from app.kernel.money import Money
 from app.runtime import jobs, sheet
 from app.runtime.db import db, transaction
@@ -99,7 +100,7 @@ def _rows() -> Any:
     return select(
         w.id, w.number, w.kind, w.made_at, w.amount, w.fee, w.holder, w.bank, w.card_masked, w.state, w.signed_at, w.memo,
         w.message, w.account_id, w.maker, w.checker, w.channel_number, w.sent_at, w.finished_at,
-        w.account_type,
+        w.account_type, w.funds,
     )  # fmt: skip
 
 
@@ -130,6 +131,8 @@ def _value(key: str, row: Any, accounts: Mapping[int, str], titles: Mapping[str,
             return titles[f"kind:{row.kind}"]
         case "account_type":
             return titles[f"account_type:{row.account_type}"]
+        case "funds":
+            return titles[f"funds:{row.funds}"]
         case "account":
             return accounts[row.account_id]
         case "people":
@@ -142,4 +145,5 @@ def words_of() -> dict[str, Text]:
     found = {key: column.title for key, column in COLUMNS.items()}
     found |= {f"state:{state}": LABELS[state][0] for state in State} | {"state:unknown": UNKNOWN[0]}
     found |= {f"account_type:{its}": word for its, word in ACCOUNT_TYPES.items()}
+    found |= {f"funds:{its}": word for its, word in FUNDS.items()}
     return found | {f"kind:{kind}": KINDS[kind] for kind in Kind}

@@ -12,6 +12,7 @@ from app.channels import claims
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel.errors import NotThere, Refused
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.numbers import new_number
 from app.kernel.payee import Payee
@@ -34,6 +35,7 @@ def create(
     form_key: str,
     actor: Actor,
     kind: Kind = Kind.PAYOUT,
+    funds: Funds = Funds.COLLECTED,
     replaces: str = "",
 ) -> str:
     """Record the wish to pay and set the money aside for it (amount + fee). Returns the number.
@@ -46,7 +48,7 @@ def create(
         if payee.account_id != source.id:
             raise NotThere(card)
         wish = {"maker_id": actor.operator_id, "card_id": payee.id, "amount": amount, "memo": memo, "kind": kind}
-        wish["replaces"] = replaces
+        wish |= {"funds": funds, "replaces": replaces}
         if made := _made_before(form_key, wish):
             return made
         channel_rules.require_enabled(channel=source.channel_enabled, account=source.enabled, name=source.title)
@@ -59,7 +61,14 @@ def create(
             queries.held(replaces)
             old = queries.require_replaceable(replaces, amount=amount, holder=payee.holder)
         withdrawal = put(
-            *(source, payee), amount=amount, memo=memo, kind=kind, replaces=replaces, form_key=form_key, actor=actor
+            *(source, payee),
+            amount=amount,
+            memo=memo,
+            kind=kind,
+            funds=funds,
+            replaces=replaces,
+            form_key=form_key,
+            actor=actor,
         )
         if old is not None:
             movement.note(old, "replaced", actor.username, why=withdrawal.number)
@@ -73,6 +82,7 @@ def put(
     amount: Money,
     memo: str,
     kind: Kind,
+    funds: Funds,
     form_key: str,
     actor: Actor,
     replaces: str = "",
@@ -87,13 +97,15 @@ def put(
         raise Refused("收款人还没有绑定成功，不能提现", advice="请等绑定完成，或换一个已绑定的收款人")
     channel_rules.require_pays_to(Payee(payee.payee), source.can.pays_to, name=source.title)
     channel_rules.require_complete(queries.lacks(source, payee), name=source.title)
+    channel_rules.require_funds(funds, source.can.funds, name=source.title)
+    rules.require_fit_funds(kind, funds)
     rules.require_amount(amount, limit=source.single_limit)
     rules.require_clean_memo(memo, payee=cards.number_of(payee) if payee.payee != Payee.BANK_CARD else "")
     fee = channel_rules.fee(amount, fixed=source.fee_fixed, rate_ppm=source.fee_rate_ppm)
     number = new_number("W")
-    admitted = admission.admit(source, payee, amount=amount)
+    admitted = admission.admit(source, payee, amount=amount, funds=funds)
     book.open_accounts(source.number)
-    book.reserve(source.number, number, amount + fee)
+    book.reserve(source.number, number, amount + fee, funds=funds)
     usage.begin(payee.id)
     withdrawal = Withdrawal(
         number=number,
@@ -108,6 +120,7 @@ def put(
         bank=payee.bank,
         card_masked=payee.number_masked,
         card_index=payee.number_index,
+        funds=funds,
         amount=amount,
         fee=fee,
         memo=memo,

@@ -11,6 +11,7 @@ from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel import clock
 from app.kernel.errors import Refused, Text
+from app.kernel.funds import Funds
 from app.ledger import book
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, insert, table_of
@@ -32,7 +33,7 @@ def _reverse(withdrawal: Withdrawal) -> None:
 def _pay_late(withdrawal: Withdrawal) -> None:
     """Its own hold was released long ago: what the payment cost is held and settled under a number beside it."""
     number, account = rules.late(withdrawal.number), channels.account_by_id(withdrawal.account_id)
-    book.reserve(account.number, number, withdrawal.amount + withdrawal.fee)
+    book.reserve(account.number, number, withdrawal.amount + withdrawal.fee, funds=Funds(withdrawal.funds))
     book.settle(number, withdrawal.amount, withdrawal.fee)
 
 

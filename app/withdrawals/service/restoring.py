@@ -18,6 +18,7 @@ from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.bank_card import AccountType
 from app.kernel.errors import NotThere, Refused, Text, gettext_noop
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 from app.kernel.payee import Payee
 from app.ledger import book
@@ -39,7 +40,7 @@ TROUBLES: Mapping[type[Exception], Text] = {
 """What keeps a lost send from being entered, where no rule says why. Tried again until it can be."""
 _UNDONE = (State.REJECTED, State.CANCELLED, State.FAILED)
 _COPIED = (
-    *("form_key", "kind", "payee", "account_type", "holder", "bank", "card_masked", "card_index", "memo"),
+    *("form_key", "kind", "payee", "account_type", "funds", "holder", "bank", "card_masked", "card_index", "memo"),
     *("maker", "checker", "approval"),
 )
 _PLACE = {"table": "lost_send", "column": "sealed"}
@@ -152,8 +153,8 @@ def enter(number: str) -> jobs.Again | None:
 def _enter(number: str) -> None:
     lost = db.session.get(LostSend, number, populate_existing=True, with_for_update=True)
     assert lost is not None
-    # Lines of before there were other payees name none, nor whether they are companies.
-    plain = {"payee": Payee.BANK_CARD, "account_type": AccountType.PRIVATE, "branch": {}}
+    # Lines of before there were other payees name none, nor whether they are companies, nor of which funds they are paid.
+    plain = {"payee": Payee.BANK_CARD, "account_type": AccountType.PRIVATE, "branch": {}, "funds": Funds.COLLECTED}
     told = plain | json.loads(vault.unseal(lost.sealed, row=lost.number, **_PLACE))
     withdrawal = queries.held(number) if queries.find(number) else _again(lost, told)
     setting_id = withdrawal.setting_id or channels.active_setting_id(withdrawal.account_id)
@@ -198,7 +199,7 @@ def _again(lost: LostSend, told: Mapping[str, Any]) -> Withdrawal:
         made_by=told["maker"],
     )
     book.open_accounts(account.number)
-    book.reserve(account.number, lost.number, amount + fee)
+    book.reserve(account.number, lost.number, amount + fee, funds=Funds(told["funds"]))
     usage.begin(card.id)
     made_at = datetime.fromisoformat(told["made_at"])
     theirs = _take_back_what_was_made_instead(lost, told)

@@ -16,9 +16,10 @@ from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel import clock
 from app.kernel.errors import Refused, Text
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.ledger import book
-from app.ledger.chart import Code
+from app.ledger.chart import PURSES
 from app.runtime import jobs, live_events, vault
 from app.runtime.db import db, transaction
 from app.runtime.queue import Line
@@ -109,6 +110,7 @@ def _put(sheet: WithdrawalSheet, wish: Wish, account: channels.Account, payee: C
             amount=wish.amount,
             memo=wish.memo,
             kind=Kind.PAYOUT,
+            funds=Funds(sheet.funds),
             form_key=form_key,
             actor=actor,
             sheet_id=sheet.id,
@@ -129,7 +131,7 @@ def _write_down(reference: str, no: _No) -> bool:
         if sheet.state != SheetState.MAKING or sheet.cursor >= no.wish.row:
             return sheet.state == SheetState.MAKING
         account = channels.account_by_id(sheet.account_id)
-        if book.balance(account.number, Code.AVAILABLE) < _hold(account, no.wish):
+        if book.balance(account.number, PURSES[Funds(sheet.funds)]) < _hold(account, no.wish):
             rest = sum((_hold(account, wish) for wish in _next(sheet, sheet.total)), ZERO)
             move_sheet(sheet, "pause", why="", needed=rest)
             return False

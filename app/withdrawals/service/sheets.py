@@ -15,6 +15,7 @@ from app.channels.manners import abilities
 from app.kernel import clock
 from app.kernel.columns import Fault
 from app.kernel.errors import Malformed, Refused
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.kernel.numbers import new_number
 from app.kernel.payee import is_reference
@@ -114,13 +115,22 @@ class _Compare:
         return amount
 
 
-def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, actor: Actor, stay: int = 0) -> str:
-    """Make withdrawals of the good rows of this sheet from now on. `count` and `amount` were typed in by hand; `stay`: so
-    many rows are known not to leave today, and the maker goes on all the same. Refused where there are more.
+def confirm(
+    upload_reference: str,
+    *,
+    count: int,
+    amount: Money,
+    fence: int,
+    actor: Actor,
+    funds: Funds = Funds.COLLECTED,
+    stay: int = 0,
+) -> str:
+    """Make withdrawals of the good rows of this sheet from now on, of these funds. `count` and `amount` were typed in by
+    hand; `stay`: so many rows are known not to leave today, and the maker goes on all the same. Refused where there are more.
 
     Returns the sheet's reference; confirming again is the same sheet.
     """
-    staying = _staying(upload_reference)
+    staying = _staying(upload_reference, funds)
     with transaction():
         upload = DESK.held(upload_reference)
         known = sheets.sheet_of(upload.id)
@@ -128,6 +138,7 @@ def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, act
             return known.reference
         account = channels.account_by_id(upload.account_id)
         channel_rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
+        channel_rules.require_funds(funds, account.can.funds, name=account.title)
         claims.require(account.id, fence=fence, actor=actor)
         good = sheets.totals(upload)
         columns.require_control_totals(count=count, amount=amount, good=good)
@@ -137,6 +148,7 @@ def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, act
             reference=new_number("S"),
             upload_id=upload.id,
             account_id=account.id,
+            funds=funds,
             total=good.count,
             amount=good.amount,
             left_out=left_out,
@@ -147,6 +159,8 @@ def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, act
         db.session.add(sheet)
         db.session.flush()
         told = {"upload": upload_reference, "rows": count, "amount": amount.yuan, "left_out": left_out}
+        if funds != Funds.COLLECTED:
+            told["funds"] = str(funds)
         if staying:
             told["stay"] = staying
         audit.record(actor, "sheet.confirm", sheet.reference, after=told)
@@ -154,10 +168,10 @@ def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, act
         return sheet.reference
 
 
-def _staying(upload_reference: str) -> int:
+def _staying(upload_reference: str, funds: Funds) -> int:
     """How many rows would not leave today: counted before anything is locked, for it takes a while."""
     upload = DESK.upload(upload_reference)
-    return forecast(upload).all.count if upload.state == UploadState.CHECKED else 0
+    return forecast(upload, funds=funds).all.count if upload.state == UploadState.CHECKED else 0
 
 
 def pause(reference: str, *, fence: int, actor: Actor) -> None:

@@ -16,6 +16,7 @@ from app.exports.states import Format
 from app.kernel import clock
 from app.kernel.bank_card import has_card_number
 from app.kernel.errors import NotThere
+from app.kernel.funds import FUNDS
 from app.kernel.payee import could_be_account
 from app.runtime.page import page, say
 from app.withdrawals import queries, service
@@ -54,6 +55,7 @@ def index() -> ResponseReturnValue:
         labels=LABELS,
         kinds=KINDS,
         account_types=ACCOUNT_TYPES,
+        funds=FUNDS,
         unknown=UNKNOWN,
         out=queries.OUT,
         columns=views.columns(person.operator_id),

@@ -12,6 +12,7 @@ from app.channels import queries as channels
 from app.channels.queries import Account
 from app.kernel.cells import Column
 from app.kernel.errors import Refused, Text, gettext_noop
+from app.kernel.funds import FUNDS, Funds
 from app.ledger import queries as ledger
 from app.runtime.page import said
 from app.uploads import pages
@@ -45,14 +46,20 @@ def _columns() -> Sequence[Column]:
 def _totals(upload: uploads.Upload) -> Mapping[str, object]:
     """What one confirms: the good rows together, and what they leave of the balance."""
     account = channels.account_by_id(upload.account_id)
-    good, available = sheets.totals(upload), ledger.balances_of([account.number])[account.number].available
+    good, balances = sheets.totals(upload), ledger.balances_of([account.number])[account.number]
+    funds = _funds(account)
+    available = balances.left(funds)
     place, ahead = pages.held_account(account.number), None
     if place.mine and good.count:
-        ahead = forecast(upload, reason=_reason(), after_row=_after_row())
-    form = SheetConfirmForm(formdata=None, fence=place.fence, stay=str(ahead.all.count) if ahead else "")
-    whole = routing.whole(account, good, actor=me())
+        ahead = forecast(upload, funds=funds, reason=_reason(), after_row=_after_row())
+    form = SheetConfirmForm(
+        formdata=None, fence=place.fence, funds=funds.value, stay=str(ahead.all.count) if ahead else ""
+    )
+    whole = routing.whole(account, good, left=available, actor=me())
     return {
         "totals": good,
+        "funds": funds,
+        "offered": [(it, FUNDS[it], balances.left(it)) for it in FUNDS if it in account.can.funds],
         "available": available,
         "remains": available - good.hold,
         "confirm": form,
@@ -62,6 +69,12 @@ def _totals(upload: uploads.Upload) -> Mapping[str, object]:
         "stay_labels": LABELS,
         "stay_waits": WAITS,
     }
+
+
+def _funds(account: Account) -> Funds:
+    """Of which funds the page is asked to pay the sheet, or was asked to by its form; the first that the account has."""
+    asked = request.form.get("funds") or request.args.get("funds", "")
+    return next(it for it in sorted(FUNDS, key=lambda it: it != asked) if it in account.can.funds)
 
 
 def _reason() -> str:
@@ -107,7 +120,13 @@ def confirm(reference: str) -> ResponseReturnValue:
     count, amount, fence = form.count.data, form.amount.data, int(form.fence.data)
     try:
         sheet = service.sheets.confirm(
-            reference, count=count, amount=amount, fence=fence, stay=form.accepted, actor=me()
+            reference,
+            count=count,
+            amount=amount,
+            fence=fence,
+            funds=Funds(form.funds.data),
+            stay=form.accepted,
+            actor=me(),
         )
     except Refused as refused:
         form.form_errors += said(refused)

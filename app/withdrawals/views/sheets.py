@@ -8,6 +8,7 @@ from app.auth.identity import me
 from app.auth.permissions import Permission, attached, needs
 from app.channels import queries as channels
 from app.kernel.errors import Refused
+from app.kernel.funds import FUNDS, Funds
 from app.ledger import queries as ledger
 from app.runtime.forms import StrictForm
 from app.runtime.page import page
@@ -152,7 +153,10 @@ def _show(reference: str, reject_form: SheetRejectForm | None = None, status: in
         steps=STEPS,
         done=sheet.made + sheet.refused,
         seconds_left=sheets.seconds_left(sheet),
-        available=ledger.balances_of([account.number])[account.number].available if sheet.needed else None,
+        available=ledger.balances_of([account.number])[account.number].left(Funds(sheet.funds))
+        if sheet.needed
+        else None,
+        funds=FUNDS[Funds(sheet.funds)],
         states=sheets.states(sheet.id),
         orders=orders,
         order_words=ORDERS,

@@ -15,6 +15,7 @@ from app.cards import queries as cards
 from app.channels import opening, versions
 from app.channels import queries as channels
 from app.kernel import clock
+from app.kernel.funds import FUNDS, Funds
 from app.kernel.payee import PAYEES, Payee
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, say
@@ -60,6 +61,7 @@ def show_page(
         withdrawal=withdrawal,
         account=account,
         kind=PAYEES[Payee(withdrawal.payee)],
+        funds=FUNDS[Funds(withdrawal.funds)],
         version=versions.by_id(withdrawal.setting_id).version if withdrawal.setting_id else None,
         may_read_channel=person.can(Permission.CHANNEL_READ),
         card=cards.by_id(withdrawal.card_id),
@@ -164,6 +166,7 @@ def _facts(withdrawal: Withdrawal) -> dict[str, str]:
         "holder": withdrawal.holder,
         "card": withdrawal.card_masked,
         "bank": withdrawal.bank,
+        "funds": say(FUNDS[Funds(withdrawal.funds)]),
         "memo": withdrawal.memo,
     }
 
@@ -182,6 +185,7 @@ def _changes(shown: str, facts: Mapping[str, str]) -> list[tuple[str, str, str]]
         "holder": _("开户人"),
         "card": _("收款账号"),
         "bank": _("开户行"),
+        "funds": _("代付方式"),
         "memo": _("备注"),
     }
     return [(titles[name], str(before.get(name, "")), now) for name, now in facts.items() if before.get(name) != now]

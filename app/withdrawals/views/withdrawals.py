@@ -15,6 +15,7 @@ from app.channels import rules as channel_rules
 from app.channels import vacancy
 from app.kernel import clock
 from app.kernel.errors import NotThere, Refused, Text
+from app.kernel.funds import FUNDS, Funds
 from app.kernel.payee import PAYEES, Payee
 from app.ledger import queries as ledger
 from app.ledger.chart import LABELS as LEDGER_LABELS
@@ -46,6 +47,7 @@ def new() -> ResponseReturnValue:
         old = queries.by_number(replaced)
         form.replaces.data, form.amount.data = old.number, old.amount
         form.card.data = form.card.data or cards.by_id(old.card_id).reference
+        form.funds.data = old.funds
         number = number or channels.account_by_id(old.account_id).number
     return form_page(form, number)
 
@@ -76,17 +78,22 @@ def check(status: int = 200) -> ResponseReturnValue:
         channel_rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
         channel_rules.require_pays_to(Payee(card.payee), account.can.pays_to, name=account.title)
         channel_rules.require_complete(queries.lacks(account, card), name=account.title)
+        funds = Funds(form.funds.data)
+        channel_rules.require_funds(funds, account.can.funds, name=account.title)
+        rules.require_fit_funds(Kind(form.kind.data or Kind.PAYOUT), funds)
         rules.require_amount(form.amount.data, limit=account.single_limit)
         rules.require_clean_memo(form.memo.data or "")
         if form.replaces.data:
             queries.require_replaceable(form.replaces.data, amount=form.amount.data, holder=card.holder)
-        service.preview(account, card, amount=form.amount.data)
+        service.preview(account, card, amount=form.amount.data, funds=funds)
     except Refused as problem:
         return form_page(form, account.number, status=409, refused=problem)
     halt = routing.halt(account.id)
     fee = channel_rules.fee(form.amount.data, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)
-    available = ledger.balances_of([account.number])[account.number].available
-    remains = available - form.amount.data - fee
+    balances = ledger.balances_of([account.number])[account.number]
+    available, hold = balances.left(funds), form.amount.data + fee
+    remains = available - hold
+    others = [it for it in account.can.funds if it != funds and form.kind.data != Kind.SETTLEMENT]
     return page(
         "withdrawals/check.html",
         form=form,
@@ -96,6 +103,9 @@ def check(status: int = 200) -> ResponseReturnValue:
         fee=fee,
         available=available,
         remains=remains,
+        funds=funds,
+        funds_words=FUNDS,
+        other_funds=next((it for it in others if remains.minor < 0 and balances.left(it) >= hold), None),
         halt=halt,
         after=_after(queries.rulebook_in_force().book.checkers(form.amount.data, made_at=clock.now())),
         other=instead(form, account.number) if halt or remains.minor < 0 else None,
@@ -122,6 +132,7 @@ def create() -> ResponseReturnValue:
             fence=int(form.fence.data),
             form_key=form.form_key.data,
             kind=Kind(form.kind.data or Kind.PAYOUT),
+            funds=Funds(form.funds.data),
             replaces=form.replaces.data or "",
             actor=me(),
         )
@@ -255,6 +266,7 @@ def form_page(
     bound = cards.bound_to(account.id) if account else []
     if refused is not None and not (mine and bound):
         flash(say(refused.text), "bad")  # there is no form to say it
+    _offer_funds(form, account)
     pays_to = account.can.pays_to if account else frozenset()
     form.card.choices = [
         SelectChoice("", _("请选择")),
@@ -276,7 +288,18 @@ def form_page(
         carried=carried(form),
         bound=bound,
         only_cards=only_cards,
-        available=ledger.balances_of([account.number])[account.number].available if account else None,
+        balances=ledger.balances_of([account.number])[account.number] if account else None,
         halt=routing.halt(account.id) if account else None,
         after=_after(None),
     )
+
+
+def _offer_funds(form: WithdrawalForm, account: channels.Account | None) -> None:
+    """Of what this account can pay; a settlement is of collected funds. What was chosen elsewhere and is not there, is not."""
+    is_settlement = form.kind.data == Kind.SETTLEMENT
+    offered = [
+        it for it in FUNDS if account and it in account.can.funds and not (is_settlement and it != Funds.COLLECTED)
+    ]
+    form.funds.choices = [SelectChoice(it.value, say(FUNDS[it])) for it in offered]
+    if form.funds.data not in offered and offered:
+        form.funds.data = offered[0].value

@@ -52,6 +52,7 @@ from app.channels.contract import (
     Unreadable,
 )
 from app.kernel import clock
+from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.kernel.numbers import random_text
 
@@ -170,6 +171,7 @@ class _Figures(Templated, ReadsFigures):
             today=amount(told.today),
             settled=amount(told.settled),
             settleable=amount(told.settleable),
+            prefunded=amount(told.prefunded) if self._text(fields, told.prefunded) else None,
         )
 
 
@@ -330,6 +332,7 @@ def adapter_of(code: str, description: Description) -> type[Templated]:
         "unbind_codes": unbinding.codes if unbinding else {},
         "kicked_out_words": frozenset(description.answer.kicked_out),
         "deduplicates": manner.deduplicates,
+        "funds": _funds(interfaces.submit.ask),
         "query_waits_s": manner.query_waits_s,
         "resend_window_s": manner.resend_window_s,
         "return_waits_s": manner.return_waits_s,
@@ -338,6 +341,12 @@ def adapter_of(code: str, description: Description) -> type[Templated]:
         **{name: getattr(interfaces, key) for key, (_, name) in _ABILITIES.items()},
     }
     return type("Described", tuple(offered) or (Templated,), attributes)
+
+
+def _funds(ask: Ask) -> frozenset[Funds]:
+    """Whoever can tell the channel of which funds to pay can pay of both."""
+    tells = any(it.source == "order.funds" for it in (*ask.path, *ask.parameters))
+    return frozenset(Funds) if tells else frozenset({Funds.COLLECTED})
 
 
 def _pieces(description: Description) -> list[Piece]:

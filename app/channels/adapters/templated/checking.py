@@ -191,7 +191,9 @@ def _answer(description: Description) -> Found:
         interface = getattr(description.interfaces, name)
         if interface is not None:
             told = (getattr(interface, it, "") for it in ("word", "cards", "lines", "total", "yesterday", "today"))
-            money = (getattr(interface, it, "") for it in ("settled", "settleable", "next", "channel_card"))
+            money = (
+                getattr(interface, it, "") for it in ("settled", "settleable", "prefunded", "next", "channel_card")
+            )
             paths |= {*told, *money, *(echo.path for echo in interface.echoes)}
     yield from _covered(description.signing.answer, paths, "signing.answer.unsigned")
 
@@ -234,6 +236,9 @@ def _interfaces(description: Description) -> Found:
         yield "callback", Text("应答不签名又没有回调，任何一笔都不会有结果")
     if interfaces.figures is not None:
         yield from _figures(interfaces.figures)
+        asked = {it.source for it in (*interfaces.submit.ask.path, *interfaces.submit.ask.parameters)}
+        if interfaces.figures.prefunded and "order.funds" not in asked:
+            yield "interfaces.figures.prefunded", Text("代付请求里没有 order.funds，不能用预存资金付款")
     if interfaces.statement is not None:
         yield from _statement(interfaces.statement)
     bind, unbind = interfaces.bind_card, interfaces.unbind_card

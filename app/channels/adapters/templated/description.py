@@ -246,7 +246,8 @@ class UnbindInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresInterface:
-    """A day's totals and the balance, or, without the first four, the balance alone."""
+    """A day's totals and the balance, or, without the four totals, the balance alone. `prefunded`: what we paid in there to
+    pay out of, where the channel keeps it apart."""
 
     ask: Ask
     unit: Unit
@@ -255,6 +256,7 @@ class FiguresInterface:
     yesterday: str = ""
     today: str = ""
     settled: str = ""
+    prefunded: str = ""
     echoes: tuple[Echo, ...] = ()
 
 

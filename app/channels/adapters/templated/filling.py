@@ -23,6 +23,7 @@ from app.channels.adapters.templated.description import (
 from app.channels.contract import CardToBind, CardToUnbind, Order, Request
 from app.kernel import clock
 from app.kernel.errors import Malformed, gettext_noop
+from app.kernel.funds import Funds
 from app.kernel.money import Money
 
 
@@ -39,7 +40,7 @@ BRANCH = ("branch", "cnaps", "province", "city")
 DETAILS = ("id_number", *BRANCH)
 _ORDER = {
     **dict.fromkeys(("order.number", "order.card_number", "order.holder", "order.bank", "order.kind"), Kind.TEXT),
-    **dict.fromkeys(("order.account_type", *(f"order.branch.{name}" for name in BRANCH)), Kind.TEXT),
+    **dict.fromkeys(("order.account_type", "order.funds", *(f"order.branch.{name}" for name in BRANCH)), Kind.TEXT),
     "order.amount": Kind.MONEY,
     "order.made_at": Kind.MOMENT,
 }
@@ -69,6 +70,7 @@ CHOICES = {
     "card.account_type": _TYPES,
     "order.account_type": _TYPES,
     "order.kind": ("payout", "settlement"),
+    "order.funds": tuple(str(it) for it in Funds),
 }
 """Sources of few values, which a channel has words of its own for."""
 
@@ -140,6 +142,7 @@ def of_order(order: Order) -> dict[str, Any]:
         "order.made_at": order.made_at,
         "order.kind": order.kind,
         "order.account_type": order.account_type,
+        "order.funds": order.funds,
         **{f"order.branch.{name}": order.branch.get(name, "") for name in BRANCH},
     }
 
@@ -317,6 +320,7 @@ _EXAMPLES: dict[str, Any] = {
     "order.made_at": datetime(2026, 11, 21, 9, 30, tzinfo=clock.BUSINESS_ZONE),
     "order.kind": "payout",
     "order.account_type": "private",
+    "order.funds": Funds.COLLECTED,
     **dict.fromkeys((f"order.branch.{name}" for name in BRANCH), ""),
     "card.reference": "K20261121ABCDE",
     "card.channel_card": "card_1",

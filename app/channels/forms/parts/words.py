@@ -152,6 +152,7 @@ WORDS: dict[type, dict[str, Words]] = {
         "yesterday": Words(_("昨日在哪里")),
         "today": Words(_("今日在哪里")),
         "settled": Words(_("已结算在哪里")),
+        "prefunded": Words(_("预存余额在哪里"), _("渠道另记一份可以用来代付的预存余额时才写")),
         "echoes": _ECHOES,
     },
     the.BindInterface: {
