@@ -144,7 +144,7 @@ def outcomes(reference: str) -> dict[int, str]:
 
 def lines(reference: str) -> list[Any]:
     """The rows as the run's page lists them (at most a hundred), in the file's order."""
-    return list(reversed(runs.run_rows(run(reference).id, {"size": "100"}).rows))
+    return runs.run_rows(run(reference).id, {"size": "100"}).rows
 
 
 def card(account: str, card_number: str) -> Card:

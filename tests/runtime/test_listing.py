@@ -1,5 +1,6 @@
 """Keyset pages against plain slicing of a list: the same rows, both ways, from anywhere."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -47,9 +48,13 @@ def add(numbers: range) -> None:
         )
 
 
-def page(asked: Asked, *attempts: int) -> Listing:
+def shown(asked: Asked, *attempts: int, rising: bool = False) -> Listing:
     statement: Select[Any] = select(Job.id, Job.attempts).where(Job.attempts.in_(attempts or (0, 1, 2)))
-    return listing(statement, key=Job.id.expression, asked=asked, kept={"state": asked.get("state", "")})
+    kept = {"state": asked.get("state", "")}
+    return listing(statement, key=Job.id.expression, asked=asked, kept=kept, rising=rising)
+
+
+page = shown
 
 
 def ids(found: Listing) -> list[int]:
@@ -62,9 +67,12 @@ def follow(url: str) -> Asked:
 
 
 @quick
-@given(size=st.sampled_from(lists.PAGE_SIZES), attempts=st.sets(st.integers(0, 3)))
-def test_walking_down_and_up_again_reads_every_row_once(rows: list[int], size: int, attempts: set[int]) -> None:
-    wanted = [row for row in rows if (row // 7) % 3 in (attempts or {0, 1, 2})]
+@given(size=st.sampled_from(lists.PAGE_SIZES), attempts=st.sets(st.integers(0, 3)), rising=st.booleans())
+def test_walking_down_and_up_again_reads_every_row_once(
+    rows: list[int], size: int, attempts: set[int], rising: bool
+) -> None:
+    page = partial(shown, rising=rising)
+    wanted = [row for row in sorted(rows, reverse=not rising) if (row // 7) % 3 in (attempts or {0, 1, 2})]
     slices = [wanted[first : first + size] for first in range(0, len(wanted), size)] or [[]]
     asked: Asked = {"size": str(size)}
     for number, expected in enumerate(slices):
@@ -87,15 +95,21 @@ def test_walking_down_and_up_again_reads_every_row_once(rows: list[int], size: i
 
 @quick
 @given(
-    size=st.sampled_from(lists.PAGE_SIZES), key=st.integers(0, (ROWS + 2) * 7), way=st.sampled_from(["before", "after"])
+    size=st.sampled_from(lists.PAGE_SIZES),
+    key=st.integers(0, (ROWS + 2) * 7),
+    way=st.sampled_from(["before", "after"]),
+    rising=st.booleans(),
 )
-def test_from_any_key_a_page_is_a_slice_and_its_links_lead_on(rows: list[int], size: int, key: int, way: str) -> None:
+def test_from_any_key_a_page_is_a_slice_and_its_links_lead_on(
+    rows: list[int], size: int, key: int, way: str, rising: bool
+) -> None:
+    page, rows = partial(shown, rising=rising), sorted(rows, reverse=not rising)
     found = page({way: str(key), "size": str(size)})
-    if way == "before":
-        assert ids(found) == [row for row in rows if row < key][:size]
+    beyond = [row for row in rows if (row < key if way == "before" else row > key)]
+    if (way == "after") == rising:  # on, down the page
+        assert ids(found) == beyond[:size]
     else:
-        newer = [row for row in rows if row > key]
-        assert ids(found) == (newer[-size:] if len(newer) >= size else rows[:size])
+        assert ids(found) == (beyond[-size:] if len(beyond) >= size else rows[:size])
     if found.rows:
         first, last = rows.index(found.rows[0].id), rows.index(found.rows[-1].id)
         assert bool(found.next_url) == (last < len(rows) - 1)

@@ -42,11 +42,6 @@ MUTATIONS = {
     "pays of the deposit and takes it from what was collected": Mutation(
         "app/withdrawals/service/making.py", "amount + fee, funds=funds)", "amount + fee)"
     ),
-    "takes a late payment of the deposit from what was collected": Mutation(
-        "app/withdrawals/service/movement.py",
-        "withdrawal.amount + withdrawal.fee, funds=Funds(withdrawal.funds))",
-        "withdrawal.amount + withdrawal.fee)",
-    ),
     "gives back to what was collected whatever it was taken from": Mutation(
         "app/ledger/book.py",
         "[(Kind.VOID, it.amount)], it.funds, it.id)",

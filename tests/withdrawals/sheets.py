@@ -89,8 +89,8 @@ def sheet(reference: str) -> WithdrawalSheet:
 
 
 def lines(reference: str) -> list[sheets.Line]:
-    """Its rows as the page lists them (at most a hundred), in the file's order."""
-    return list(reversed(sheets.rows(sheet(reference).id, {"size": "100"})[1]))
+    """Its rows as the page lists them (at most a hundred)."""
+    return sheets.rows(sheet(reference).id, {"size": "100"})[1]
 
 
 def told(reference: str) -> tuple[str, int, int]:

@@ -81,7 +81,7 @@ def test_a_row_that_changed_after_the_order_is_not_approved_and_says_why(world: 
     assert answers[first] == ("refused", "这笔提现现在是“已撤销”，不能“审批通过”")
     assert answers[second] == ("refused", "这笔提现在您打开页面后有变化，请核对后再审批")
     assert answers[third] == ("done", "")
-    assert [it.row for it in reading.rows(sheets.sheet(reference).id, {"state": "not_done"})[1]] == [3, 2]
+    assert [it.row for it in reading.rows(sheets.sheet(reference).id, {"state": "not_done"})[1]] == [2, 3]
 
 
 def test_the_whole_sheet_is_rejected_with_a_reason_and_the_money_comes_back(world: World) -> None:

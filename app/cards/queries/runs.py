@@ -88,7 +88,7 @@ def run_rows(run_id: int, asked: Mapping[str, str]) -> Listing:
     if asked.get("state") in set(RowState):
         statement = statement.where(BindingRow.state == asked["state"])
     kept = {"state": asked["state"]} if asked.get("state") else {}
-    return listing(statement, key=BindingRow.row.expression, asked=asked, kept=kept)
+    return listing(statement, key=BindingRow.row.expression, asked=asked, kept=kept, rising=True)
 
 
 def refused(run_id: int) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -112,7 +112,8 @@ class Line:
 
 
 def rows(sheet_id: int, asked: Mapping[str, str], *, only: Collection[int] | None = None) -> tuple[Listing, list[Line]]:
-    """One page of its rows, and its neighbours. `only`: those of these withdrawals, as `asked["state"]` names them."""
+    """One page of its rows in the file's order, and its neighbours. `only`: those of these withdrawals, as `asked["state"]`
+    names them."""
     r, w = WithdrawalSheetRow, Withdrawal
     statement = (
         select(
@@ -131,7 +132,7 @@ def rows(sheet_id: int, asked: Mapping[str, str], *, only: Collection[int] | Non
         statement = statement.where(r.answer == Answer.REFUSED)
     if only is not None:
         statement = statement.where(r.withdrawal_id.in_(only))
-    found = listing(statement, key=r.row.expression, asked=asked, kept={"state": show})
+    found = listing(statement, key=r.row.expression, asked=asked, kept={"state": show}, rising=True)
     return found, [_line(row) for row in found.rows]
 
 
