@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
+from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.errors import NotThere, Text
 from app.runtime.db import db, transaction
@@ -65,6 +66,18 @@ def test_only_who_may_declare_is_sent_to_declare(world: World, account: str, che
     assert "#propose" in checker.reads("/work/")
     page = Person(world, "maker").reads("/work/")
     assert "#propose" not in page and "查看" in page
+
+
+def test_an_alert_leads_to_the_work_that_it_is_about(world: World, account: str, checker: Person) -> None:
+    wanted = held(world, account, "amount_differs")
+    other, elsewhere = held(world, account, "no_resend"), held(world, world.account("egret"), "amount_differs")
+    page = checker.reads(f"/work/?account={account}&pressing=differs")
+    assert f'id="hold-{wanted}"' in page and f'id="hold-{other}"' not in page and f'id="hold-{elsewhere}"' not in page
+    title = channels.account(account).title
+    assert f"只看“{title}”" in page and "渠道说法与我方不一致" in page
+    assert f"/work/?reason=no_resend&amp;account={account}" in page, "its tabs stay with the account"
+    assert "这里没有等人处理的事" in checker.reads(f"/work/?account={account}&pressing=returned")
+    assert "这里没有等人处理的事" in checker.reads("/work/?account=nobody")
 
 
 def test_work_that_is_not_all_shown_says_so(
