@@ -124,6 +124,29 @@ def test_a_book_that_does_not_hold_says_who_must_do_what(checker: Person) -> Non
     assert "its trace has a gap" not in shown and "its trace has a gap" in original
 
 
+def row_of(page: str, account: str) -> str:
+    found = re.search(rf'<tr id="account-{account}">.*?</tr>', page, re.S)
+    assert found
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("paused", "由人全部停发"), ("restored", "从备份恢复后正在逐笔核对"), ("broken", "账目核对没有通过")],
+)
+def test_while_the_house_is_stopped_no_account_looks_open(
+    world: World, account: str, checker: Person, reason: str, said: str
+) -> None:
+    assert "可以发送" in row_of(checker.reads("/sending/"), account)
+    stopped(reason, SENT_AT.isoformat(timespec="seconds"))
+    page = checker.reads("/sending/")
+    assert "可以发送" not in page, "neither for an account nor for the house"
+    assert "已停发" in row_of(page, account) and said in row_of(page, account)
+    service.stops.pause(account=account, reason="盘点", actor=world.checker)
+    both = row_of(checker.reads("/sending/"), account)
+    assert "盘点" in both and said in both, "to lift its own stop lets nothing go"
+
+
 def test_lost_sends_are_listed_until_they_are_answered_for(checker: Person) -> None:
     lost("W1", trouble=service.restoring.TROUBLES[NotThere].kept())
     lost("W2", trouble=Text("余额不足，还差 ¥%(amount)s", amount="1.00").kept())

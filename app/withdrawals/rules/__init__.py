@@ -30,6 +30,7 @@ from app.withdrawals.rules.oddities import (
 from app.withdrawals.rules.outcome import (
     ACKNOWLEDGED,
     CLOSES_ITSELF,
+    HOUSE_STOPS,
     LARGEST_FILE,
     OUTCOMES,
     REPLACEABLE,
@@ -102,6 +103,7 @@ __all__ = [
     "HANGS_AFTER_S",
     "HOLDS",
     "HOLD_TONES",
+    "HOUSE_STOPS",
     "HTTP_TOTAL_S",
     "KEEP_SELECTIONS_DAYS",
     "LARGEST_FILE",
