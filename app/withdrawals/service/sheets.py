@@ -120,7 +120,7 @@ def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, act
 
     Returns the sheet's reference; confirming again is the same sheet.
     """
-    staying = _staying(upload_reference)
+    staying, whole = _staying(upload_reference), _whole(upload_reference, count)
     with transaction():
         upload = DESK.held(upload_reference)
         known = sheets.sheet_of(upload.id)
@@ -130,7 +130,7 @@ def confirm(upload_reference: str, *, count: int, amount: Money, fence: int, act
         channel_rules.require_enabled(channel=account.channel_enabled, account=account.enabled, name=account.title)
         claims.require(account.id, fence=fence, actor=actor)
         good = sheets.totals(upload)
-        columns.require_control_totals(count=count, amount=amount, good=good)
+        columns.require_control_totals(count=count, amount=amount, good=good, whole=whole)
         require_known(stay=staying, known=stay)
         left_out = intake.confirm(upload, seen=good.count)
         sheet = WithdrawalSheet(
@@ -158,6 +158,12 @@ def _staying(upload_reference: str) -> int:
     """How many rows would not leave today: counted before anything is locked, for it takes a while."""
     upload = DESK.upload(upload_reference)
     return forecast(upload).all.count if upload.state == UploadState.CHECKED else 0
+
+
+def _whole(upload_reference: str, count: int) -> columns.Whole | None:
+    """Likewise."""
+    upload = DESK.upload(upload_reference)
+    return sheets.whole(upload, count=count) if upload.state == UploadState.CHECKED else None
 
 
 def pause(reference: str, *, fence: int, actor: Actor) -> None:
