@@ -2,7 +2,7 @@
 
 from app.runtime.jobs import Every
 from app.runtime.queue import Line
-from app.withdrawals.states import EXAMINE
+from app.withdrawals.states import EXAMINE, LOOK_AT_WORK
 
 EVERY = (
     Every("app.channels.jobs.pull_all", every_s=30),
@@ -13,6 +13,8 @@ EVERY = (
     Every("app.channels.jobs.end_lapsed", every_s=15),
     Every("app.statements.jobs.pull_due", every_s=600),
     Every("app.withdrawals.jobs.look_at_unknown", every_s=60),
+    Every(LOOK_AT_WORK, every_s=60),
+    Every("app.withdrawals.jobs.look_at_stops", every_s=60),
     Every("app.live.jobs.look_at_jobs", every_s=60),
     Every("app.withdrawals.jobs.look_at_journal", every_s=60),
     Every(EXAMINE, every_s=6 * 3600, line=Line.SHEETS),

@@ -28,7 +28,12 @@ SEVERITIES: dict[Severity, tuple[Text, str]] = {
 
 KINDS: dict[str, Text] = {
     "books": gettext_noop("账目不符"),
+    "restored": gettext_noop("从备份恢复"),
     "unknown-money": gettext_noop("资金去向未明"),
+    "hanging": gettext_noop("渠道久未办完"),
+    "work-differs": gettext_noop("渠道说法不一致"),
+    "work-returned": gettext_noop("退票"),
+    "work-left": gettext_noop("待办久未办理"),
     "figures": gettext_noop("渠道数据"),
     "statement": gettext_noop("渠道流水"),
     "pause": gettext_noop("自动停发"),

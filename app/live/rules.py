@@ -37,6 +37,8 @@ JOBS: dict[str, Text] = {
     "app.channels.jobs.pull_figures": gettext_noop("读取渠道账号的数据"),
     "app.channels.jobs.look_at_figures": gettext_noop("查看渠道数据是否按时读到"),
     "app.withdrawals.jobs.look_at_unknown": gettext_noop("查看久无结果的提现"),
+    "app.withdrawals.jobs.look_at_work": gettext_noop("查看等人办理的提现"),
+    "app.withdrawals.jobs.look_at_stops": gettext_noop("查看由系统停发的状态"),
     "app.live.jobs.drop_old": gettext_noop("清除超过保存期的记录"),
     "app.live.jobs.look_at_jobs": gettext_noop("查看连续失败的任务"),
     "app.channels.jobs.pull_missed": gettext_noop("补读错过的渠道数据"),

@@ -40,6 +40,14 @@ def look_at_unknown() -> None:
     service.alerting.look_at_unknown()
 
 
+def look_at_work() -> None:
+    service.alerting.look_at_work()
+
+
+def look_at_stops() -> None:
+    service.stops.look()
+
+
 def examine() -> None:
     service.guard.examine()
 

@@ -60,6 +60,9 @@ LABELS = {
 }
 UNKNOWN = (gettext_noop("结果未知"), "odd")
 """A fact about a call, never a failure: it may have left, and the channel has not said anything signed about it."""
+HANGING = "hanging"
+HANGS = (gettext_noop("办理超过一天"), "wait")
+"""A part of those that are out, no state: what the channel has taken, and for a day has had no outcome."""
 
 VERBS = {
     "create": gettext_noop("创建"),
@@ -106,6 +109,7 @@ ASK = "app.withdrawals.jobs.ask"
 WATCH = "app.withdrawals.jobs.watch"
 ENTER = "app.withdrawals.jobs.enter"
 EXAMINE = "app.withdrawals.jobs.examine"
+LOOK_AT_WORK = "app.withdrawals.jobs.look_at_work"
 
 # Queued is among them because a re-send may be queued while the first send turns out to have arrived after all.
 _OUT = (State.QUEUED, State.SENDING, State.PENDING)

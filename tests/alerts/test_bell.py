@@ -222,7 +222,7 @@ def test_everything_has_words() -> None:
 
 
 def test_every_kind_that_is_rung_has_words() -> None:
-    """The first argument of `bell.ring` and `bell.hush` is a literal, or a constant of its module."""
+    """The first argument of `bell.ring` and `bell.hush` is a literal, a constant of its module, or out of a table of it."""
     rung: set[str] = set()
     for path in (TOP / "app").rglob("*.py"):
         tree = ast.parse(path.read_text())
@@ -233,6 +233,13 @@ def test_every_kind_that_is_rung_has_words() -> None:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
+        tables = {
+            node.target.id: {it.value for it in node.value.values if isinstance(it, ast.Constant)}
+            for node in tree.body
+            if isinstance(node, ast.AnnAssign)
+            and isinstance(node.value, ast.Dict)
+            and isinstance(node.target, ast.Name)
+        }
         for node in ast.walk(tree):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="bell")), args=[ast.Constant(value=str(kind)), *_]):
@@ -240,4 +247,11 @@ def test_every_kind_that_is_rung_has_words() -> None:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="bell")), args=[ast.Name(id=name), *_]):
                     assert name in constants, f"{path}: nobody can see which kind {name} is"
                     rung.add(constants[name])
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="bell")), args=[ast.Subscript(value=ast.Name(id=name)), *_]
+                ):
+                    assert tables.get(name), f"{path}: nobody can see which kinds are in {name}"
+                    rung |= tables[name]
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="bell"), attr=attr)) if attr in ("ring", "hush"):
+                    raise AssertionError(f"{path}: nobody can see which kind is meant in line {node.lineno}")
     assert rung <= set(KINDS)

@@ -575,7 +575,15 @@ class Story:
             "card_uploads.show": ["show=all"],
             "withdrawal_uploads.new": claims,
             "withdrawal_sheets.show": ["state=none", "state=not_done", "state=review"],
-            "withdrawals.index": ["q=nothing", "from=never", "least=x", "state=unknown", "from=20200101&to=20200102"],
+            "withdrawals.index": [
+                "q=nothing",
+                "from=never",
+                "least=x",
+                "state=unknown",
+                "state=hanging",
+                "from=20200101&to=20200102",
+            ],
+            "work.index": ["pressing=differs", "pressing=returned", "pressing=left"],
             "withdrawals.new": claims,
             "withdrawals.route": [
                 "amount=1.005",

@@ -11,7 +11,8 @@ and everything must drain: paid by the sandbox = settled in the ledger, nothing 
     python -m tests.simulator.mutations            would it notice? defects put in on purpose, and after how many stories
                                                    they were seen
 
-A seed that failed once is kept in `kept.txt` and played first. Seen after at most six stories: a re-send by a channel that
+A seed that fails is kept in `kept.txt` by whoever played it (in `test-results/kept.txt` where that cannot be written), and
+played first from then on. Seen after at most six stories: a re-send by a channel that
 does not de-duplicate, a send before its intent, a time-out taken for a failure, a lost answer taken for "never sent", a
 row that somebody holds taken, the claim's fence ignored, an early "not found" believed; after seven to thirty: a
 replacement made while the old number could still be paid, an outcome that one person or its maker declares, a channel that

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.simulator.channel import no_network
-from tests.simulator.kept import KEPT, kept_seeds
+from tests.simulator.kept import keep, kept_seeds
 from tests.simulator.stage import Stage
 from tests.simulator.story import Story
 
@@ -28,9 +28,11 @@ def main() -> int:
             try:
                 story.play()
             except Exception as problem:
-                print(f"{type(problem).__name__}: {problem}")
+                said = f"{type(problem).__name__}: {problem}"
+                print(said)
                 print(f"seed {seed} fails, the {played}th; see its steps: python -m tests.simulator --seed {seed}")
-                print(f"keep it: echo {seed} >> {KEPT.relative_to(Path.cwd())}")
+                if file := keep(seed, said):
+                    print(f"it is kept in {file}")
                 raise
             steps += story.steps
     print(f"{len(seeds)} stories, {steps} steps checked, {time.monotonic() - began:.0f} s: every promise held")

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +112,18 @@ MUTATIONS = {
 
 def seen_after(mutation: Mutation, seeds: int = SEEDS) -> tuple[int, str] | None:
     """After how many stories a copy that is broken so shows it, and in which words. None: it does not."""
+    with broken(mutation) as copy:
+        run = play(copy, "--seeds", str(seeds))
+        if run.returncode == 0:
+            return None
+        lines = run.stdout.splitlines()
+        (told,) = [line for line in lines if line.startswith("seed ")]
+        return int(told.partition(" the ")[2].partition("th;")[0]), lines[0][:200]
+
+
+@contextmanager
+def broken(mutation: Mutation) -> Iterator[Path]:
+    """A copy of the house with this done to it."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
         copy = Path(name)
         for part in PARTS:
@@ -122,13 +136,14 @@ def seen_after(mutation: Mutation, seeds: int = SEEDS) -> tuple[int, str] | None
         text = path.read_text()
         assert mutation.old in text, f"{mutation.file} does not say {mutation.old!r} any more"
         path.write_text(text.replace(mutation.old, mutation.new))
-        argv = [sys.executable, "-m", "tests.simulator", "--seeds", str(seeds)]
-        run = subprocess.run(argv, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True)
-        if run.returncode == 0:
-            return None
-        lines = run.stdout.splitlines()
-        (told,) = [line for line in lines if line.startswith("seed ")]
-        return int(told.partition(" the ")[2].partition("th;")[0]), lines[0][:200]
+        yield copy
+
+
+def play(copy: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """The simulator of a copy, started from somewhere else."""
+    argv = [sys.executable, "-m", "tests.simulator", *options]
+    environment = os.environ | {"PYTHONPATH": str(copy)}
+    return subprocess.run(argv, cwd=tempfile.gettempdir(), env=environment, capture_output=True, text=True)
 
 
 def main() -> int:

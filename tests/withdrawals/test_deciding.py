@@ -9,6 +9,7 @@ from app.auth.identity import Actor
 from app.auth.permissions import Role
 from app.channels.models import ChannelAccount
 from app.kernel.errors import Refused
+from app.kernel.hours import Hours
 from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.runtime.db import db, transaction
@@ -156,6 +157,7 @@ def facts(**known: object) -> Facts:
         "card_bound_at": NOON - timedelta(days=30),
         "history": History(paid=5, largest=Money.parse("900.00")),
         "tiers": [],
+        "hours": Hours(),
     }
     return Facts(**(told | known))  # type: ignore[arg-type]
 
@@ -172,6 +174,11 @@ def facts(**known: object) -> Facts:
         ({"tiers": [Money.parse("1060.00")]}, []),
         ({"made_at": NOON + timedelta(hours=8)}, ["非工作时间"]),
         ({"made_at": NOON + timedelta(days=1), "card_bound_at": None}, ["非工作时间"]),
+        # What the rulebook says of days and hours is what is meant by working hours, whatever else it allows then.
+        ({"made_at": NOON + timedelta(hours=8), "hours": Hours(closes=21 * 60)}, []),
+        ({"made_at": NOON + timedelta(days=1), "hours": Hours(days=frozenset(range(1, 7)))}, []),
+        ({"hours": Hours(days=frozenset({6, 7}))}, ["非工作时间"]),
+        ({"hours": Hours(opens=13 * 60)}, ["非工作时间"]),
         ({"card_bound_at": NOON - timedelta(hours=23)}, ["24 小时"]),
     ],
 )

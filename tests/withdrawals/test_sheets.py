@@ -174,6 +174,32 @@ def test_control_totals_that_differ_are_refused_with_both_figures(world: World, 
     assert db.session.scalar(select(func.count()).select_from(WithdrawalSheet)) == 0
 
 
+@pytest.mark.parametrize(
+    ("left_out", "typed", "words"),
+    [
+        # Whoever made the list added up all of it: that is no mistake, and not what is made either.
+        (
+            [row("70.00", card=MISTYPED), row("¥1,000.00")],
+            (4, "1090.00"),
+            "文件共 4 笔、¥1,090.00，与您输入的一致；其中 2 笔",
+        ),
+        ([row("70.00", card=MISTYPED), row("1.005")], (4, "91.00"), "您输入的是整个文件的 4 笔；其中 2 笔有误不提"),
+        ([row("70.00", card=MISTYPED), row("¥1,000.00")], (4, "1090.01"), "两者不一致"),
+        ([row("70.00", card=MISTYPED), row("¥1,000.00")], (2, "1090.00"), "两者不一致"),
+        ([], (2, "20.01"), "两者不一致"),
+    ],
+)
+def test_who_typed_the_totals_of_the_whole_file_is_told_so(
+    world: World, left_out: list[card_sheets.Row], typed: tuple[int, str], words: str
+) -> None:
+    account = sheets.account(world)
+    upload, fence = sheets.checked(world, account, [*left_out, *good(2)]), world.claimed(account)
+    with pytest.raises(Refused, match=words) as refused:
+        service.sheets.confirm(upload, count=typed[0], amount=yuan(typed[1]), fence=fence, actor=world.maker)
+    assert "2 笔、¥20.00" in str(refused.value), "what is made, in every case"
+    service.sheets.confirm(upload, count=2, amount=yuan("20.00"), fence=fence, actor=world.maker)
+
+
 def test_confirming_again_is_the_same_sheet(world: World) -> None:
     account = sheets.account(world)
     upload = sheets.checked(world, account, [*good(3), row("x")])

@@ -13,10 +13,12 @@ from app.withdrawals import queries, service
 from app.withdrawals.models import Withdrawal
 from app.withdrawals.queries import selections, unusual
 from app.withdrawals.queries.unusual import Unusual
+from app.withdrawals.rules.rulebook import Outside, Rulebook
 from app.withdrawals.service import selecting
 from tests.statements_heard import counted
 from tests.withdrawals import sheets
 from tests.withdrawals.sheets import row
+from tests.withdrawals.test_admission import in_force
 from tests.withdrawals.test_list_pages import Person
 from tests.world import World
 
@@ -65,6 +67,19 @@ def test_each_of_many_says_what_it_would_say_alone(world: World, account: str) -
     for number in (plain, large, first):
         alone = queries.oddities(queries.by_number(number))
         assert [str(text) for text in alone] == said(found, number)
+
+
+def test_working_hours_are_those_of_the_rulebook(world: World, account: str) -> None:
+    (number,) = made(world, account, "50.00")
+    of_many = picked(world, [number])[1]
+    checker = Person(world, "checker")
+    for opens, odd in ((None, False), (13, True), (12, False)):
+        if opens:
+            hours = Rulebook(opens=opens * 60, outside=Outside.TWO)
+            in_force(world, hours)
+        for found in (queries.oddities(queries.by_number(number)), unusual.of_selection(of_many).oddities.values()):
+            assert ("在非工作时间创建" in str(found)) is odd
+        assert ("在非工作时间创建" in checker.reads(f"/withdrawals/{number}")) is odd
 
 
 def test_what_may_be_a_payment_twice_is_counted_as_the_radar_counts_it(world: World, account: str) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
+from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.errors import NotThere, Text
 from app.runtime.db import db, transaction
@@ -67,6 +68,18 @@ def test_only_who_may_declare_is_sent_to_declare(world: World, account: str, che
     assert "#propose" not in page and "查看" in page
 
 
+def test_an_alert_leads_to_the_work_that_it_is_about(world: World, account: str, checker: Person) -> None:
+    wanted = held(world, account, "amount_differs")
+    other, elsewhere = held(world, account, "no_resend"), held(world, world.account("egret"), "amount_differs")
+    page = checker.reads(f"/work/?account={account}&pressing=differs")
+    assert f'id="hold-{wanted}"' in page and f'id="hold-{other}"' not in page and f'id="hold-{elsewhere}"' not in page
+    title = channels.account(account).title
+    assert f"只看“{title}”" in page and "渠道说法与我方不一致" in page
+    assert f"/work/?reason=no_resend&amp;account={account}" in page, "its tabs stay with the account"
+    assert "这里没有等人处理的事" in checker.reads(f"/work/?account={account}&pressing=returned")
+    assert "这里没有等人处理的事" in checker.reads("/work/?account=nobody")
+
+
 def test_work_that_is_not_all_shown_says_so(
     world: World, account: str, checker: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +122,29 @@ def test_a_book_that_does_not_hold_says_who_must_do_what(checker: Person) -> Non
     assert notice and "请立即通知技术人员" in notice[0]
     shown, _fold, original = notice[0].partition("<details")
     assert "its trace has a gap" not in shown and "its trace has a gap" in original
+
+
+def row_of(page: str, account: str) -> str:
+    found = re.search(rf'<tr id="account-{account}">.*?</tr>', page, re.S)
+    assert found
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("paused", "由人全部停发"), ("restored", "从备份恢复后正在逐笔核对"), ("broken", "账目核对没有通过")],
+)
+def test_while_the_house_is_stopped_no_account_looks_open(
+    world: World, account: str, checker: Person, reason: str, said: str
+) -> None:
+    assert "可以发送" in row_of(checker.reads("/sending/"), account)
+    stopped(reason, SENT_AT.isoformat(timespec="seconds"))
+    page = checker.reads("/sending/")
+    assert "可以发送" not in page, "neither for an account nor for the house"
+    assert "已停发" in row_of(page, account) and said in row_of(page, account)
+    service.stops.pause(account=account, reason="盘点", actor=world.checker)
+    both = row_of(checker.reads("/sending/"), account)
+    assert "盘点" in both and said in both, "to lift its own stop lets nothing go"
 
 
 def test_lost_sends_are_listed_until_they_are_answered_for(checker: Person) -> None:

@@ -22,6 +22,7 @@ from app.withdrawals.queries.listing import (
 )
 from app.withdrawals.queries.money import (
     Unknown,
+    hanging_since,
     in_transit,
     next_looks,
     unknown,
@@ -36,6 +37,7 @@ from app.withdrawals.queries.objections import (
     require_replaceable,
 )
 from app.withdrawals.queries.outcomes import (
+    Pressed,
     evidence,
     heard,
     is_only_declared,
@@ -44,6 +46,7 @@ from app.withdrawals.queries.outcomes import (
     outcome,
     outcomes,
     place_of_evidence,
+    pressing_work,
     proposal,
     work,
     work_counts,
@@ -145,6 +148,7 @@ __all__ = [
     "UNHEARD",
     "Echo",
     "Echoes",
+    "Pressed",
     "Totals",
     "TraceLine",
     "Unknown",
@@ -165,6 +169,7 @@ __all__ = [
     "evidence",
     "exact",
     "find",
+    "hanging_since",
     "heard",
     "held",
     "held_all",
@@ -196,6 +201,7 @@ __all__ = [
     "payee_entries",
     "payee_entry",
     "place_of_evidence",
+    "pressing_work",
     "problem_filter",
     "problems",
     "proposal",

@@ -14,10 +14,10 @@ from app.kernel.errors import Malformed
 from app.kernel.money import ZERO, Money
 from app.runtime.db import db, total
 from app.runtime.listing import Listing, listing
-from app.withdrawals import tallies
+from app.withdrawals import rules, tallies
 from app.withdrawals.models import Withdrawal, WithdrawalHold, WithdrawalSheet, WithdrawalSheetRow, WithdrawalTally
 from app.withdrawals.queries.rows import OUT
-from app.withdrawals.states import OPEN, WITHDRAWAL
+from app.withdrawals.states import HANGING, OPEN, WITHDRAWAL
 from app.withdrawals.tallies import Totals
 
 FILTERS = ("q", "sealed_card", "state", "account", "from", "to", "least", "most", "sheet")
@@ -55,7 +55,7 @@ def page(asked: Mapping[str, str], *, account_id: int | None) -> Listing:
 
 def totals(asked: Mapping[str, str], *, account_id: int | None) -> Totals:
     """What everything that the filter finds adds up to, as far as a page may take the time to add it up."""
-    if _is_everybodys(asked, account_id):
+    if _is_everybodys(asked, account_id) and asked.get("state") != HANGING:
         if is_large():
             return _large(asked.get("state", ""))
         reading = select(func.count(), total(Withdrawal.amount), total(Withdrawal.fee))
@@ -180,6 +180,9 @@ def _filtered(statement: Select[*tuple[Any, ...]], asked: Mapping[str, str]) -> 
         statement = statement.where(Withdrawal.card_index == asked["sealed_card"].replace("\0", ""))
     if asked.get("state") == "unknown":
         statement = statement.where(Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_(None))
+    elif asked.get("state") == HANGING:
+        taken = (Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_not(None))
+        statement = statement.where(*taken, Withdrawal.sent_at < clock.later(-rules.HANGS_AFTER_S))
     elif asked.get("state") in WITHDRAWAL.states:
         statement = statement.where(Withdrawal.state == asked["state"])
     if asked.get("sheet"):

@@ -52,6 +52,14 @@ def unknown_before(moment: datetime) -> dict[int, Unknown]:
     return {row[0]: Unknown(*row[1:]) for row in found}
 
 
+def hanging_since(moment: datetime) -> dict[int, tuple[int, Money]]:
+    """What the channel has taken, and was sent before then: how many and how much, by account, whoever looks."""
+    out = (Withdrawal.state.in_(OUT), Withdrawal.signed_at.is_not(None), Withdrawal.sent_at < moment)
+    sums = (Withdrawal.account_id, func.count(), total(Withdrawal.amount))
+    found = db.session.execute(select(*sums).where(*out).group_by(Withdrawal.account_id))
+    return {account_id: (count, amount) for account_id, count, amount in found}
+
+
 def unknown_by_account() -> list[tuple[int, int, Money, Withdrawal]]:
     """For each account that has some: how many, how much, and the one that was sent first; in the order of these."""
     reach = channels.within_reach(Withdrawal.account_id)

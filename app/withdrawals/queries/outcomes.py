@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import ColumnElement, Row, case, func, select
 
 from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.errors import Text
-from app.runtime.db import db
+from app.kernel.money import Money
+from app.runtime.db import db, total
 from app.withdrawals import rules
 from app.withdrawals.models import Withdrawal, WithdrawalEvent, WithdrawalHold, WithdrawalOutcome
 from app.withdrawals.queries.rows import OUT
+from app.withdrawals.rules import Pressing
 from app.withdrawals.states import State
+
+_OWNERLESS_SINCE = func.min(case((WithdrawalHold.owner_id.is_(None), WithdrawalHold.opened_at)))
 
 
 def proposal(withdrawal_id: int) -> WithdrawalOutcome | None:
@@ -80,8 +84,15 @@ def open_hold(hold_id: int) -> tuple[WithdrawalHold, str] | None:
     return None if row is None else (row[0], row[1])
 
 
-def work(*, owner_id: int | None = None, reason: str = "", limit: int = 200) -> Sequence[Row[*tuple[Any, ...]]]:
-    """What waits for people, the oldest first."""
+def work(
+    *,
+    owner_id: int | None = None,
+    reason: str = "",
+    pressing: Pressing | None = None,
+    account_id: int | None = None,
+    limit: int = 200,
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """What waits for people, the oldest first. `pressing`: only of what rings so."""
     w, hold = Withdrawal, WithdrawalHold
     found = (
         select(hold.id, hold.reason, hold.detail, hold.owner_id, hold.owner, hold.opened_at, w.number, w.amount, w.holder,
@@ -95,7 +106,44 @@ def work(*, owner_id: int | None = None, reason: str = "", limit: int = 200) -> 
         found = found.where(hold.owner_id == owner_id)
     if reason:
         found = found.where(hold.reason == reason)
+    if pressing:
+        found = found.where(_presses(pressing))
+    if account_id is not None:
+        found = found.where(w.account_id == account_id)
     return db.session.execute(found).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """Work for people that rings, of one account."""
+
+    items: int
+    amount: Money
+    """Of the withdrawals that it is about, each counted once."""
+    ownerless_since: datetime | None
+
+
+def pressing_work(pressing: Pressing) -> dict[int, Pressed]:
+    """By account, whoever looks."""
+    w, hold = Withdrawal, WithdrawalHold
+    each = (
+        select(w.account_id, w.amount.label("amount"), func.count().label("holds"), _OWNERLESS_SINCE.label("since"))
+        .join(w, w.id == hold.withdrawal_id)
+        .where(hold.closed_at.is_(None), _presses(pressing))
+        .group_by(w.id)
+        .subquery()
+    )
+    sums = (each.c.account_id, func.sum(each.c.holds), total(each.c.amount), func.min(each.c.since))
+    found = db.session.execute(select(*sums).group_by(each.c.account_id))
+    return {row[0]: Pressed(int(row[1]), *row[2:]) for row in found}
+
+
+def _presses(pressing: Pressing) -> ColumnElement[bool]:
+    hold = WithdrawalHold
+    if pressing is Pressing.LEFT:
+        ownerless = hold.owner_id.is_(None) & (hold.opened_at < clock.later(-rules.WORK_LEFT_S))
+        return ownerless | (hold.opened_at < clock.later(-rules.WORK_LEFT_BADLY_S))
+    return hold.reason.in_(rules.DIFFERS if pressing is Pressing.DIFFERS else ("returned",))
 
 
 def heard(hold: Any) -> Text | None:
@@ -106,7 +154,7 @@ def heard(hold: Any) -> Text | None:
     return Text.told(hold.detail) if hold.detail.startswith("[") else None
 
 
-def work_counts() -> dict[str, int]:
+def work_counts(*, account_id: int | None = None) -> dict[str, int]:
     """How many of each reason wait."""
     found = (
         select(WithdrawalHold.reason, func.count())
@@ -114,6 +162,8 @@ def work_counts() -> dict[str, int]:
         .where(WithdrawalHold.closed_at.is_(None), channels.within_reach(Withdrawal.account_id))
         .group_by(WithdrawalHold.reason)
     )
+    if account_id is not None:
+        found = found.where(Withdrawal.account_id == account_id)
     return {str(reason): int(count) for reason, count in db.session.execute(found)}
 
 
@@ -131,17 +181,17 @@ class WorkWaiting:
 
 def work_waiting() -> WorkWaiting:
     hold = WithdrawalHold
-    found = select(func.count(), func.min(case((hold.owner_id.is_(None), hold.opened_at)))).join(
-        Withdrawal, Withdrawal.id == hold.withdrawal_id
-    )
+    found = select(func.count(), _OWNERLESS_SINCE).join(Withdrawal, Withdrawal.id == hold.withdrawal_id)
     mine = found.where(hold.closed_at.is_(None), channels.within_reach(Withdrawal.account_id))
     count, since = db.session.execute(mine).one()
     return WorkWaiting(count, since)
 
 
-def oldest_work() -> datetime | None:
+def oldest_work(*, account_id: int | None = None) -> datetime | None:
     """Since when the longest-waiting of them waits."""
     found = select(func.min(WithdrawalHold.opened_at)).join(Withdrawal, Withdrawal.id == WithdrawalHold.withdrawal_id)
+    if account_id is not None:
+        found = found.where(Withdrawal.account_id == account_id)
     return db.session.scalar(
         found.where(WithdrawalHold.closed_at.is_(None), channels.within_reach(Withdrawal.account_id))
     )

@@ -10,7 +10,8 @@ from sqlalchemy import Row, func, select
 from app.channels import queries as channels
 from app.channels import rules as channel_rules
 from app.kernel import clock, signing
-from app.kernel.errors import NotThere, Text
+from app.kernel.cells import plain
+from app.kernel.errors import Malformed, NotThere, Text
 from app.kernel.funds import Funds
 from app.kernel.money import ZERO, Money
 from app.kernel.payee import Payee
@@ -18,6 +19,7 @@ from app.runtime import vault
 from app.runtime.db import db, total
 from app.runtime.listing import Listing, listing
 from app.uploads import queries as uploads
+from app.uploads.rules import Status
 from app.withdrawals.models import Withdrawal, WithdrawalSheetOrder, WithdrawalSheetRow
 from app.withdrawals.models import WithdrawalSheet as WithdrawalSheet
 from app.withdrawals.queries.rows import of_company
@@ -81,6 +83,27 @@ def totals(upload: uploads.Upload) -> rules.Totals:
         for name, minor in weigh(account, row.texts(columns, mapping, decisions)).items():
             sums[name] += minor
     return rules.Totals(tally.good(decisions), Money(sums["amount"]), Money(sums["fee"]))
+
+
+def whole(upload: uploads.Upload, *, count: int) -> rules.Whole | None:
+    """What the file has with the rows that are left out, where there are some and it has so many rows."""
+    tally, decisions = uploads.tally(upload), uploads.decisions(upload)
+    if tally.rows != count or tally.good(decisions) == count:
+        return None
+    looked_at = [flaw.row for flaw in uploads.flaws(upload) if flaw.status != Status.WARNED]
+    left_out = [row for row in uploads.rows(upload, looked_at) if not row.is_good(decisions)]
+    mapping = uploads.mapping(upload)
+    try:
+        amounts = [_meant(row, mapping) for row in left_out]
+    except Malformed:
+        return rules.Whole(count, None)
+    return rules.Whole(count, sum(amounts, totals(upload).amount))
+
+
+def _meant(row: uploads.SheetRow, mapping: Mapping[str, int]) -> Money:
+    """The amount of a row as whoever adds up the file reads it: ¥1,234.00 is one, accepted or not."""
+    proposed = [fix.cells[rules.AMOUNT] for fix in row.verdict.fixes if rules.AMOUNT in fix.cells]
+    return Money.parse(proposed[-1] if proposed else plain(row.cell(mapping.get(rules.AMOUNT))).strip())
 
 
 # Once it is

@@ -86,7 +86,8 @@ def _rows(picked: CTE) -> Sequence[Row[*tuple[Any, ...]]]:
 
 
 def _oddities(picked: CTE, rows: Sequence[Any]) -> Said:
-    histories, tiers = _histories(picked), _tiers()
+    histories, book = _histories(picked), in_force().book
+    tiers, hours = _tiers(book), book.hours
     found = {}
     for row in rows:
         facts = rules.Facts(
@@ -95,6 +96,7 @@ def _oddities(picked: CTE, rows: Sequence[Any]) -> Said:
             card_bound_at=row.bound_at,
             history=histories.get(row.card_index, _NOBODY),
             tiers=tiers,
+            hours=hours,
         )
         if odd := rules.oddities(facts):
             found[row.id] = odd
@@ -109,9 +111,8 @@ def _histories(picked: CTE) -> dict[str, rules.History]:
     return {index: rules.History(paid=paid, largest=largest) for index, paid, largest in db.session.execute(found)}
 
 
-def _tiers() -> list[Money]:
+def _tiers(book: rules.Rulebook) -> list[Money]:
     """The amounts from which one more pair of eyes is asked for."""
-    book = in_force().book
     return [tier for tier in (book.none_below, book.two_from) if tier is not None and tier.minor > 0]
 
 

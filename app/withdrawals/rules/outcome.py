@@ -47,6 +47,12 @@ STOPS = {
     "broken": gettext_noop("账目核对发现问题，问题解决之前不再发送"),
 }
 """Why nothing is sent."""
+HOUSE_STOPS = {
+    "paused": gettext_noop("由人全部停发"),
+    "restored": gettext_noop("从备份恢复后正在逐笔核对，全部停发"),
+    "broken": gettext_noop("账目核对没有通过，全部停发"),
+}
+"""The same of all accounts, in few words, beside each."""
 
 _NEVER_LEFT = (State.REJECTED, State.CANCELLED)
 REPLACEABLE = (State.FAILED, State.RETURNED, State.REJECTED, State.CANCELLED)

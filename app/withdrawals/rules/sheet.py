@@ -93,9 +93,20 @@ def flaw_of_payee(*, state: str | None, holder: str, named: str | None) -> tuple
     return None
 
 
-def require_control_totals(*, count: int, amount: Money, good: Totals) -> None:
-    """What was typed in by hand is what the sheet has, or nothing is made."""
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All rows of a file of which some are left out; `amount` None: there are some whose amount cannot be read."""
+
+    count: int
+    amount: Money | None
+
+
+def require_control_totals(*, count: int, amount: Money, good: Totals, whole: Whole | None = None) -> None:
+    """What was typed in by hand is what the sheet has, or nothing is made. Who typed what the whole file has is told that
+    and asked for the rest: an unexplained difference would send them looking for a mistake that nobody made."""
     if (count, amount) != (good.count, good.amount):
+        if whole is not None and whole.count == count and whole.amount in (amount, None):
+            raise _of_the_whole(whole, good)
         raise Refused(
             "手工输入的控制总数是 %(count)d 笔、¥%(amount)s，可以提交的是 %(good)d 笔、¥%(sum)s，两者不一致",
             count=count,
@@ -104,6 +115,24 @@ def require_control_totals(*, count: int, amount: Money, good: Totals) -> None:
             sum=str(good.amount),
             advice="请与制表人核对后再提交",
         )
+
+
+def _of_the_whole(whole: Whole, good: Totals) -> Refused:
+    told = {"whole": whole.count, "left": whole.count - good.count, "good": good.count, "sum": str(good.amount)}
+    if whole.amount is None:
+        return Refused(
+            "您输入的是整个文件的 %(whole)d 笔；其中 %(left)d 笔有误不提（有的金额读不出来），将提 %(good)d 笔、¥%(sum)s："
+            "请再输入这 %(good)d 笔的合计",
+            **told,
+            advice="有误的行先改好、重新上传也可以；不要照抄页面上的数",
+        )
+    return Refused(
+        "文件共 %(whole)d 笔、¥%(all)s，与您输入的一致；其中 %(left)d 笔有误不提，将提 %(good)d 笔、¥%(sum)s："
+        "请再输入这 %(good)d 笔的合计",
+        **told,
+        all=str(whole.amount),
+        advice="有误的行先改好、重新上传也可以；不要照抄页面上的数",
+    )
 
 
 def require_same_review(*, then: Mapping[str, object], now: Mapping[str, object], is_same: bool) -> None:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from app.channels.contract import Observation, Seen
-from app.kernel.errors import gettext_noop
+from app.kernel.errors import Text, gettext_noop
 from app.kernel.money import Money
 from app.withdrawals.states import State
 
@@ -46,6 +47,11 @@ HOLD_TONES = {
     "returned": "odd",
 }
 """What stands out among them: our book and the channel's may differ; money came back. All others wait."""
+
+DIFFERS = ("amount_differs", "number_differs", "contradiction", "never_sent")
+"""The channel says something else than our book."""
+AT_ONCE = frozenset({*DIFFERS, "returned"})
+"""People hear of it as soon as it is known, of all others when nobody has taken them for a while."""
 
 STAND_STILL = frozenset({"approval_broken", "objection"})
 """Nothing is done about it until somebody has decided."""
@@ -103,10 +109,31 @@ def verdict(known: Known, seen: Observation) -> Verdict:
 
 WORK_LATE_S = 1800
 """What waits for people and nobody has taken for so long is red in the header of every page."""
+WORK_LEFT_S = 3600
+"""And for so long, it rings; so does whatever is open for longer than `WORK_LEFT_BADLY_S`, whoever has taken it."""
+WORK_LEFT_BADLY_S = 24 * 3600
+"""What nobody has taken for so long is severe."""
 AGED_AFTER_S = 3600
 """What has no outcome for so long after it was sent is put before people. It is never failed by its age."""
 AGED_BADLY_S = 24 * 3600
 """And is severe by then."""
+HANGS_AFTER_S = 24 * 3600
+"""What the channel has taken and has no outcome for so long after it was sent: somebody should ask the channel's people."""
+
+
+class Pressing(StrEnum):
+    """Of the work for people, what rings."""
+
+    DIFFERS = "differs"
+    RETURNED = "returned"
+    LEFT = "left"
+
+
+PRESSING: dict[Pressing, Text] = {
+    Pressing.DIFFERS: gettext_noop("渠道说法与我方不一致"),
+    Pressing.RETURNED: gettext_noop("退票待处理"),
+    Pressing.LEFT: gettext_noop("久未办理"),
+}
 
 
 def entries(state: State, *, amount: Money, fee: Money) -> dict[str, Money]:

@@ -1,8 +1,5 @@
 """Before anything is sent: does the book still hold? A broken promise about money stops sending, never showing (I-14)."""
 
-from app.alerts import bell
-from app.alerts.bell import Severity
-from app.kernel.errors import gettext_noop
 from app.ledger import queries as ledger
 from app.runtime import jobs
 from app.runtime.db import snapshot, transaction
@@ -39,8 +36,5 @@ def _judge(problems: list[str]) -> None:
     with transaction():
         if problems:
             stops.open_stop(stops.ALL, stops.BROKEN, detail=problems[0], by=movement.RULE)
-            said = gettext_noop("账目核对没有通过，已全部停发，请立即通知技术人员")
-            bell.ring("books", "all", severity=Severity.SEVERE, said=said, path="/sending/")
         else:
             stops.close_stop(stops.ALL, stops.BROKEN, by=movement.RULE)
-            bell.hush("books", "all", said=gettext_noop("账目核对又通过了"))

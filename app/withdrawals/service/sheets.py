@@ -130,7 +130,7 @@ def confirm(
 
     Returns the sheet's reference; confirming again is the same sheet.
     """
-    staying = _staying(upload_reference, funds)
+    staying, whole = _staying(upload_reference, funds), _whole(upload_reference, count)
     with transaction():
         upload = DESK.held(upload_reference)
         known = sheets.sheet_of(upload.id)
@@ -141,7 +141,7 @@ def confirm(
         channel_rules.require_funds(funds, account.can.funds, name=account.title)
         claims.require(account.id, fence=fence, actor=actor)
         good = sheets.totals(upload)
-        columns.require_control_totals(count=count, amount=amount, good=good)
+        columns.require_control_totals(count=count, amount=amount, good=good, whole=whole)
         require_known(stay=staying, known=stay)
         left_out = intake.confirm(upload, seen=good.count)
         sheet = WithdrawalSheet(
@@ -172,6 +172,12 @@ def _staying(upload_reference: str, funds: Funds) -> int:
     """How many rows would not leave today: counted before anything is locked, for it takes a while."""
     upload = DESK.upload(upload_reference)
     return forecast(upload, funds=funds).all.count if upload.state == UploadState.CHECKED else 0
+
+
+def _whole(upload_reference: str, count: int) -> columns.Whole | None:
+    """Likewise."""
+    upload = DESK.upload(upload_reference)
+    return sheets.whole(upload, count=count) if upload.state == UploadState.CHECKED else None
 
 
 def pause(reference: str, *, fence: int, actor: Actor) -> None:

@@ -1,13 +1,17 @@
 """停发: nothing is sent, of one account or of all, until somebody or something says so. Questions are asked all the same."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select, update
 
+from app.alerts import bell
+from app.alerts.bell import Severity
 from app.auth import audit
 from app.auth.identity import Actor
 from app.channels import opening
 from app.channels import queries as channels
 from app.kernel import clock
-from app.kernel.errors import Refused
+from app.kernel.errors import Refused, Text, gettext_noop
 from app.runtime import jobs, live_events
 from app.runtime.db import changed, db, in_transaction, insert, transaction
 from app.withdrawals import queries
@@ -70,6 +74,8 @@ def open_stop(scope: str, reason: str, *, detail: str, by: str) -> bool:
         closed_by="",
     )
     opened = bool(changed(row.on_conflict_do_nothing()))
+    if reason in _KINDS:
+        _ring(reason)
     live_events.announce(movement.TOPIC, "")
     return opened
 
@@ -92,5 +98,38 @@ def close_stop(scope: str, reason: str, *, by: str) -> bool:
         waiting = waiting.where(Withdrawal.account_id == channels.account(scope).id)
     jobs.hasten(SUBMIT, waiting)
     db.session.flush()
+    if reason in _KINDS:
+        _hush(reason)
     live_events.announce(movement.TOPIC, "")
     return True
+
+
+_KINDS: Mapping[str, str] = {BROKEN: "books", RESTORED: "restored"}
+"""What people hear of: the stops of the house that no person has made."""
+_OVER: Mapping[str, Text] = {
+    BROKEN: gettext_noop("账目核对又通过了"),
+    RESTORED: gettext_noop("都有渠道答复了，已恢复发送"),
+}
+
+
+def _ring(reason: str) -> None:
+    if reason == BROKEN:
+        said = gettext_noop("账目核对没有通过，已全部停发，请立即通知技术人员")
+    else:
+        left = queries.uncleared()
+        said = Text("数据库是从备份恢复的，已全部停发：还有 %(left)s 笔发出过的没有渠道答复", left=left)
+    bell.ring(_KINDS[reason], ALL, severity=Severity.SEVERE, said=said, path="/sending/")
+
+
+def _hush(reason: str) -> None:
+    bell.hush(_KINDS[reason], ALL, said=_OVER[reason])
+
+
+def look() -> None:
+    """While such a stop stands it rings, whatever somebody did to the alert; and not a minute longer."""
+    with transaction():
+        for reason in _KINDS:
+            if held_stop(ALL, reason):
+                _ring(reason)
+            else:
+                _hush(reason)

@@ -22,6 +22,7 @@ def take(hold_id: int, *, actor: Actor) -> None:
             raise Refused("这项待办刚刚办完了")
         audit.record(actor, "work.take", number, before={"owner": before}, after={"owner": actor.display_name})
         movement.announce(number)
+        movement.work_changes()
 
 
 def resolve(hold_id: int, *, reason: str, actor: Actor) -> None:

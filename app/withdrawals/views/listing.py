@@ -15,7 +15,7 @@ from app.channels import queries as channels
 from app.exports.states import Format
 from app.kernel import clock
 from app.kernel.bank_card import has_card_number
-from app.kernel.errors import NotThere
+from app.kernel.errors import NotThere, Text
 from app.kernel.funds import FUNDS
 from app.kernel.payee import could_be_account
 from app.runtime.page import page, say
@@ -23,7 +23,7 @@ from app.withdrawals import queries, service
 from app.withdrawals.forms import ExportForm, WithdrawalFilters, WithdrawalSearch
 from app.withdrawals.queries import selections, sheets, views
 from app.withdrawals.rules import viewing
-from app.withdrawals.states import ACCOUNT_TYPES, KINDS, LABELS, UNKNOWN, State
+from app.withdrawals.states import ACCOUNT_TYPES, HANGING, HANGS, KINDS, LABELS, UNKNOWN
 from app.withdrawals.views.withdrawals import bp
 
 
@@ -45,6 +45,7 @@ def index() -> ResponseReturnValue:
         tabs=_tabs(
             queries.counts(asked, account_id=chosen),
             unknown=queries.totals({**asked, "state": "unknown"}, account_id=chosen),
+            hanging=totals if asked.get("state") == HANGING else None,
         ),
         problem=say(queries.problem_filter(asked)),
         filters=_filters(asked),
@@ -155,13 +156,18 @@ def _words(asked: Mapping[str, str], ticked: int) -> list[tuple[str, str]]:
 
 
 def _state(state: str) -> str:
-    return say(UNKNOWN[0] if state == "unknown" else LABELS[State(state)][0] if state in set(State) else state)
+    labels: dict[str, Text] = {str(it): label for it, (label, _tone) in LABELS.items()}
+    labels |= {"unknown": UNKNOWN[0], HANGING: HANGS[0]}
+    return say(labels.get(state, state))
 
 
 Tab = tuple[str, str, int | str | None, bool]
 
 
-def _tabs(counts: dict[str, int] | None, *, unknown: queries.Totals) -> list[Tab]:
+def _tabs(
+    counts: dict[str, int] | None, *, unknown: queries.Totals, hanging: queries.Totals | None = None
+) -> list[Tab]:
+    """`hanging`: where somebody looks at these."""
     current = request.args.get("state", "")
     kept = {name: request.args[name] for name in queries.FILTERS if request.args.get(name) and name != "state"}
     many = f"{queries.SUM_LIMIT:,}+"
@@ -176,6 +182,7 @@ def _tabs(counts: dict[str, int] | None, *, unknown: queries.Totals) -> list[Tab
             for state, (label, _tone) in LABELS.items()
         ),
         tab(say(UNKNOWN[0]), "unknown", many if unknown.is_floor else unknown.count),
+        *([tab(say(HANGS[0]), HANGING, many if hanging.is_floor else hanging.count)] if hanging else []),
     ]
 
 

@@ -65,6 +65,7 @@ def _index(form: StopForm | None = None, status: int = 200) -> ResponseReturnVal
         },
         uncleared=queries.uncleared(),
         reasons=rules.STOPS,
+        briefly=rules.HOUSE_STOPS,
         may_stop=me().can(Permission.SENDING_STOP),
         whole=my_channels() is None,
         form=form or blank,

@@ -1,5 +1,8 @@
 """人工待办: what no rule may decide, who cares for it, how long it waits."""
 
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -42,27 +45,28 @@ def resolve(hold_id: int) -> ResponseReturnValue:
 
 
 def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> ResponseReturnValue:
-    reason = request.args.get("reason", "")
-    mine = request.args.get("mine") == "1"
-    counts = queries.work_counts()
-    rows = queries.work(owner_id=me().operator_id if mine else None, reason=reason, limit=SHOWN + 1)
-    tabs: list[tuple[str, str, int | None, bool]] = [
-        (_("全部"), url_for(".index"), sum(counts.values()), not reason and not mine),
-        (_("我办理的"), url_for(".index", mine=1), None, mine),
-    ]
-    tabs += [
-        (say(rules.WORK[name]), url_for(".index", reason=name), counts[name], reason == name)
-        for name in rules.HOLDS
-        if counts.get(name)
-    ]
+    asked = request.args
+    reason, mine, accounts = asked.get("reason", ""), asked.get("mine") == "1", channels.accounts()
+    account = next((it for it in accounts if it.number == asked.get("account")), None)
+    account_id = account.id if account else -1 if asked.get("account") else None
+    pressing = rules.Pressing(asked["pressing"]) if asked.get("pressing") in set(rules.Pressing) else None
+    counts = queries.work_counts(account_id=account_id)
+    rows = queries.work(
+        owner_id=me().operator_id if mine else None,
+        reason=reason,
+        pressing=pressing,
+        account_id=account_id,
+        limit=SHOWN + 1,
+    )
     return page(
         "withdrawals/work.html",
         status,
         rows=rows[:SHOWN],
         shown=SHOWN if len(rows) > SHOWN else None,
-        tabs=tabs,
-        oldest=queries.oldest_work(),
-        accounts={account.id: account for account in channels.accounts()},
+        tabs=_tabs(counts, reason=reason, mine=mine, pressing=pressing),
+        account=account,
+        oldest=queries.oldest_work(account_id=account_id),
+        accounts={it.id: it for it in accounts},
         holds=rules.HOLDS,
         tones=rules.HOLD_TONES,
         words=rules.WORK,
@@ -76,3 +80,25 @@ def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> Re
         form=form or ReasonForm(formdata=None),
         at=at,
     )
+
+
+def _tabs(
+    counts: Mapping[str, int], *, reason: str, mine: bool, pressing: rules.Pressing | None
+) -> list[tuple[str, str, int | None, bool]]:
+    """`pressing`: what an alert led to, while somebody looks at it."""
+
+    def address(**what: str) -> str:
+        kept = what | ({"account": request.args["account"]} if request.args.get("account") else {})
+        return url_for(".index") + (f"?{urlencode(kept)}" if kept else "")
+
+    plain = not (reason or mine or pressing)
+    return [
+        (_("全部"), address(), sum(counts.values()), plain),
+        (_("我办理的"), address(mine="1"), None, mine),
+        *([(say(rules.PRESSING[pressing]), address(pressing=pressing), None, True)] if pressing else []),
+        *(
+            (say(rules.WORK[name]), address(reason=name), counts[name], reason == name)
+            for name in rules.HOLDS
+            if counts.get(name)
+        ),
+    ]
