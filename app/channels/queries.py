@@ -45,6 +45,8 @@ class Account:
     adapter: str
     """A template's name carries the version that the account's parameters were given for; see `manners`."""
     single_limit: Money
+    day_amount: Money | None
+    day_count: int | None
     fee_fixed: Money
     fee_rate_ppm: int
     query_waits_s: str
@@ -357,6 +359,8 @@ _ACCOUNTS = select(
     Channel.name.label("channel_name"),
     Channel.adapter,
     ChannelAccount.single_limit,
+    ChannelAccount.day_amount,
+    ChannelAccount.day_count,
     ChannelAccount.fee_fixed,
     ChannelAccount.fee_rate_ppm,
     Channel.query_waits_s,

@@ -113,6 +113,8 @@ def test_forms_come_back_with_what_was_typed_and_what_is_wrong(world: World, kee
         ("/channels/new", {"code": "dolphin", "name": "x", "adapter": "dolphin"}, 409, "已存在"),
         ("/channels/code/dolphin", {"name": ""}, 422, "必填"),
         ("/channels/code/dolphin/accounts/new", NEW | {"single_limit": "0"}, 422, "要大于 0"),
+        ("/channels/code/dolphin/accounts/new", NEW | {"day_amount": "0"}, 422, "要大于 0"),
+        ("/channels/code/dolphin/accounts/new", NEW | {"day_count": "0"}, 422, "1"),
         ("/channels/code/dolphin/accounts/new", NEW | {"fee_rate_ppm": "0.38%"}, 422, "百分数"),
         ("/channels/code/dolphin/accounts/new", NEW | {"merchant_no": account[1:]}, 409, "已有商户号"),
         (f"/channels/{account}/edit", NEW | {"why": ""}, 422, "请写明"),
@@ -130,6 +132,15 @@ def test_an_account_is_changed_stopped_and_started_again(world: World, keeper: B
     assert sends(keeper, f"/channels/{account}/edit", **form).status_code == 303
     assert now(account).single_limit == Money.parse("80,000.00")
     assert "改名" in keeper.get(f"/channels/{account}").text
+    form |= {"day_amount": "200,000", "day_count": "300"}
+    assert sends(keeper, f"/channels/{account}/edit", **form).status_code == 303
+    assert (now(account).day_amount, now(account).day_count) == (Money.parse("200,000.00"), 300)
+    assert 'value="200000.00"' in keeper.get(f"/channels/{account}/edit").text
+    told = keeper.get(f"/withdrawals/accounts/{account}/day").text
+    assert "300 笔" in told and "不另限" not in told and "今天还可提" in told and "规则每日上限" not in told
+    assert sends(keeper, f"/channels/{account}/edit", **form | {"day_amount": "", "day_count": ""}).status_code == 303
+    assert (now(account).day_amount, now(account).day_count) == (None, None)
+    assert "不另限" in keeper.get(f"/withdrawals/accounts/{account}/day").text
     assert sends(keeper, f"/channels/{account}/disable", why="渠道维护").status_code == 303
     assert not now(account).usable
     assert sends(keeper, f"/channels/{account}/enable").status_code == 303

@@ -33,6 +33,8 @@ FIELDS = {
     "at_least": gettext_noop("至少几次调用"),
     "begins_at": gettext_noop("开始"),
     "day": gettext_noop("日期"),
+    "day_amount": gettext_noop("每日限额"),
+    "day_count": gettext_noop("每日最多笔数"),
     "bind_per_s": gettext_noop("每秒最多绑卡"),
     "bound": gettext_noop("界线"),
     "enabled": gettext_noop("启用"),

@@ -67,6 +67,8 @@ def open_account(
     closes: int = WHOLE_DAY,
     open_days: str = "1234567",
     weight: int = 100,
+    day_amount: Money | None = None,
+    day_count: int | None = None,
 ) -> str:
     """An account of ours at a channel. Returns its number.
 
@@ -85,6 +87,8 @@ def open_account(
             merchant_no=merchant_no,
             enabled=settings is not None,
             single_limit=single_limit,
+            day_amount=day_amount,
+            day_count=day_count,
             fee_fixed=fee_fixed,
             fee_rate_ppm=fee_rate_ppm,
             bind_per_s=bind_per_s,
@@ -100,7 +104,10 @@ def open_account(
             actor,
             "channel.open-account",
             number,
-            after={"channel": channel, "name": name, "merchant_no": merchant_no, **_said(single_limit, fee_fixed)},
+            after={
+                **{"channel": channel, "name": name, "merchant_no": merchant_no},
+                **_said(single_limit=single_limit, day_amount=day_amount, day_count=day_count, fee_fixed=fee_fixed),
+            },
         )
         account = queries.account(number)
         kind = queries.adapter_class(account)
@@ -119,6 +126,8 @@ def change_account(
     name: str,
     merchant_no: str,
     single_limit: Money,
+    day_amount: Money | None,
+    day_count: int | None,
     fee_fixed: Money,
     fee_rate_ppm: int,
     bind_per_s: int,
@@ -136,6 +145,8 @@ def change_account(
         "name": name,
         "merchant_no": merchant_no,
         "single_limit": single_limit,
+        "day_amount": day_amount,
+        "day_count": day_count,
         "fee_fixed": fee_fixed,
         "fee_rate_ppm": fee_rate_ppm,
         "bind_per_s": bind_per_s,
@@ -165,8 +176,8 @@ def change_account(
             actor,
             "channel.change-account",
             number,
-            before={name: str(old[name]) for name in differing},
-            after={name: str(given[name]) for name in differing},
+            before={name: _plain(old[name]) for name in differing},
+            after={name: _plain(given[name]) for name in differing},
             why=why,
         )
         live_events.announce(rules.TOPIC, number)
@@ -187,5 +198,10 @@ def _taken(merchant_no: str) -> Refused:
     return Refused("这个渠道下已有商户号为“%(merchant_no)s”的账号", merchant_no=merchant_no)
 
 
-def _said(single_limit: Money, fee_fixed: Money) -> dict[str, str]:
-    return {"single_limit": str(single_limit), "fee_fixed": str(fee_fixed)}
+def _said(**terms: object) -> dict[str, str]:
+    """For the audit log: what is not limited is not told."""
+    return {name: _plain(value) for name, value in terms.items() if value is not None}
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else str(value)

@@ -120,7 +120,7 @@ def disable(number: str) -> ResponseReturnValue:
 
 
 _RATES = ("fee_fixed", "fee_rate_ppm", "bind_per_s", "send_per_s")
-_TERMS = ("name", "merchant_no", "single_limit", *_RATES, "opens", "closes", "weight")
+_TERMS = ("name", "merchant_no", "single_limit", "day_amount", "day_count", *_RATES, "opens", "closes", "weight")
 
 
 def _filled(account: queries.Account) -> ChangeTermsForm:

@@ -3,6 +3,7 @@
 from app.withdrawals.rules.admission import (
     Refusal,
     Rule,
+    account_day,
     refusals,
 )
 from app.withdrawals.rules.advice import (
@@ -119,6 +120,7 @@ __all__ = [
     "Traces",
     "UncleanMemo",
     "Verdict",
+    "account_day",
     "could_still_arrive",
     "differences",
     "entries",
