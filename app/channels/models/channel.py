@@ -17,7 +17,8 @@ _ACTIVE, _DRAFT = text("state = 'active'"), text("state = 'draft'")
 
 
 class Channel(Model):
-    """A third party and its manner. The waits are its own: how often it may be asked, how long it may hesitate."""
+    """A third party and its manner. How often it may be asked, and how long it may hesitate, its adapter says; what stands
+    here was set by people, who are never less careful (`rules.asking`)."""
 
     __tablename__ = "channel"
 
@@ -26,11 +27,11 @@ class Channel(Model):
     name: Mapped[str] = mapped_column(String(60))
     adapter: Mapped[str] = mapped_column(String(32))
     enabled: Mapped[bool] = mapped_column(default=True)
-    query_waits_s: Mapped[str] = mapped_column(String(200))
-    resend_window_s: Mapped[int]
+    query_waits_s: Mapped[str] = mapped_column(String(200), default="")
+    resend_window_s: Mapped[int | None]
     return_waits_s: Mapped[str] = mapped_column(String(200), default="")
     """When a paid withdrawal is asked about again, in seconds after it was paid: banks send money back days later."""
-    return_refunds_fee: Mapped[bool] = mapped_column(default=False)
+    return_refunds_fee: Mapped[bool | None]
     """Does the channel give its fee back with a returned payment (退票)?"""
     pause_after: Mapped[int] = mapped_column(default=5)
     """After so many calls in a row without sense nothing new is sent (自动停发); 0: never."""

@@ -20,22 +20,11 @@ from app.runtime.db import changed, db, insert, transaction
 def open_channel(*, code: str, name: str, adapter: str, actor: Actor | str) -> None:
     """A third party we pay through from now on."""
     with transaction():
-        kind = manners.find(adapter)
-        if kind is None:
+        if manners.find(adapter) is None:
             raise Refused("没有名为“%(adapter)s”的渠道适配器", adapter=adapter)
         if db.session.scalar(select(Channel.id).where(Channel.code == code)):
             raise Refused("渠道编码“%(code)s”已存在", code=code)
-        db.session.add(
-            Channel(
-                code=code,
-                name=name,
-                adapter=adapter,
-                query_waits_s=",".join(map(str, kind.query_waits_s)),
-                resend_window_s=kind.resend_window_s,
-                return_waits_s=",".join(map(str, kind.return_waits_s)),
-                return_refunds_fee=kind.return_refunds_fee,
-            )
-        )
+        db.session.add(Channel(code=code, name=name, adapter=adapter))
         audit.record(actor, "channel.open", code, after={"name": name, "adapter": adapter})
 
 
