@@ -1,6 +1,7 @@
 """查询与退票: what people set for a channel is never less careful than its adapter, and every step of every order knows it."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import hypothesis.strategies as st
@@ -20,6 +21,7 @@ from app.kernel.money import Money
 from app.ledger import queries as ledger
 from app.runtime.db import db
 from app.runtime.jobs import Job
+from app.withdrawals.rules import ask_again_s
 from app.withdrawals.states import WATCH
 from tests.world import World
 
@@ -182,6 +184,26 @@ def test_an_open_order_is_asked_about_by_what_was_set(world: World, keeper: Acto
     set_(keeper, query_waits_s=(2 * HOUR,))
     world.until(lambda: due_in(number) > HOUR or world.state(number) != "pending", hurry_s=600)
     assert world.state(number) == "paid" or due_in(number) <= 2 * HOUR
+
+
+def test_however_patient_it_is_what_comes_of_age_is_asked_about_and_put_before_people(
+    world: World, keeper: Actor
+) -> None:
+    account = world.account()
+    set_(keeper, query_waits_s=(DAY,))
+    number = world.withdrawal(NO_CALLBACK, account=account)
+    world.approve(number)
+    world.until_state(number, "pending", hurry_s=0)
+    assert HOUR - 60 < due_in(number) <= HOUR
+    world.until_state(number, "paid", hurry_s=60)
+
+
+@pytest.mark.parametrize(("after_s", "wait_s"), [(0, 3600), (3500, 100), (3600, 9000), (7200, 9000), (-60, 3660)])
+def test_the_next_question_is_no_later_than_an_order_comes_of_age(after_s: int, wait_s: int) -> None:
+    now = clock.now()
+    assert ask_again_s(9000, sent_at=now - timedelta(seconds=after_s), now=now) == wait_s
+    assert ask_again_s(5, sent_at=now - timedelta(seconds=after_s), now=now) == 5
+    assert ask_again_s(9000, sent_at=None, now=now) == 9000
 
 
 def test_what_was_paid_is_watched_by_what_was_set(world: World, keeper: Actor) -> None:

@@ -197,14 +197,15 @@ def ask(number: str) -> jobs.Again | None:
         if withdrawal.state not in (State.SENDING, State.PENDING) and not queries.is_lost(number):
             return None
         call, order = _question(withdrawal, asked=Withdrawal.asked + 1)
-        asked, now = withdrawal.asked, clock.now()
+        asked, sent_at, now = withdrawal.asked, withdrawal.sent_at, clock.now()
         account = channels.account_by_id(withdrawal.account_id)
         schedule = account.asking.query_waits_s
-        if withdrawal.sent_at is not None and (now - withdrawal.sent_at).total_seconds() >= rules.AGED_AFTER_S:
+        if sent_at is not None and (now - sent_at).total_seconds() >= rules.AGED_AFTER_S:
             movement.hold(withdrawal, "aged", "")
     observe(number, gateway.query(call, order), source="query", call=call)
     still_out = queries.by_number(number).state in (State.SENDING, State.PENDING) or queries.is_lost(number)
-    return jobs.Again(wait_after(schedule, asked)) if still_out else None
+    wait_s = rules.ask_again_s(wait_after(schedule, asked), sent_at=sent_at, now=now)
+    return jobs.Again(wait_s) if still_out else None
 
 
 def watch(number: str) -> jobs.Again | None:

@@ -130,7 +130,7 @@ def _first_wait(step: Step, wakes: str, asking: Asking) -> float | None:
     """When the job that the new state needs is due, in seconds; None: it needs none."""
     if wakes == WATCH:
         return asking.return_waits_s[0] if asking.return_waits_s else None
-    first, *_ = asking.query_waits_s
+    first = min(asking.query_waits_s[0], rules.AGED_AFTER_S)
     return {
         "send": rules.HTTP_TOTAL_S + first,  # for the case that this worker does not live to hear the answer
         "wait": first,
