@@ -14,7 +14,6 @@ from typing import Any, Self
 from uuid import uuid4
 
 from flask import Flask
-from sqlalchemy import update
 from werkzeug.serving import make_server
 
 from app import examine
@@ -25,7 +24,6 @@ from app.cards import queries as cards
 from app.cards import service as card_service
 from app.channels import queries as channels
 from app.channels import service as channel_service
-from app.channels.models import Channel
 from app.collections import service as collections
 from app.collections.states import Kind
 from app.config import Config
@@ -36,7 +34,7 @@ from app.kernel.money import Money
 from app.kernel.signing import new_rsa_pair
 from app.ledger import queries as ledger
 from app.runtime import jobs
-from app.runtime.db import db, transaction
+from app.runtime.db import db
 from app.runtime.queue import Line
 from app.withdrawals import queries, rules, service
 from tests.sandbox.third_party import ThirdParty
@@ -96,7 +94,6 @@ class World:
         *,
         balance: str = "10000.00",
         fee: str = "2.00",
-        window_s: int = 0,
         adapter: str = "",
         deposit: str = "",
     ) -> str:
@@ -125,8 +122,6 @@ class World:
         channel = adapter.replace(":", "-") or manner
         if channels.find(channel) is None:
             channel_service.open_channel(code=channel, name=channel, adapter=adapter or manner, actor="test")
-            with transaction():
-                db.session.execute(update(Channel).values(resend_window_s=window_s))
         channel_service.open_account(
             channel=channel,
             name=merchant_no,

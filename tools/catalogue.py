@@ -35,10 +35,10 @@ BESIDE = {"advice"}
 
 APART = (
     *("app/sandbox/", "app/scaffold/", "app/demo.py", "app/demo_sheets.py", "app/runtime/up.py"),
-    *("app/kernel/written.py", "app/kernel/regions.py", "app/kernel/money_words.py"),
+    *("app/kernel/written.py", "app/kernel/regions.py", "app/kernel/money_words.py", "app/kernel/spans.py"),
 )
 """A company of its own, what a made-up channel says, the people and banks of the demo, the name on the terminal, what other
-people write in their sheets: not said on any page of ours."""
+people write in their sheets and type in a field: not said on any page of ours."""
 
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
 HAN = re.compile(r"[\u4e00-\u9fff]")

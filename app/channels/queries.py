@@ -22,7 +22,7 @@ from app.channels.models import (
     PlatformLink,
     UnsignedHandover,
 )
-from app.channels.rules import reason
+from app.channels.rules import asking, reason
 from app.kernel.errors import NotThere
 from app.kernel.money import Money
 from app.runtime.db import db, lease_now
@@ -45,12 +45,12 @@ class Account:
     adapter: str
     """A template's name carries the version that the account's parameters were given for; see `manners`."""
     single_limit: Money
+    day_amount: Money | None
+    day_count: int | None
     fee_fixed: Money
     fee_rate_ppm: int
-    query_waits_s: str
-    resend_window_s: int
-    return_waits_s: str
-    return_refunds_fee: bool
+    chosen: asking.Chosen
+    """What people have set for its channel beside what its adapter says; `asking` is what holds."""
     bind_per_s: int
     send_per_s: int
     opens: int
@@ -72,6 +72,11 @@ class Account:
     def can(self) -> Abilities:
         """What one may ask of its channel."""
         return manners.abilities(self.adapter)
+
+    @property
+    def asking(self) -> asking.Asking:
+        """How often its channel is asked, how long it may hesitate, and what becomes of its fee."""
+        return self.chosen.over(asking.own(manners.adapter(self.adapter)))
 
     @property
     def verified(self) -> bool:
@@ -345,32 +350,14 @@ def problems() -> list[str]:
     ]
 
 
+_A, _C = ChannelAccount, Channel
 _ACCOUNTS = select(
-    ChannelAccount.id,
-    ChannelAccount.channel_id,
-    ChannelAccount.number,
-    ChannelAccount.name,
-    ChannelAccount.merchant_no,
-    ChannelAccount.enabled,
-    Channel.enabled.label("channel_enabled"),
-    Channel.code.label("channel_code"),
-    Channel.name.label("channel_name"),
-    Channel.adapter,
-    ChannelAccount.single_limit,
-    ChannelAccount.fee_fixed,
-    ChannelAccount.fee_rate_ppm,
-    Channel.query_waits_s,
-    Channel.resend_window_s,
-    Channel.return_waits_s,
-    Channel.return_refunds_fee,
-    ChannelAccount.bind_per_s,
-    ChannelAccount.send_per_s,
-    ChannelAccount.opens,
-    ChannelAccount.closes,
-    ChannelAccount.open_days,
-    ChannelAccount.weight,
-    ChannelAccount.figures_failed_at,
-    ChannelAccount.figures_failure,
+    *(_A.id, _A.channel_id, _A.number, _A.name, _A.merchant_no, _A.enabled),
+    *(_C.enabled.label("channel_enabled"), _C.code.label("channel_code"), _C.name.label("channel_name"), _C.adapter),
+    *(_A.single_limit, _A.day_amount, _A.day_count, _A.fee_fixed, _A.fee_rate_ppm),
+    *(_C.query_waits_s, _C.return_waits_s, _C.resend_window_s, _C.return_refunds_fee),
+    *(_A.bind_per_s, _A.send_per_s, _A.opens, _A.closes, _A.open_days, _A.weight),
+    *(_A.figures_failed_at, _A.figures_failure),
     ChannelSetting.template_version,
 ).join(Channel, Channel.id == ChannelAccount.channel_id)
 _ACCOUNTS = _ACCOUNTS.outerjoin(
@@ -392,5 +379,9 @@ def _accounts() -> Select[*tuple[Any, ...]]:
 
 
 def _account(row: Row[*tuple[Any, ...]]) -> Account:
-    told = {**row._mapping, "figures_failure": reason(row.figures_failure)}
+    told = {name: value for name, value in row._mapping.items() if name not in _CHOSEN}
+    told |= {"figures_failure": reason(row.figures_failure), "chosen": asking.chosen(row)}
     return Account(**told | {"adapter": manners.pinned(row.adapter, told.pop("template_version"))})
+
+
+_CHOSEN = frozenset(asking.stored(asking.Chosen()))

@@ -631,8 +631,7 @@ def test_a_merchant_number_is_one_account_and_changes_only_before_it_was_used(wo
         service.open_account(channel="dolphin", name="again", merchant_no="M1", actor=keeper, **TERMS)
     fresh = service.open_account(channel="dolphin", name="new", merchant_no="M2", actor=keeper, **TERMS)
     more: dict[str, Any] = {"bind_per_s": 5, "send_per_s": 2, "weight": 40, "why": "mistyped", "actor": keeper}
-    more |= {"opens": 0, "closes": 1440, "open_days": "1234567"}
-    more |= {"opens": 0, "closes": 1440, "open_days": "1234567"}
+    more |= {"opens": 0, "closes": 1440, "open_days": "1234567", "day_amount": Money(9_00), "day_count": None}
     with pytest.raises(Refused, match="已有商户号"):
         service.change_account(fresh, name="new", merchant_no="M1", **TERMS, **more)
     service.change_account(fresh, name="newer", merchant_no="M3", **TERMS, **more)
@@ -644,6 +643,8 @@ def test_a_merchant_number_is_one_account_and_changes_only_before_it_was_used(wo
     assert record.why == "mistyped" and json.loads(record.after or "")["merchant_no"] == "M3"
     assert (queries.account(fresh).weight, json.loads(record.after or "")["weight"]) == (40, "40")
     assert "single_limit" not in json.loads(record.after or ""), "only what differs"
+    assert [json.loads(told or "")["day_amount"] for told in (record.before, record.after)] == ["", "9.00"]
+    assert "day_count" not in json.loads(record.after or "")
 
 
 def test_trials_are_found_by_an_index(world: World, keeper: Actor) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 
 from app import create_app
 from app.channels import queries, versions
+from app.channels.rules.asking import Chosen
 from app.config import Config
 from app.runtime import migrations
 from app.runtime.db import db
@@ -92,3 +93,5 @@ def test_versions_from_before_get_their_lives(before: Flask) -> None:
     assert list(versions.counting(1)) == [found[1, 3].id, found[1, 2].id] and found[1, 3].based_on == 2
     assert queries.active_setting_id(2) == found[2, 1].id
     assert [versions.by_id(call.setting_id).version for call in queries.calls_about("W1")] == [2]
+    assert queries.account("C1").chosen == Chosen(), "nobody ever set what stood there: it is the adapter's own"
+    assert queries.account("C1").asking.resend_window_s == 60 and queries.account("C1").day_amount is None

@@ -113,6 +113,8 @@ def test_forms_come_back_with_what_was_typed_and_what_is_wrong(world: World, kee
         ("/channels/new", {"code": "dolphin", "name": "x", "adapter": "dolphin"}, 409, "已存在"),
         ("/channels/code/dolphin", {"name": ""}, 422, "必填"),
         ("/channels/code/dolphin/accounts/new", NEW | {"single_limit": "0"}, 422, "要大于 0"),
+        ("/channels/code/dolphin/accounts/new", NEW | {"day_amount": "0"}, 422, "要大于 0"),
+        ("/channels/code/dolphin/accounts/new", NEW | {"day_count": "0"}, 422, "1"),
         ("/channels/code/dolphin/accounts/new", NEW | {"fee_rate_ppm": "0.38%"}, 422, "百分数"),
         ("/channels/code/dolphin/accounts/new", NEW | {"merchant_no": account[1:]}, 409, "已有商户号"),
         (f"/channels/{account}/edit", NEW | {"why": ""}, 422, "请写明"),
@@ -124,12 +126,54 @@ def test_forms_come_back_with_what_was_typed_and_what_is_wrong(world: World, kee
     assert keeper.get("/channels/code/nowhere").status_code == 404
 
 
+def test_how_a_channel_is_asked_is_set_in_words(world: World, keeper: Browser) -> None:
+    account = world.account()
+    here, door = "/channels/code/dolphin", "/channels/code/dolphin/asking"
+    own = "依次隔 2 秒、3 秒、5 秒、10 秒、30 秒各查一次，之后每隔 1 分钟查一次，直到有结果"
+    for page in (here, f"/channels/{account}"):
+        shown = keeper.get(page).text
+        assert own in shown and "渠道不退" in shown and "本渠道另设" not in shown
+    form = {"query_waits_s": "5s 1min、1 小时", "resend_window_s": "2 分钟", "return_waits_s": "", "why": "渠道新规"}
+    assert sends(keeper, door, **form, return_refunds_fee="refunds").status_code == 303
+    its = now(account).asking
+    assert (its.query_waits_s, its.resend_window_s, its.return_refunds_fee) == ((5, 60, 3600), 120, True)
+    shown = keeper.get(here).text
+    assert "依次隔 5 秒、1 分钟各查一次，之后每隔 1 小时查一次" in shown and shown.count("本渠道另设") == 3
+    assert 'value="5 秒、1 分钟、1 小时"' in shown and own in shown, "what is its own stands beside the field"
+    for wrong, why in (
+        ({"query_waits_s": "soon"}, "请写成"),
+        ({"query_waits_s": "1 秒"}, "在 2 秒到1 天之间，不能是 1 秒"),
+        ({"resend_window_s": "30 秒"}, "不能短于渠道协议自带的 1 分钟"),
+        ({"resend_window_s": "2 分钟、3 分钟"}, "只写一个时间"),
+        ({"return_waits_s": "1 天、1 小时"}, "一个比一个晚"),
+        ({"return_refunds_fee": "often"}, ""),
+        ({"why": ""}, "请写明"),
+    ):
+        answer = sends(keeper, door, **form | wrong)
+        assert answer.status_code == 422 and why in unescape(answer.text), wrong
+        assert "<details" in answer.text and " open>" in answer.text, "it is seen where it was typed"
+    assert now(account).asking == its
+    empty = dict.fromkeys(form, "") | {"why": "还按协议"}
+    assert sends(keeper, door, **empty).status_code == 303
+    assert own in keeper.get(here).text and "本渠道另设" not in keeper.get(here).text
+    assert sends(enters(world, "clerk2", Role.OPERATOR), door, **form).status_code == 403
+
+
 def test_an_account_is_changed_stopped_and_started_again(world: World, keeper: Browser) -> None:
     account = world.account()
     form = {**NEW, "merchant_no": account[1:], "name": "改名", "why": "渠道提了限额", "single_limit": "80,000.00"}
     assert sends(keeper, f"/channels/{account}/edit", **form).status_code == 303
     assert now(account).single_limit == Money.parse("80,000.00")
     assert "改名" in keeper.get(f"/channels/{account}").text
+    form |= {"day_amount": "200,000", "day_count": "300"}
+    assert sends(keeper, f"/channels/{account}/edit", **form).status_code == 303
+    assert (now(account).day_amount, now(account).day_count) == (Money.parse("200,000.00"), 300)
+    assert 'value="200000.00"' in keeper.get(f"/channels/{account}/edit").text
+    told = keeper.get(f"/withdrawals/accounts/{account}/day").text
+    assert "300 笔" in told and "不另限" not in told and "今天还可提" in told and "规则每日上限" not in told
+    assert sends(keeper, f"/channels/{account}/edit", **form | {"day_amount": "", "day_count": ""}).status_code == 303
+    assert (now(account).day_amount, now(account).day_count) == (None, None)
+    assert "不另限" in keeper.get(f"/withdrawals/accounts/{account}/day").text
     assert sends(keeper, f"/channels/{account}/disable", why="渠道维护").status_code == 303
     assert not now(account).usable
     assert sends(keeper, f"/channels/{account}/enable").status_code == 303

@@ -68,7 +68,7 @@ def test_a_channel_speaks_by_an_active_template(app: Flask, admin: Actor) -> Non
     assert manners.abilities(account.adapter) == manners.abilities("dolphin")
     assert queries.deduplicates(account.adapter)
     assert queries.adapter_class(account).callback_answer == "success"
-    assert queries.channel("wave").query_waits_s == "2,3,5,10,30,60"
+    assert account.asking.query_waits_s == (2, 3, 5, 10, 30, 60)
     shown = json.loads(queries.settings_of(account.id)[0].shown)
     assert DolphinThem.settings["key"] not in str(shown), "a described secret is a secret"
 

@@ -557,6 +557,7 @@ class Story:
             "operators.show": [{"username": "keeper"}, {"username": "maker"}],
             "roles.show": [{"code": "administrator"}, {"code": "finance"}],
             "withdrawals.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
+            "withdrawals.account_day": [{"number": self.account}],
             "ledger.entries": [{"number": self.withdrawals[name]} for name in ("returned", "rejected")],
         }
         claims = [f"account={number}" for number in (self.account, self.other, self.free, self.alipay)]

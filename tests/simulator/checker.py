@@ -20,6 +20,9 @@ from app.withdrawals import rules
 from app.withdrawals.states import WATCH, State
 from tests.simulator.stage import Stage
 
+COMPANIES_HESITATE_S = 60
+"""So long, each of the three writes, an order may be on its way that they do not know yet."""
+
 NEVER_SENT = (State.REVIEW, State.REJECTED, State.CANCELLED)
 HAPPENED = (State.PAID, State.RETURNED)
 OVER = (*HAPPENED, *NEVER_SENT, State.FAILED)
@@ -158,7 +161,7 @@ class Checker:
         found = []
         fresh = house.execute(
             """
-            SELECT withdrawal_event.id, withdrawal.number, call_id, adapter, resend_window_s,
+            SELECT withdrawal_event.id, withdrawal.number, call_id, adapter,
                 (SELECT at FROM withdrawal_event AS sent WHERE sent.withdrawal_id = withdrawal.id AND sent.verb = 'send'
                     AND sent.seq < withdrawal_event.seq ORDER BY seq DESC LIMIT 1) AS sent_at
             FROM withdrawal_event JOIN withdrawal ON withdrawal.id = withdrawal_id
@@ -171,7 +174,7 @@ class Checker:
                 continue
             self._judged.add(row["id"])
             sent_at = datetime.fromisoformat(row["sent_at"])
-            window_s = rules.SEND_WITHIN_S + rules.HTTP_TOTAL_S + row["resend_window_s"]
+            window_s = rules.SEND_WITHIN_S + rules.HTTP_TOTAL_S + COMPANIES_HESITATE_S
             asked = [
                 datetime.fromisoformat(it["at"])
                 for it in house.execute(

@@ -162,7 +162,7 @@ def test_limits_know_what_was_sent_before_a_restore(world: World, config: Config
 
 def test_what_was_in_review_is_sent_again_only_as_it_was_approved(world: World, config: Config, backup: Path) -> None:
     """It was approved and sent after the backup, and never arrived: what the journal knows of its approval lets it leave."""
-    account = world.account(window_s=0)
+    account = world.account()
     number = world.withdrawal("10.04", account=account)
     back_up(config, backup)
     world.approve(number)

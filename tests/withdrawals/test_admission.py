@@ -21,6 +21,7 @@ from app.cards import queries as cards
 from app.cards.models import Card
 from app.channels import queries as channels
 from app.channels import service as channel_service
+from app.channels.models import ChannelAccount
 from app.kernel import clock
 from app.kernel.bank_card import BankCard
 from app.kernel.errors import Refused
@@ -29,7 +30,9 @@ from app.kernel.money import Money
 from app.runtime.db import db, transaction
 from app.withdrawals import queries, service
 from app.withdrawals.models import Withdrawal, WithdrawalCounter
+from app.withdrawals.queries import limits
 from app.withdrawals.rules import Limit, PayeeList, Rulebook
+from app.withdrawals.rules.admission import Rule, Used
 from app.withdrawals.rules.rulebook import BUILT_IN, Outside, Scope
 from app.withdrawals.service import rulebook
 from tests.world import CARD, World
@@ -184,6 +187,66 @@ def test_a_card_is_one_over_all_accounts_and_an_account_over_all_cards(world: Wo
     world.withdrawal("2.00", account=two)
     refused(lambda: world.withdrawal("1.00", account=two), "该渠道账号今天已提 2 笔")
     world.withdrawal("3.00", account=one)
+
+
+def terms(account: str, **values: Any) -> None:
+    with transaction():
+        db.session.execute(update(ChannelAccount).where(ChannelAccount.number == account).values(**values))
+
+
+def test_an_accounts_own_limit_ends_with_the_day_and_is_its_alone(world: World) -> None:
+    account, other = world.account(), world.account()
+    terms(account, day_amount=yuan("100.00"))
+    world.withdrawal("60.00", account=account)
+    refused(lambda: world.withdrawal("40.01", account=account), "它自己的每日限额 ¥100.00，还可提 ¥40.00")
+    world.withdrawal("100.01", account=other)
+    back = world.withdrawal("40.00", account=account)
+    refused(lambda: world.withdrawal("0.01", account=account), "还可提 ¥0.00")
+    service.cancel(back, actor=world.maker)
+    world.withdrawal("40.00", account=account)
+    world.ahead += timedelta(days=1)
+    world.withdrawal("100.00", account=account)
+    world.all_is_well()
+
+
+def test_of_an_accounts_limit_and_the_rules_the_stricter_holds(world: World) -> None:
+    account = world.account()
+    in_force(world, Rulebook(account_day=Limit(yuan("1000.00"), 2)))
+    terms(account, day_amount=yuan("300.00"), day_count=5)
+    world.withdrawal("100.00", account=account)
+    refused(lambda: world.withdrawal("200.01", account=account), "它自己的每日限额 ¥300.00，还可提 ¥200.00")
+    told = limits.account_day(channels.account(account))
+    assert (told.used, told.left) == (Used(yuan("100.00"), 1), Limit(yuan("200.00"), 1))
+    world.withdrawal("100.00", account=account)
+    refused(lambda: world.withdrawal("1.00", account=account), "已提 2 笔，提现规则的每日上限是 2 笔")
+    source, payee = channels.account(account), cards.card(world.card(account))
+    terms(account, day_count=2)
+    refused(lambda: service.preview(source, payee, amount=yuan("0.01")), "提现规则的每日上限是 2 笔")
+    terms(account, day_amount=None, day_count=None)
+    assert limits.account_day(channels.account(account)).own == Limit()
+    world.all_is_well()
+
+
+@pytest.mark.parametrize("own", [{"day_amount": yuan("350.00")}, {"day_count": 3}])
+def test_many_at_once_never_pass_an_accounts_own_limit(world: World, own: dict[str, Any]) -> None:
+    """One person, one account, many open forms."""
+    account = world.account()
+    terms(account, **own)
+    card, fence = world.card(account), world.claimed(account)
+    came = at_once(world, [_deed(account, card, "100.00", fence, world.maker) for _ in range(HANDS)])
+    assert came["made"] == 3 and sum(came.values()) == HANDS and len(came) == 2
+    assert counters(Scope.ACCOUNT) == [(yuan("300.00"), 3)]
+    world.all_is_well()
+
+
+def test_a_trial_uses_the_limits_that_accounts_have_now(world: World) -> None:
+    account = world.account()
+    for _ in range(3):
+        world.withdrawal("100.00", account=account)
+    assert queries.tried(BUILT_IN, BUILT_IN).after.refused == 0
+    terms(account, day_amount=yuan("250.00"))
+    found = queries.tried(Rulebook(account_day=Limit(count=1)), BUILT_IN)
+    assert (found.before.by_rule, found.after.by_rule) == ({Rule.OWN_DAY: 1}, {Rule.ACCOUNT_DAY: 2})
 
 
 def at_once(world: World, deeds: list[Callable[[], str]]) -> Counter[str]:

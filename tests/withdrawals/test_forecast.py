@@ -59,6 +59,15 @@ def test_each_row_counts_for_those_after_it() -> None:
     assert rehearsed(*rows, book=Rulebook(duplicate_minutes=5)) == {4: "duplicate"}
 
 
+def test_an_accounts_own_day_counts_beside_the_rules() -> None:
+    rows = [coming(2, "40.00"), coming(3, "40.00", "b"), coming(4, "40.00"), coming(5, "20.00")]
+    assert rehearsed(*rows, own_day=Limit(yuan("100.00"))) == {4: "own_day"}
+    book = Rulebook(account_day=Limit(count=3))
+    assert rehearsed(*rows, book=book, own_day=Limit(yuan("120.00"))) == {5: "account_day"}
+    used = {Scope.ACCOUNT: Used(yuan("50.00"), 1)}
+    assert rehearsed(*rows, used=used, own_day=Limit(yuan("100.00"), 2)) == {3: "own_day", 4: "own_day", 5: "own_day"}
+
+
 def test_what_the_day_and_the_card_had_before_counts() -> None:
     book = Rulebook(card_day=Limit(count=3), account_day=Limit(count=9))
     rows = [
@@ -132,15 +141,29 @@ def test_what_is_told_comes_true(world: World) -> None:
     world.all_is_well()
 
 
+def test_the_accounts_own_day_keeps_rows_of_a_sheet(world: World) -> None:
+    account = sheets.account(world)
+    limited(account, day_amount=yuan("250.00"), day_count=3)
+    rows = [row("100.00"), row("160.00"), row("120.00"), row("10.00"), row("20.00")]
+    upload = sheets.checked(world, account, rows)
+    assert staying(upload) == {3: "own_day", 6: "own_day"}
+    reference = sheets.confirmed(world, account, upload)
+    world.until(lambda: told(reference) == ("finished", 3, 2))
+    assert {line.row for line in sheets.lines(reference) if line.number is None} == {3, 6}
+    world.all_is_well()
+
+
+def limited(account: str, **terms: Any) -> None:
+    with transaction():
+        db.session.execute(update(ChannelAccount).where(ChannelAccount.number == account).values(**terms))
+
+
 def test_payees_limits_and_money_are_told(world: World) -> None:
     account = sheets.account(world, balance="100.00")
     world.card(account, SECOND_CARD)
     upload = sheets.checked(world, account, [row("10.00", card=SECOND_CARD), row("60.00"), row("50.00"), row("1.00")])
     assert staying(upload) == {4: "short", 5: "short"}
-    with transaction():
-        db.session.execute(
-            update(ChannelAccount).where(ChannelAccount.number == account).values(single_limit=yuan("55"))
-        )
+    limited(account, single_limit=yuan("55"))
     assert staying(upload) == {3: "amount"}, "what is refused leaves its money to the others"
     service.payee_lists.enlist(PayeeList.BLACK, name="张三", reason="涉诉", until=None, actor=world.checker)
     assert staying(upload) == {2: "black", 3: "amount", 4: "black", 5: "black"}

@@ -95,7 +95,7 @@ def test_what_is_refused_when_it_is_made_is_refused_here_in_the_same_words(world
     weigh(spruce, single_limit=yuan("90.00"))
     found = options(world)
     assert why(of(dolphin, found)) == [
-        "该渠道账号今天已提 ¥950.00，加上这笔 ¥100.00 超过每日上限 ¥1,000.00，还可提 ¥50.00"
+        "该渠道账号今天已提 ¥950.00，加上这笔 ¥100.00 超过提现规则的每日上限 ¥1,000.00，还可提 ¥50.00"
     ]
     assert of(dolphin, found).left == Limit(yuan("50.00"))
     assert why(of(egret, found)) == ["该渠道账号的资金来自银行卡，只能退回来源卡，而这张卡不在来源卡名单中"]
@@ -105,6 +105,18 @@ def test_what_is_refused_when_it_is_made_is_refused_here_in_the_same_words(world
         PayeeList.SOURCE, card=BankCard.parse(CARD), reason="充值的卡", until=None, actor=world.checker
     )
     assert options(world)[0].account.number == egret
+
+
+def test_an_accounts_own_day_turns_to_another(world: World, three: list[str]) -> None:
+    dolphin, egret, _ = three
+    in_force(world, Rulebook(account_day=Limit(yuan("1000.00"), 9)))
+    weigh(egret, day_amount=yuan("500.00"), day_count=1)
+    assert of(egret, options(world)).left == Limit(yuan("500.00"), 1)
+    world.withdrawal("450.00", account=egret)
+    found = options(world)
+    assert why(of(egret, found)) == ["该渠道账号今天已提 1 笔，它自己的每日限额是 1 笔"]
+    assert (of(egret, found).left, of(dolphin, found).left) == (Limit(yuan("50.00"), 0), Limit(yuan("1000.00"), 9))
+    assert of(dolphin, found).judged.proposed
 
 
 def test_money_that_is_not_there_is_told_with_the_fee(world: World, three: list[str]) -> None:

@@ -249,6 +249,9 @@ def test_a_sheet_says_what_would_not_leave_today_and_who_would_send_it(world: Wo
     page = maker.reads(address)
     assert "这张表共 3 笔、¥600.00，该渠道账号今天还可提 ¥700.00、2 笔" in page
     assert "现在就能付整张表" not in page, "the day of the other allows no more"
+    weigh(two[0], day_amount=Money.parse("400.00"))
+    assert "该渠道账号今天还可提 ¥400.00、2 笔" in maker.reads(address)
+    weigh(two[0], day_amount=None)
     weigh(two[0], open_days=str(clock.now().astimezone(clock.BUSINESS_ZONE).isoweekday() % 7 + 1))
     rulebook.draft(actor=world.checker)
     rulebook.change(Rulebook(), edition=1, actor=world.checker)

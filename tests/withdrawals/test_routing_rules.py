@@ -76,7 +76,7 @@ def test_every_reason_is_told_and_what_the_rules_say_is_said_in_their_words() ->
         "连手续费要 ¥102.00，可用余额 ¥0.00，还差 ¥102.00",
         "该渠道账号的资金来自银行卡，只能退回来源卡，而这张卡不在来源卡名单中",
         "金额 ¥100.00 超过每笔上限 ¥50.00",
-        "该渠道账号今天已提 ¥950.00，加上这笔 ¥100.00 超过每日上限 ¥1,000.00，还可提 ¥50.00",
+        "该渠道账号今天已提 ¥950.00，加上这笔 ¥100.00 超过提现规则的每日上限 ¥1,000.00，还可提 ¥50.00",
     ]
     assert routing.judge(replace(book, order_most=None), one(source=True)).fit == Fit.SUITS
 
@@ -176,7 +176,8 @@ def accounts(draw: st.DrawFn, most: int = 6) -> list[Candidate]:
     found = []
     for number in range(draw(st.integers(1, most))):
         used = {Scope.ACCOUNT: Used(draw(fen), draw(st.integers(0, 20)))}
-        facts = Facts(amount=amount, at=AT, account=f"C{number}", used=used, standing=standing)
+        own = draw(st.builds(Limit, st.none() | fen, st.none() | st.integers(1, 20)))
+        facts = Facts(amount=amount, at=AT, account=f"C{number}", used=used, standing=standing, own_day=own)
         found.append(
             Candidate(
                 number=f"C{number}",

@@ -13,7 +13,7 @@ from app.kernel.errors import Text
 from app.kernel.hours import WHOLE_DAY
 from app.kernel.money import LARGEST_MINOR, ZERO, Money
 from app.withdrawals.rules import rulebook, trial
-from app.withdrawals.rules.admission import Facts, Rule, Standing, Twin, Used, broken, refusals
+from app.withdrawals.rules.admission import Facts, Rule, Standing, Twin, Used, broken, day_left, refusals
 from app.withdrawals.rules.payees import Listed, plain
 from app.withdrawals.rules.rulebook import BUILT_IN, Limit, Outside, Rulebook, Scope
 from app.withdrawals.rules.trial import Outcome, Past, Replay, Trial
@@ -88,19 +88,79 @@ def test_outside_working_hours_two_check_whatever_the_amount() -> None:
 def test_each_refusal_names_figures() -> None:
     assert told(Rulebook(order_most=yuan("99.99")), facts()) == "金额 ¥100.00 超过每笔上限 ¥99.99"
     used = {scope: Used(yuan("950.00"), 3) for scope in Scope}
-    for name, who in (
-        ("account_day", "该渠道账号今天已提"),
-        ("card_day", "这个账号今天已收"),
-        ("house_day", "全公司今天已提"),
+    for name, who, whose, ends in (
+        ("account_day", "该渠道账号今天已提", "提现规则的每日上限", "提现规则的每日上限是 3 笔"),
+        ("card_day", "这个账号今天已收", "每日上限", "每日上限 3 笔"),
+        ("house_day", "全公司今天已提", "每日上限", "每日上限 3 笔"),
     ):
         book = Rulebook(**{name: Limit(yuan("1000.00"))})  # type: ignore[arg-type]
         said = told(book, facts(used=used))
-        assert said.startswith(f"{who} ¥950.00，加上这笔 ¥100.00 超过每日上限 ¥1,000.00，还可")
+        assert said.startswith(f"{who} ¥950.00，加上这笔 ¥100.00 超过{whose} ¥1,000.00，还可")
         assert said.endswith("¥50.00")
         assert broken(book, facts("50.00", used=used)) == []
         book = Rulebook(**{name: Limit(count=3)})  # type: ignore[arg-type]
-        assert told(book, facts(used=used)) == f"{who} 3 笔，每日上限 3 笔"
+        assert told(book, facts(used=used)) == f"{who} 3 笔，{ends}"
         assert broken(Rulebook(**{name: Limit(count=4)}), facts(used=used)) == []  # type: ignore[arg-type]
+
+
+# -- an account's own limit of a day --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("book", "own", "amount", "rules"),
+    [
+        (Limit(), Limit(yuan("1000.00")), "50.00", []),
+        (Limit(), Limit(yuan("1000.00")), "50.01", [Rule.OWN_DAY]),
+        (Limit(yuan("1000.00")), Limit(), "50.01", [Rule.ACCOUNT_DAY]),
+        (Limit(yuan("1000.00")), Limit(yuan("2000.00")), "50.01", [Rule.ACCOUNT_DAY]),
+        (Limit(yuan("2000.00")), Limit(yuan("1000.00")), "50.01", [Rule.OWN_DAY]),
+        (Limit(yuan("2000.00")), Limit(yuan("1000.00")), "1050.01", [Rule.ACCOUNT_DAY, Rule.OWN_DAY]),
+        (Limit(None, 4), Limit(None, 3), "0.01", [Rule.OWN_DAY]),
+        (Limit(None, 3), Limit(None, 4), "0.01", [Rule.ACCOUNT_DAY]),
+        (Limit(yuan("1000.00")), Limit(None, 4), "50.00", []),
+        (Limit(yuan("1000.00")), Limit(None, 3), "50.01", [Rule.ACCOUNT_DAY, Rule.OWN_DAY]),
+    ],
+)
+def test_of_an_accounts_two_limits_the_stricter_holds_for_each_figure(
+    book: Limit, own: Limit, amount: str, rules: list[Rule]
+) -> None:
+    used = {Scope.ACCOUNT: Used(yuan("950.00"), 3)}
+    assert broken(Rulebook(account_day=book), facts(amount, used=used, own_day=own)) == rules
+
+
+def test_an_accounts_own_limit_is_told_as_its_own() -> None:
+    used = {Scope.ACCOUNT: Used(yuan("950.00"), 3)}
+    said = told(BUILT_IN, facts(used=used, own_day=Limit(yuan("1000.00"))))
+    assert said == "该渠道账号今天已提 ¥950.00，加上这笔 ¥100.00 超过它自己的每日限额 ¥1,000.00，还可提 ¥50.00"
+    assert (
+        told(BUILT_IN, facts(used=used, own_day=Limit(count=3))) == "该渠道账号今天已提 3 笔，它自己的每日限额是 3 笔"
+    )
+    (found,) = refusals(BUILT_IN, facts(used=used, own_day=Limit(count=3)))
+    assert "修改渠道账号" in found.advice
+
+
+def test_what_one_limit_leaves_is_never_more_than_the_other_does() -> None:
+    used = {Scope.ACCOUNT: Used(yuan("950.00"), 3)}
+    book = Rulebook(account_day=Limit(yuan("1010.00")))
+    both = refusals(book, facts(used=used, own_day=Limit(yuan("960.00"))))
+    assert [str(it.text).rpartition("还可提")[2] for it in both] == [" ¥10.00"] * 2
+    first, _ = refusals(book, facts(used=used, own_day=Limit(count=3)))
+    assert str(first.text).endswith("还可提 ¥0.00"), "not one more may be made"
+
+
+@given(limits, limits, money, st.integers(0, 10**6), st.integers(1, 10**9).map(Money))
+def test_two_limits_are_one_that_is_as_strict_as_both(
+    book: Limit, own: Limit, sent: Money, count: int, amount: Money
+) -> None:
+    sent = min(sent, Money(LARGEST_MINOR) - amount)
+    both = book.within(own)
+    assert both == own.within(book) and both.within(both) == both and both.within(Limit()) == both
+    assert both.allows(sent, count) == (book.allows(sent, count) and own.allows(sent, count))
+    asked = Facts(amount=amount, at=NOON, account="C1", used={Scope.ACCOUNT: Used(sent, count)}, own_day=own)
+    rules = Rulebook(account_day=book)
+    left = day_left(rules, asked)
+    assert (broken(rules, asked) == []) == left.allows(amount, 1)
+    assert len(refusals(rules, asked)) == len(broken(rules, asked)), "each is told in words"
 
 
 def test_a_limit_that_was_lowered_below_what_is_used_leaves_nothing() -> None:
@@ -260,8 +320,8 @@ def past(number: int, amount: str = "100.00", *, minutes: int = 0, **more: objec
     return Past(**(base | more))  # type: ignore[arg-type]
 
 
-def replayed(book: Rulebook, *seen: Past) -> Outcome:
-    replay = Replay(book)
+def replayed(book: Rulebook, *seen: Past, **own_days: Limit) -> Outcome:
+    replay = Replay(book, own_days)
     for one in seen:
         replay.see(one)
     return replay.outcome()
@@ -285,6 +345,14 @@ def test_a_trial_keeps_days_accounts_and_cards_apart() -> None:
     card = Rulebook(card_day=Limit(count=1))
     assert replayed(card, past(1), past(2, account="C2"), past(3, card_index="i2")).by_rule == {Rule.CARD_DAY: 1}
     assert replayed(Rulebook(house_day=Limit(count=1)), past(1), past(2, account="C2", card_index="i2")).refused == 1
+
+
+def test_a_trial_knows_the_limits_that_accounts_have_themselves() -> None:
+    week = [past(1), past(2, "50.00"), past(3, account="C2"), past(4, account="C2", card_index="i2")]
+    assert replayed(BUILT_IN, *week, C1=Limit(yuan("149.99"))).by_rule == {Rule.OWN_DAY: 1}
+    assert replayed(BUILT_IN, *week, C1=Limit(count=1), C2=Limit(count=1)).by_rule == {Rule.OWN_DAY: 2}
+    found = replayed(Rulebook(account_day=Limit(count=1)), *week, C2=Limit(count=1))
+    assert found.by_rule == {Rule.ACCOUNT_DAY: 2, Rule.OWN_DAY: 1} and found.refused == 2
 
 
 def test_a_trial_leaves_room_for_what_was_rejected() -> None:

@@ -9,6 +9,7 @@ from app.channels.forms.accounts import (
     TermsForm,
     WhyForm,
 )
+from app.channels.forms.asking import AskingForm
 from app.channels.forms.claiming import ClaimFilters, FinishForm, NextForm, ReasonForm, RenewForm
 from app.channels.forms.health import HealthRuleForm, LiftForm, MaintenanceForm
 from app.channels.forms.log import CallbackFilters, CallFilters
@@ -36,6 +37,7 @@ __all__ = [
     "ActivateForm",
     "ActivateTemplateForm",
     "AdoptTemplateForm",
+    "AskingForm",
     "BaseForm",
     "CallFilters",
     "CallbackFilters",

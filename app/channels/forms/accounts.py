@@ -86,6 +86,18 @@ class TermsForm(StrictForm):
         render_kw=_EMPTY,
     )
     single_limit = MoneyField(_("单笔限额"), [_NEEDED], render_kw=_AMOUNT)
+    day_amount = MoneyField(
+        _("每日限额"),
+        [Optional()],
+        description=_("留空：不另限；提现规则也有上限时，每一项按更严的算"),
+        render_kw=_AMOUNT | {"placeholder": ""},
+    )
+    day_count = IntegerField(
+        _("每日最多笔数"),
+        [Optional(), NumberRange(1, 1_000_000)],
+        description=_("留空：不另限"),
+        render_kw={"inputmode": "numeric"},
+    )
     fee_fixed = MoneyField(_("每笔手续费"), [_NEEDED], render_kw=_AMOUNT)
     fee_rate_ppm = RateField(
         _("费率（百分数）"), [Optional()], render_kw={"inputmode": "decimal", "autocomplete": "off"}
@@ -130,12 +142,16 @@ class TermsForm(StrictForm):
         if field.data is not None and field.data.minor <= 0:
             raise ValidationError(gettext("要大于 0"))
 
+    validate_day_amount = validate_single_limit
+
     def terms(self) -> dict[str, Any]:
         """As the commands take them."""
         names = (
             "name",
             "merchant_no",
             "single_limit",
+            "day_amount",
+            "day_count",
             "fee_fixed",
             "bind_per_s",
             "send_per_s",

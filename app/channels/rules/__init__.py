@@ -134,16 +134,6 @@ def missed(known: Sequence[date], *, today: date) -> list[date]:
     return [day for back in reversed(range(1, days)) if (day := today - timedelta(days=back)) not in known]
 
 
-def waits(text: str) -> tuple[int, ...]:
-    """A schedule as stored: `10,30,60`; none where nothing is written."""
-    return tuple(int(part) for part in text.split(",") if part)
-
-
-def wait_after(schedule: tuple[int, ...], asked: int) -> int:
-    """Seconds until the next query, when it was asked so many times already. The last wait repeats."""
-    return schedule[min(asked, len(schedule) - 1)]
-
-
 def require_enabled(*, channel: bool, account: bool, name: str) -> None:
     if not (channel and account):
         raise Refused("渠道账号“%(name)s”已停用，不能办理业务", name=name, advice="请联系管理员启用，或换一个渠道账号")

@@ -2,6 +2,7 @@
 
 from app.channels.service import alerting, counting, maintaining, pausing, platforms, settings, templates
 from app.channels.service.accounts import change_account, change_channel, open_account, open_channel, set_enabled
+from app.channels.service.asking import set_asking
 from app.channels.service.claiming import (
     claim,
     end_lapsed,
@@ -48,6 +49,7 @@ __all__ = [
     "seat_lost",
     "session_ended",
     "session_started",
+    "set_asking",
     "set_enabled",
     "settings",
     "take_callback",

@@ -20,22 +20,11 @@ from app.runtime.db import changed, db, insert, transaction
 def open_channel(*, code: str, name: str, adapter: str, actor: Actor | str) -> None:
     """A third party we pay through from now on."""
     with transaction():
-        kind = manners.find(adapter)
-        if kind is None:
+        if manners.find(adapter) is None:
             raise Refused("没有名为“%(adapter)s”的渠道适配器", adapter=adapter)
         if db.session.scalar(select(Channel.id).where(Channel.code == code)):
             raise Refused("渠道编码“%(code)s”已存在", code=code)
-        db.session.add(
-            Channel(
-                code=code,
-                name=name,
-                adapter=adapter,
-                query_waits_s=",".join(map(str, kind.query_waits_s)),
-                resend_window_s=kind.resend_window_s,
-                return_waits_s=",".join(map(str, kind.return_waits_s)),
-                return_refunds_fee=kind.return_refunds_fee,
-            )
-        )
+        db.session.add(Channel(code=code, name=name, adapter=adapter))
         audit.record(actor, "channel.open", code, after={"name": name, "adapter": adapter})
 
 
@@ -67,6 +56,8 @@ def open_account(
     closes: int = WHOLE_DAY,
     open_days: str = "1234567",
     weight: int = 100,
+    day_amount: Money | None = None,
+    day_count: int | None = None,
 ) -> str:
     """An account of ours at a channel. Returns its number.
 
@@ -85,6 +76,8 @@ def open_account(
             merchant_no=merchant_no,
             enabled=settings is not None,
             single_limit=single_limit,
+            day_amount=day_amount,
+            day_count=day_count,
             fee_fixed=fee_fixed,
             fee_rate_ppm=fee_rate_ppm,
             bind_per_s=bind_per_s,
@@ -100,7 +93,10 @@ def open_account(
             actor,
             "channel.open-account",
             number,
-            after={"channel": channel, "name": name, "merchant_no": merchant_no, **_said(single_limit, fee_fixed)},
+            after={
+                **{"channel": channel, "name": name, "merchant_no": merchant_no},
+                **_said(single_limit=single_limit, day_amount=day_amount, day_count=day_count, fee_fixed=fee_fixed),
+            },
         )
         account = queries.account(number)
         kind = queries.adapter_class(account)
@@ -119,6 +115,8 @@ def change_account(
     name: str,
     merchant_no: str,
     single_limit: Money,
+    day_amount: Money | None,
+    day_count: int | None,
     fee_fixed: Money,
     fee_rate_ppm: int,
     bind_per_s: int,
@@ -136,6 +134,8 @@ def change_account(
         "name": name,
         "merchant_no": merchant_no,
         "single_limit": single_limit,
+        "day_amount": day_amount,
+        "day_count": day_count,
         "fee_fixed": fee_fixed,
         "fee_rate_ppm": fee_rate_ppm,
         "bind_per_s": bind_per_s,
@@ -165,8 +165,8 @@ def change_account(
             actor,
             "channel.change-account",
             number,
-            before={name: str(old[name]) for name in differing},
-            after={name: str(given[name]) for name in differing},
+            before={name: _plain(old[name]) for name in differing},
+            after={name: _plain(given[name]) for name in differing},
             why=why,
         )
         live_events.announce(rules.TOPIC, number)
@@ -187,5 +187,10 @@ def _taken(merchant_no: str) -> Refused:
     return Refused("这个渠道下已有商户号为“%(merchant_no)s”的账号", merchant_no=merchant_no)
 
 
-def _said(single_limit: Money, fee_fixed: Money) -> dict[str, str]:
-    return {"single_limit": str(single_limit), "fee_fixed": str(fee_fixed)}
+def _said(**terms: object) -> dict[str, str]:
+    """For the audit log: what is not limited is not told."""
+    return {name: _plain(value) for name, value in terms.items() if value is not None}
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else str(value)

@@ -9,6 +9,7 @@ from app.auth.permissions import Permission, needs
 from app.auth.rules import own_path
 from app.channels import health, history, manners, opening, platforms, pulse, queries, rules, service, vacancy, versions
 from app.channels.forms import FinishForm, NextForm, ReasonForm
+from app.channels.rules import asking
 from app.channels.rules.health import GRADES
 from app.runtime.page import page
 
@@ -63,6 +64,7 @@ def show(number: str) -> ResponseReturnValue:
         grades=GRADES,
         stands=opening.now(account.id),
         calls=queries.calls(account.id, request.args, {}),
+        asking=asking.lines(account.chosen, asking.own(queries.adapter_class(account))),
         rules=rules,
     )
 

@@ -8,7 +8,8 @@ from wtforms.fields.choices import SelectChoice
 from app.auth.identity import me
 from app.auth.permissions import Permission, needs
 from app.channels import manners, queries, service, versions
-from app.channels.forms import ChangeChannelForm, ChangeTermsForm, NewChannelForm, TermsForm, WhyForm
+from app.channels.forms import AskingForm, ChangeChannelForm, ChangeTermsForm, NewChannelForm, TermsForm, WhyForm
+from app.channels.rules import asking
 from app.kernel.errors import Refused
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, said, say
@@ -54,6 +55,17 @@ def change_channel(code: str) -> ResponseReturnValue:
     service.change_channel(code, **given, actor=me())
     flash(_("渠道已修改"), "good")
     return redirect(url_for("channels.index"), 303)
+
+
+@bp.post("/code/<code>/asking")
+@needs(Permission.CHANNEL_EDIT)
+def set_asking(code: str) -> ResponseReturnValue:
+    form, found = AskingForm(), queries.channel(code)
+    if not form.accepts(_own(found.adapter)):
+        return _channel(code, ChangeChannelForm(formdata=None, obj=found), 422, asked=form)
+    service.set_asking(code, form.chosen, why=form.why.data, actor=me())
+    flash(_("已保存，从下一次查询、下一笔退票起按新的办"), "good")
+    return redirect(url_for(".channel", code=code), 303)
 
 
 @bp.get("/code/<code>/accounts/new")
@@ -120,7 +132,7 @@ def disable(number: str) -> ResponseReturnValue:
 
 
 _RATES = ("fee_fixed", "fee_rate_ppm", "bind_per_s", "send_per_s")
-_TERMS = ("name", "merchant_no", "single_limit", *_RATES, "opens", "closes", "weight")
+_TERMS = ("name", "merchant_no", "single_limit", "day_amount", "day_count", *_RATES, "opens", "closes", "weight")
 
 
 def _filled(account: queries.Account) -> ChangeTermsForm:
@@ -139,8 +151,20 @@ def _new_channel(form: NewChannelForm, status: int = 200) -> ResponseReturnValue
     return page("channels/admin/new_channel.html", status, form=form)
 
 
-def _channel(code: str, form: ChangeChannelForm, status: int = 200) -> ResponseReturnValue:
-    return page("channels/admin/channel.html", status, channel=queries.channel(code), form=form)
+def _channel(
+    code: str, form: ChangeChannelForm, status: int = 200, *, asked: AskingForm | None = None
+) -> ResponseReturnValue:
+    found = queries.channel(code)
+    chosen, its = asking.chosen(found), _own(found.adapter)
+    if asked is None:
+        asked = AskingForm.of(chosen)
+        asked.leave_to(its)
+    lines = asking.lines(chosen, its)
+    return page("channels/admin/channel.html", status, channel=found, form=form, asking=lines, asked=asked)
+
+
+def _own(adapter: str) -> asking.Asking:
+    return asking.own(manners.adapter(adapter))
 
 
 def _new_account(code: str, form: TermsForm, status: int = 200) -> ResponseReturnValue:

@@ -93,6 +93,7 @@ def _rehearsed(upload: uploads.Upload, account: channels.Account, funds: Funds) 
         funds=funds,
         available=ledger.balances_of([account.number])[account.number].left(funds),
         used=limits.used({scope: places[scope] for scope in (Scope.HOUSE, Scope.ACCOUNT)}, day),
+        own_day=limits.own_day(account),
         halt=_halt_of_today(account.id),
         whole=identity.channels() is None,
     )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select
 from app.auth import identity
 from app.cards.models import Card
 from app.channels import queries as channels
+from app.channels.models import ChannelAccount
 from app.kernel import clock
 from app.kernel.funds import Funds
 from app.kernel.money import Money
@@ -18,8 +19,9 @@ from app.runtime import vault
 from app.runtime.db import db, total
 from app.withdrawals.models import Withdrawal, WithdrawalCounter
 from app.withdrawals.queries.payees import listed
-from app.withdrawals.rules.admission import Facts, Twin, Used
-from app.withdrawals.rules.rulebook import Rulebook, Scope
+from app.withdrawals.queries.rulebook import in_force
+from app.withdrawals.rules.admission import NOTHING, Facts, Twin, Used
+from app.withdrawals.rules.rulebook import Limit, Rulebook, Scope
 from app.withdrawals.states import State
 
 Places: TypeAlias = Mapping[Scope, str]
@@ -32,6 +34,40 @@ def places(*, account_id: int, card_index: str, day: date) -> Places:
     """The keys of the counters that a withdrawal goes into, in the order in which they are locked."""
     card = vault.mac(f"{day.isoformat()} {card_index}".encode(), purpose="withdrawal counters")
     return {Scope.HOUSE: "", Scope.ACCOUNT: str(account_id), Scope.CARD: card}
+
+
+def own_day(account: channels.Account) -> Limit:
+    """What this account may send in a day by its own terms."""
+    return Limit(account.day_amount, account.day_count)
+
+
+def own_days() -> dict[str, Limit]:
+    """The same of all accounts that have such a limit, by number."""
+    a = ChannelAccount
+    found = select(a.number, a.day_amount, a.day_count).where(or_(a.day_amount.is_not(None), a.day_count.is_not(None)))
+    return {number: Limit(amount, count) for number, amount, count in db.session.execute(found)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDay:
+    """What an account has sent today, and what it still may by the rules (`book`) and by its own terms."""
+
+    used: Used
+    book: Limit
+    own: Limit
+
+    @property
+    def left(self) -> Limit:
+        """The stricter of both, for each figure; None: as much as one likes."""
+        return self.book.within(self.own).less(self.used.amount, self.used.count)
+
+
+def account_day(account: channels.Account) -> AccountDay:
+    """As the counters stand now: nothing is locked, and nothing is decided by it."""
+    day = clock.business_day()
+    place = {Scope.ACCOUNT: places(account_id=account.id, card_index="", day=day)[Scope.ACCOUNT]}
+    counted = used(place, day).get(Scope.ACCOUNT, NOTHING)
+    return AccountDay(used=counted, book=in_force().book.account_day, own=own_day(account))
 
 
 def used(places: Places, day: date) -> dict[Scope, Used]:
@@ -55,7 +91,7 @@ def facts(
     """Everything the rules ask about. To be read after the counters are locked: whoever makes the same withdrawal at the
     same moment waits there, and then finds this one."""
     known = _facts(book, card_index=payee.number_index, holder=payee.holder, card_kind=payee.kind, amount=amount, at=at)
-    return replace(known, account=source.number, funds=funds, used=used)
+    return replace(known, account=source.number, funds=funds, used=used, own_day=own_day(source))
 
 
 def facts_over(
@@ -85,7 +121,9 @@ def facts_over(
     for source in sources:
         its = {**keys, Scope.ACCOUNT: str(source.id)}
         used = {scope: counted[scope, key] for scope, key in its.items() if (scope, key) in counted}
-        found[source.id] = replace(known, account=source.number, funds=funds[source.id], used=used)
+        found[source.id] = replace(
+            known, account=source.number, funds=funds[source.id], used=used, own_day=own_day(source)
+        )
     return found
 
 

@@ -52,7 +52,7 @@ def evidence(withdrawal: Withdrawal) -> list[rules.Evidence]:
     return rules.proof_of_non_payment(
         rules.Traces(
             sent_at=withdrawal.sent_at,
-            window_s=account.resend_window_s,
+            window_s=account.asking.resend_window_s,
             not_found=withdrawal.not_found,
             first_not_found_at=withdrawal.first_not_found_at,
             signed_at=withdrawal.signed_at,

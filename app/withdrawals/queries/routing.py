@@ -26,7 +26,7 @@ from app.withdrawals.queries.objections import lacks
 from app.withdrawals.queries.rulebook import in_force
 from app.withdrawals.queries.sending import stop_of, stops
 from app.withdrawals.rules import Limit, Rulebook, routing
-from app.withdrawals.rules.admission import Facts
+from app.withdrawals.rules.admission import Facts, day_left
 from app.withdrawals.rules.outcome import STOPS
 from app.withdrawals.rules.routing import Bound, Candidate, Judged
 from app.withdrawals.rules.sheet import Totals
@@ -221,7 +221,7 @@ class _Known:
             vacancy=self.vacancies.get(account.id),
             opening=self.openings[account.id],
             health=self.health[account.id],
-            left=routing.day_left(book, judged.candidate.facts),
+            left=day_left(book, judged.candidate.facts),
         )
 
     def _bound(self, account: channels.Account) -> Bound:

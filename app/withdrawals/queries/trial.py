@@ -11,7 +11,7 @@ from app.channels.models import ChannelAccount
 from app.kernel import clock
 from app.runtime.db import db
 from app.withdrawals.models import Withdrawal
-from app.withdrawals.queries.limits import UNDONE
+from app.withdrawals.queries import limits
 from app.withdrawals.queries.payees import listed
 from app.withdrawals.rules.rulebook import Rulebook
 from app.withdrawals.rules.trial import DAYS, Past, Replay, Trial
@@ -20,10 +20,12 @@ BLOCK = 5_000
 
 
 def tried(draft: Rulebook, active: Rulebook) -> Trial:
-    """What each of the two would have made of the last seven business days, today included."""
+    """What each of the two would have made of the last seven business days, today included, with the
+    limits that the accounts have now."""
     last = clock.business_day()
     first = last - timedelta(days=DAYS - 1)
-    before, after = Replay(active), Replay(draft)
+    own_days = limits.own_days()
+    before, after = Replay(active, own_days), Replay(draft, own_days)
     total = 0
     for past in _past(first, last):
         before.see(past)
@@ -60,7 +62,7 @@ def _past(first: date, today: date) -> Iterator[Past]:
                 card_index=row.card_index,
                 card_kind=row.card_kind,
                 standing=known.standing(row.card_index, row.holder),
-                stays=row.state not in UNDONE,
+                stays=row.state not in limits.UNDONE,
             )
         if len(rows) < BLOCK:
             return

@@ -3,6 +3,7 @@
 from app.withdrawals.rules.admission import (
     Refusal,
     Rule,
+    account_day,
     refusals,
 )
 from app.withdrawals.rules.advice import (
@@ -85,6 +86,7 @@ from app.withdrawals.rules.verdict import (
     Known,
     Pressing,
     Verdict,
+    ask_again_s,
     could_still_arrive,
     entries,
     is_proof_of_absence,
@@ -136,6 +138,8 @@ __all__ = [
     "Traces",
     "UncleanMemo",
     "Verdict",
+    "account_day",
+    "ask_again_s",
     "could_still_arrive",
     "differences",
     "entries",

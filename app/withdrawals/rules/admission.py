@@ -11,7 +11,7 @@ from app.kernel.errors import Text, gettext_noop
 from app.kernel.funds import Funds
 from app.kernel.hours import WEEKDAYS, hour
 from app.kernel.money import ZERO, Money
-from app.withdrawals.rules.rulebook import Limit, Outside, Rulebook, Scope
+from app.withdrawals.rules.rulebook import UNLIMITED, Limit, Outside, Rulebook, Scope
 
 
 class Rule(StrEnum):
@@ -25,6 +25,7 @@ class Rule(StrEnum):
     HOURS = "hours"
     DUPLICATE = "duplicate"
     ACCOUNT_DAY = "account_day"
+    OWN_DAY = "own_day"
     CARD_DAY = "card_day"
     HOUSE_DAY = "house_day"
 
@@ -38,6 +39,7 @@ LABELS = {
     Rule.HOURS: gettext_noop("不在可以创建的时间"),
     Rule.DUPLICATE: gettext_noop("同账号同金额重复"),
     Rule.ACCOUNT_DAY: gettext_noop("超过渠道账号每日上限"),
+    Rule.OWN_DAY: gettext_noop("超过账号自己的每日限额"),
     Rule.CARD_DAY: gettext_noop("超过每个收款账号每日上限"),
     Rule.HOUSE_DAY: gettext_noop("超过全公司每日上限"),
 }
@@ -83,6 +85,8 @@ class Facts:
     card_kind: str = ""
     standing: Standing = Standing()
     used: Mapping[Scope, Used] = field(default_factory=dict)
+    own_day: Limit = UNLIMITED
+    """What its account may send in a day by its own terms, whatever the rules allow to each."""
     twin: Twin | None = None
     whole: bool = True
     """May whoever asks see all channels? What others withdrew is not told to the rest."""
@@ -149,12 +153,31 @@ def _is_duplicate(book: Rulebook, facts: Facts) -> bool:
     return facts.twin is not None and facts.at - facts.twin.made_at < timedelta(minutes=book.duplicate_minutes)
 
 
-def _passes(limit_of: Callable[[Rulebook], Limit], scope: Scope) -> tuple[Callable[[Rulebook], bool], Check]:
-    def passes(book: Rulebook, facts: Facts) -> bool:
-        used = facts.used.get(scope, NOTHING)
-        return not limit_of(book).allows(used.amount + facts.amount, used.count + 1)
+def _passes(limit: Limit, scope: Scope, facts: Facts) -> bool:
+    used = facts.used.get(scope, NOTHING)
+    return not limit.allows(used.amount + facts.amount, used.count + 1)
 
-    return lambda book: limit_of(book) != Limit(), passes
+
+def _by_the_book(scope: Scope) -> tuple[Callable[[Rulebook], bool], Check]:
+    def is_broken(book: Rulebook, facts: Facts) -> bool:
+        return _passes(book.day_limit(scope), scope, facts)
+
+    return lambda book: book.day_limit(scope) != Limit(), is_broken
+
+
+def _passes_its_own(_book: Rulebook, facts: Facts) -> bool:
+    return _passes(facts.own_day, Scope.ACCOUNT, facts)
+
+
+def account_day(book: Rulebook, facts: Facts) -> Limit:
+    """What its account may send in a day: the stricter of the rules' and its own holds, for each figure."""
+    return book.account_day.within(facts.own_day)
+
+
+def day_left(book: Rulebook, facts: Facts) -> Limit:
+    """What its account may send today, this withdrawal not counted; None: as much as one likes."""
+    used = facts.used.get(Scope.ACCOUNT, NOTHING)
+    return account_day(book, facts).less(used.amount, used.count)
 
 
 _RULES: dict[Rule, tuple[Callable[[Rulebook], bool], Check]] = {
@@ -165,9 +188,10 @@ _RULES: dict[Rule, tuple[Callable[[Rulebook], bool], Check]] = {
     Rule.ORDER: (lambda book: book.order_most is not None, _is_too_much),
     Rule.HOURS: (lambda book: book.outside is Outside.REFUSE and not book.hours.always, _is_closed),
     Rule.DUPLICATE: (lambda book: book.duplicate_minutes > 0, _is_duplicate),
-    Rule.ACCOUNT_DAY: _passes(lambda book: book.account_day, Scope.ACCOUNT),
-    Rule.CARD_DAY: _passes(lambda book: book.card_day, Scope.CARD),
-    Rule.HOUSE_DAY: _passes(lambda book: book.house_day, Scope.HOUSE),
+    Rule.ACCOUNT_DAY: _by_the_book(Scope.ACCOUNT),
+    Rule.OWN_DAY: (lambda _book: True, _passes_its_own),
+    Rule.CARD_DAY: _by_the_book(Scope.CARD),
+    Rule.HOUSE_DAY: _by_the_book(Scope.HOUSE),
 }
 
 Said = tuple[Text, Text]
@@ -220,7 +244,7 @@ def _duplicate(book: Rulebook, facts: Facts) -> Said:
 
 _TOO_MUCH = {
     Scope.ACCOUNT: gettext_noop(
-        "该渠道账号今天已提 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可提 ¥%(left)s"
+        "该渠道账号今天已提 ¥%(used)s，加上这笔 ¥%(amount)s 超过提现规则的每日上限 ¥%(most)s，还可提 ¥%(left)s"
     ),
     Scope.CARD: gettext_noop(
         "这个账号今天已收 ¥%(used)s，加上这笔 ¥%(amount)s 超过每日上限 ¥%(most)s，还可收 ¥%(left)s"
@@ -230,7 +254,7 @@ _TOO_MUCH = {
     ),
 }
 _TOO_MANY = {
-    Scope.ACCOUNT: gettext_noop("该渠道账号今天已提 %(used)s 笔，每日上限 %(most)s 笔"),
+    Scope.ACCOUNT: gettext_noop("该渠道账号今天已提 %(used)s 笔，提现规则的每日上限是 %(most)s 笔"),
     Scope.CARD: gettext_noop("这个账号今天已收 %(used)s 笔，每日上限 %(most)s 笔"),
     Scope.HOUSE: gettext_noop("全公司今天已提 %(used)s 笔，每日上限 %(most)s 笔"),
 }
@@ -253,10 +277,31 @@ def _day(scope: Scope) -> Callable[[Rulebook, Facts], Said]:
         if limit.count is not None and used.count >= limit.count:
             return Text(_TOO_MANY[scope], used=used.count, most=limit.count), _ELSE[scope]
         assert limit.amount is not None
-        told = {"used": used.amount, "amount": facts.amount, "most": limit.amount}
-        return Text(_TOO_MUCH[scope], **told, left=max(limit.amount - used.amount, ZERO)), _ELSE[scope]
+        left = _left_of_account(book, facts) if scope is Scope.ACCOUNT else limit.less(used.amount, used.count).amount
+        told = {"used": used.amount, "amount": facts.amount, "most": limit.amount, "left": left}
+        return Text(_TOO_MUCH[scope], **told), _ELSE[scope]
 
     return said
+
+
+def _own_day(book: Rulebook, facts: Facts) -> Said:
+    limit, used = facts.own_day, facts.used.get(Scope.ACCOUNT, NOTHING)
+    advice = Text("请减少金额、换一个渠道账号，或明天再提；限额要调整，请有权的人修改渠道账号")
+    if limit.count is not None and used.count >= limit.count:
+        text = Text("该渠道账号今天已提 %(used)s 笔，它自己的每日限额是 %(most)s 笔", used=used.count, most=limit.count)
+        return text, advice
+    told = {"used": used.amount, "amount": facts.amount, "most": limit.amount, "left": _left_of_account(book, facts)}
+    text = Text(
+        "该渠道账号今天已提 ¥%(used)s，加上这笔 ¥%(amount)s 超过它自己的每日限额 ¥%(most)s，还可提 ¥%(left)s", **told
+    )
+    return text, advice
+
+
+def _left_of_account(book: Rulebook, facts: Facts) -> Money:
+    """Whoever types what one limit leaves is not refused by the other."""
+    left = day_left(book, facts)
+    assert left.amount is not None
+    return ZERO if left.count == 0 else left.amount
 
 
 _SAID: dict[Rule, Callable[[Rulebook, Facts], Said]] = {
@@ -268,6 +313,7 @@ _SAID: dict[Rule, Callable[[Rulebook, Facts], Said]] = {
     Rule.HOURS: _hours,
     Rule.DUPLICATE: _duplicate,
     Rule.ACCOUNT_DAY: _day(Scope.ACCOUNT),
+    Rule.OWN_DAY: _own_day,
     Rule.CARD_DAY: _day(Scope.CARD),
     Rule.HOUSE_DAY: _day(Scope.HOUSE),
 }

@@ -10,7 +10,7 @@ from app.kernel.money import ZERO, Money
 from app.withdrawals.rules.admission import LABELS as RULES
 from app.withdrawals.rules.admission import NOTHING, Check, Facts, Rule, Standing, Twin, Used, checks, refusals
 from app.withdrawals.rules.payees import NOWHERE
-from app.withdrawals.rules.rulebook import Limit, Rulebook, Scope
+from app.withdrawals.rules.rulebook import UNLIMITED, Limit, Rulebook, Scope
 
 HALTED, SHORT = "halted", "short"
 PAYEE, KIND, AMOUNT, MEMO = "payee", "kind", "amount", "memo"
@@ -56,7 +56,8 @@ class Coming:
 class Rehearsal:
     """The rows of a sheet in their order, each made or refused as it would be now; what is made counts for those after it.
 
-    `halt`: why nothing leaves the account today; `used`: what its day and the house's add up to before the sheet.
+    `halt`: why nothing leaves the account today; `used`: what its day and the house's add up to before the sheet;
+    `own_day`: what the account may send in a day by its own terms.
     """
 
     book: Rulebook
@@ -65,6 +66,7 @@ class Rehearsal:
     available: Money
     funds: Funds = Funds.COLLECTED
     used: dict[Scope, Used] = field(default_factory=dict)
+    own_day: Limit = UNLIMITED
     halt: Text | None = None
     whole: bool = True
     _cards: dict[str, Used] = field(default_factory=dict)
@@ -102,6 +104,7 @@ class Rehearsal:
             card_kind=it.card_kind,
             standing=it.standing,
             used={**self.used, Scope.CARD: self._cards.get(it.card_index, it.used)},
+            own_day=self.own_day,
             twin=Twin("", self.at) if twin_row else it.twin,
             whole=self.whole,
         )

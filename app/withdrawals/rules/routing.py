@@ -13,7 +13,7 @@ from fractions import Fraction
 from app.channels.rules.health import Grade
 from app.kernel.errors import Text, gettext_noop
 from app.kernel.funds import Funds
-from app.kernel.money import ZERO, Money
+from app.kernel.money import Money
 from app.withdrawals.rules.admission import NOTHING, Facts, refusals
 from app.withdrawals.rules.rulebook import Limit, Rulebook, Scope
 
@@ -110,13 +110,6 @@ class Judged:
 def funds_for(hold: Money, left: Mapping[Funds, Money]) -> Funds:
     """Of which funds an account would pay so much: the first that are enough; where none are, the first."""
     return next((funds for funds, there_is in left.items() if hold <= there_is), next(iter(left)))
-
-
-def day_left(book: Rulebook, facts: Facts) -> Limit:
-    """What the account may take today, this withdrawal not counted; None: as much as one likes."""
-    limit, used = book.account_day, facts.used.get(Scope.ACCOUNT, NOTHING)
-    amount = None if limit.amount is None else max(limit.amount - used.amount, ZERO)
-    return Limit(amount, None if limit.count is None else max(limit.count - used.count, 0))
 
 
 def route(book: Rulebook, candidates: Iterable[Candidate]) -> list[Judged]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from app.kernel.errors import Text, gettext_noop
 from app.kernel.hours import EVERY_DAY, WEEKDAYS, WHOLE_DAY, Hours, hour
@@ -41,6 +41,26 @@ class Limit:
     def allows(self, amount: Money, count: int) -> bool:
         """May a day end with this?"""
         return (self.amount is None or amount <= self.amount) and (self.count is None or count <= self.count)
+
+    def within(self, other: "Limit") -> "Limit":
+        """Both hold: the stricter of each figure."""
+        return Limit(_stricter(self.amount, other.amount), _stricter(self.count, other.count))
+
+    def less(self, amount: Money, count: int) -> "Limit":
+        """What is left of it when so much is used; never below nothing."""
+        left = None if self.amount is None else max(self.amount - amount, ZERO)
+        return Limit(left, None if self.count is None else max(self.count - count, 0))
+
+
+UNLIMITED = Limit()
+
+Figure = TypeVar("Figure", Money, int)
+
+
+def _stricter(one: Figure | None, other: Figure | None) -> Figure | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.kernel.money import Money
 from app.withdrawals.rules.admission import NOTHING, Facts, Rule, Standing, Twin, Used, checks
-from app.withdrawals.rules.rulebook import Limit, Rulebook, Scope
+from app.withdrawals.rules.rulebook import UNLIMITED, Limit, Rulebook, Scope
 
 DAYS = 7
 EXAMPLES_MOST = 5
@@ -42,11 +42,13 @@ class Outcome:
 
 
 class Replay:
-    """Withdrawals in the order they were made, each admitted or refused as this rulebook says."""
+    """Withdrawals in the order they were made, each admitted or refused as this rulebook says, and as the accounts' own
+    limits of a day do. `own_days`: these, by the account's number."""
 
-    def __init__(self, book: Rulebook) -> None:
-        self._book, self._checks = book, checks(book)
-        self._limited = [scope for scope in Scope if book.day_limit(scope) != Limit()]
+    def __init__(self, book: Rulebook, own_days: Mapping[str, Limit] | None = None) -> None:
+        self._book, self._checks, self._own_days = book, checks(book), own_days or {}
+        limited = {scope for scope in Scope if book.day_limit(scope) != Limit()}
+        self._limited = limited | ({Scope.ACCOUNT} if self._own_days else set())
         self._used: dict[tuple[Scope, str, date], Used] = {}
         self._twins: dict[tuple[str, Money], Twin] = {}
         self._by_rule: Counter[Rule] = Counter()
@@ -64,6 +66,7 @@ class Replay:
             card_kind=past.card_kind,
             standing=past.standing,
             used=used,
+            own_day=self._own_days.get(past.account, UNLIMITED),
             twin=twin,
         )
         rules = [rule for rule, is_broken in self._checks if is_broken(self._book, facts)]

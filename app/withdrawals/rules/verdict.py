@@ -136,6 +136,12 @@ PRESSING: dict[Pressing, Text] = {
 }
 
 
+def ask_again_s(wait_s: float, *, sent_at: datetime | None, now: datetime) -> float:
+    """Seconds until the next question. However patient its channel's waits are: what comes of age is asked about then."""
+    left = 0.0 if sent_at is None else AGED_AFTER_S - (now - sent_at).total_seconds()
+    return min(wait_s, left) if left > 0 else wait_s
+
+
 def entries(state: State, *, amount: Money, fee: Money) -> dict[str, Money]:
     """The ledger's entries that belong to a withdrawal in this state, by kind."""
     found = {"hold": amount + fee}

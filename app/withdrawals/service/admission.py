@@ -43,7 +43,8 @@ def admit(source: channels.Account, payee: Card, *, amount: Money, funds: Funds)
     facts = limits.facts(version.book, source, payee, amount=amount, funds=funds, at=at, used=used)
     _require(rules.refusals(version.book, facts))
     for scope, key in places.items():
-        _take(scope, key, day, amount, version.book.day_limit(scope))
+        its = rules.account_day(version.book, facts) if scope is Scope.ACCOUNT else version.book.day_limit(scope)
+        _take(scope, key, day, amount, its)
     return Admitted(version.id, at, day, version.book.checkers(amount, made_at=at))
 
 

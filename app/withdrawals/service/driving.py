@@ -12,9 +12,9 @@ from app.auth.identity import Actor
 from app.cards import queries as cards
 from app.channels import breaker, gateway, mailbox, opening, pace, versions
 from app.channels import queries as channels
-from app.channels import rules as channel_rules
 from app.channels.contract import Interface, Observation, Order, Seen
 from app.channels.manners import abilities
+from app.channels.rules.asking import wait_after
 from app.kernel import clock, signing
 from app.kernel.errors import Refused, gettext_noop
 from app.kernel.funds import Funds
@@ -198,14 +198,15 @@ def ask(number: str) -> jobs.Again | None:
         if withdrawal.state not in (State.SENDING, State.PENDING) and not queries.is_lost(number):
             return None
         call, order = _question(withdrawal, asked=Withdrawal.asked + 1)
-        asked, now = withdrawal.asked, clock.now()
+        asked, sent_at, now = withdrawal.asked, withdrawal.sent_at, clock.now()
         account = channels.account_by_id(withdrawal.account_id)
-        schedule = channel_rules.waits(account.query_waits_s)
-        if withdrawal.sent_at is not None and (now - withdrawal.sent_at).total_seconds() >= rules.AGED_AFTER_S:
+        schedule = account.asking.query_waits_s
+        if sent_at is not None and (now - sent_at).total_seconds() >= rules.AGED_AFTER_S:
             movement.hold(withdrawal, "aged", "")
     observe(number, gateway.query(call, order), source="query", call=call)
     still_out = queries.by_number(number).state in (State.SENDING, State.PENDING) or queries.is_lost(number)
-    return jobs.Again(channel_rules.wait_after(schedule, asked)) if still_out else None
+    wait_s = rules.ask_again_s(wait_after(schedule, asked), sent_at=sent_at, now=now)
+    return jobs.Again(wait_s) if still_out else None
 
 
 def watch(number: str) -> jobs.Again | None:
@@ -214,7 +215,7 @@ def watch(number: str) -> jobs.Again | None:
     """
     with transaction():
         withdrawal = queries.held(number)
-        waits = channel_rules.waits(channels.account_by_id(withdrawal.account_id).return_waits_s)
+        waits = channels.account_by_id(withdrawal.account_id).asking.return_waits_s
         if withdrawal.state not in (State.PAID, State.FAILED) or withdrawal.watched >= len(waits):
             return None
         call, order = _question(withdrawal, watched=Withdrawal.watched + 1)
@@ -362,7 +363,7 @@ def _weigh_absence(withdrawal: Withdrawal, source: str, *, asked_at: datetime) -
     Of what people say was paid it proves nothing, but they must hear of it.
     """
     account, sent_at = channels.account_by_id(withdrawal.account_id), withdrawal.sent_at
-    if sent_at and rules.could_still_arrive(sent_at=sent_at, window_s=account.resend_window_s, now=asked_at):
+    if sent_at and rules.could_still_arrive(sent_at=sent_at, window_s=account.asking.resend_window_s, now=asked_at):
         return
     if withdrawal.state == State.PAID:
         movement.hold(withdrawal, "contradiction", rules.SAYS[Seen.NOT_FOUND].kept(LONGEST_SENTENCE))

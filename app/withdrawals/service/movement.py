@@ -8,7 +8,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from app.cards import usage
 from app.channels import queries as channels
-from app.channels import rules as channel_rules
+from app.channels.rules.asking import Asking
 from app.kernel import clock
 from app.kernel.errors import Refused, Text
 from app.kernel.funds import Funds
@@ -26,7 +26,7 @@ RULE = "rule"
 
 
 def _reverse(withdrawal: Withdrawal) -> None:
-    with_fee = channels.account_by_id(withdrawal.account_id).return_refunds_fee
+    with_fee = channels.account_by_id(withdrawal.account_id).asking.return_refunds_fee
     book.reverse(rules.late(withdrawal.number) if withdrawal.paid_late else withdrawal.number, with_fee=with_fee)
 
 
@@ -118,21 +118,20 @@ def _learned(step: Step, edge: WithdrawalMove) -> dict[str, object]:
 def _promise_what_follows(made: Sequence[tuple[Step, WithdrawalMove]]) -> None:
     """The jobs that the new states need."""
     waking = [(step, edge) for step, edge in made if edge.wakes]
-    accounts = {it: channels.account_by_id(it) for it in {step.withdrawal.account_id for step, _ in waking}}
+    asking = {it: channels.account_by_id(it).asking for it in {step.withdrawal.account_id for step, _ in waking}}
     promised = []
     for step, edge in waking:
-        wait = _first_wait(step, edge.wakes, accounts[step.withdrawal.account_id])
+        wait = _first_wait(step, edge.wakes, asking[step.withdrawal.account_id])
         if wait is not None:
             promised.append(jobs.Promise(edge.wakes, step.withdrawal.number, after_s=wait))
     jobs.promise_all(promised)
 
 
-def _first_wait(step: Step, wakes: str, account: channels.Account) -> float | None:
+def _first_wait(step: Step, wakes: str, asking: Asking) -> float | None:
     """When the job that the new state needs is due, in seconds; None: it needs none."""
-    first, *_ = channel_rules.waits(account.query_waits_s)
     if wakes == WATCH:
-        watch = channel_rules.waits(account.return_waits_s)
-        return watch[0] if watch else None
+        return asking.return_waits_s[0] if asking.return_waits_s else None
+    first = min(asking.query_waits_s[0], rules.AGED_AFTER_S)
     return {
         "send": rules.HTTP_TOTAL_S + first,  # for the case that this worker does not live to hear the answer
         "wait": first,

@@ -15,7 +15,7 @@ from app.channels import queries as channels
 from app.channels.rules.health import GRADES
 from app.runtime.page import page
 from app.withdrawals.forms import CheckForm, RouteForm, RouteSearch
-from app.withdrawals.queries import routing
+from app.withdrawals.queries import limits, routing
 from app.withdrawals.queries.routing import Found, Target
 from app.withdrawals.rules.routing import FITS, Fit
 from app.withdrawals.views.withdrawals import bp, carried, form_page
@@ -57,6 +57,14 @@ def compare() -> ResponseReturnValue:
     account = channels.account(form.account.data)
     shown = RouteForm(formdata=None, amount=form.amount.data)
     return _page(shown, whom=whom, current=account.number, fields=carried(form))
+
+
+@bp.get("/accounts/<number>/day")
+@needs(Permission.CHANNEL_READ)
+def account_day(number: str) -> ResponseReturnValue:
+    """What an account has sent today and still may: a part of its page."""
+    account = channels.account(number)
+    return page("withdrawals/account_day.html", account=account, day=limits.account_day(account))
 
 
 def _whom(asked: Mapping[str, str], found: Found) -> Target | None:

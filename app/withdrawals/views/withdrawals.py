@@ -22,7 +22,7 @@ from app.ledger.chart import LABELS as LEDGER_LABELS
 from app.runtime.page import is_fragment, page, said, say
 from app.withdrawals import queries, rules, service
 from app.withdrawals.forms import ApproveForm, CheckForm, ReasonForm, RejectForm, WithdrawalForm
-from app.withdrawals.queries import routing
+from app.withdrawals.queries import limits, routing
 from app.withdrawals.states import LABELS, UNKNOWN, Kind
 from app.withdrawals.views.show import show_page
 
@@ -289,6 +289,7 @@ def form_page(
         bound=bound,
         only_cards=only_cards,
         balances=ledger.balances_of([account.number])[account.number] if account else None,
+        day=limits.account_day(account) if account else None,
         halt=routing.halt(account.id) if account else None,
         after=_after(None),
     )

@@ -14,12 +14,11 @@ _NUMBERED = text("channel_number <> ''")
 _WENT_WRONG = text("outcome NOT IN ('open', 'ok')")
 _NOT_TAKEN = text("outcome <> 'taken'")
 _ACTIVE, _DRAFT = text("state = 'active'"), text("state = 'draft'")
-_KEPT = text("removed_at IS NULL")
-_STANDS = text("closed_at IS NULL")
 
 
 class Channel(Model):
-    """A third party and its manner. The waits are its own: how often it may be asked, how long it may hesitate."""
+    """A third party and its manner. How often it may be asked, and how long it may hesitate, its adapter says; what stands
+    here was set by people, who are never less careful (`rules.asking`)."""
 
     __tablename__ = "channel"
 
@@ -28,11 +27,11 @@ class Channel(Model):
     name: Mapped[str] = mapped_column(String(60))
     adapter: Mapped[str] = mapped_column(String(32))
     enabled: Mapped[bool] = mapped_column(default=True)
-    query_waits_s: Mapped[str] = mapped_column(String(200))
-    resend_window_s: Mapped[int]
+    query_waits_s: Mapped[str] = mapped_column(String(200), default="")
+    resend_window_s: Mapped[int | None]
     return_waits_s: Mapped[str] = mapped_column(String(200), default="")
     """When a paid withdrawal is asked about again, in seconds after it was paid: banks send money back days later."""
-    return_refunds_fee: Mapped[bool] = mapped_column(default=False)
+    return_refunds_fee: Mapped[bool | None]
     """Does the channel give its fee back with a returned payment (退票)?"""
     pause_after: Mapped[int] = mapped_column(default=5)
     """After so many calls in a row without sense nothing new is sent (自动停发); 0: never."""
@@ -50,6 +49,7 @@ class ChannelAccount(Model):
         CheckConstraint("send_per_s >= 0", name="send_rate_not_negative"),
         CheckConstraint("0 <= opens AND opens < closes AND closes <= 1440", name="hours_in_order"),
         CheckConstraint("weight BETWEEN 0 AND 1000", name="weight_in_bounds"),
+        CheckConstraint("day_amount_minor > 0 AND day_count > 0", name="day_limit_positive"),
         UniqueConstraint("channel_id", "merchant_no"),
     )
 
@@ -61,6 +61,9 @@ class ChannelAccount(Model):
     enabled: Mapped[bool] = mapped_column(default=True)
     fence: Mapped[int] = mapped_column(default=0)
     single_limit: Mapped[Money] = mapped_column("single_limit_minor")
+    day_amount: Mapped[Money | None] = mapped_column("day_amount_minor")
+    """So much it may send in a day, whatever the rules of withdrawals allow to each account; None: only they say."""
+    day_count: Mapped[int | None]
     fee_fixed: Mapped[Money] = mapped_column("fee_fixed_minor", default=ZERO)
     fee_rate_ppm: Mapped[int] = mapped_column(default=0)
     bind_per_s: Mapped[int] = mapped_column(default=20)
@@ -226,92 +229,6 @@ class ChannelCall(Model):
     reply: Mapped[str] = mapped_column(Text, default="")
 
 
-class CallTally(Model):
-    """What became of the calls of five minutes, counted from their rows: health is read from these."""
-
-    __tablename__ = "call_tally"
-
-    slot: Mapped[datetime] = mapped_column(primary_key=True)
-    """When the five minutes began."""
-    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"), primary_key=True)
-    interface: Mapped[str] = mapped_column(String(20), primary_key=True)
-    answered: Mapped[int]
-    """With sense, and proved."""
-    refused: Mapped[int]
-    """Of these, how many times the channel said that it does not pay."""
-    unsent: Mapped[int]
-    unknown: Mapped[int]
-    """Whatever else: after such an answer nobody knows."""
-    took: Mapped[str] = mapped_column(String(600))
-    """How long they took, as `rules.health.Took` writes it; of callbacks, how long after the order was handed over."""
-
-
-class ChannelPause(Model):
-    """自动停发: nothing new is sent to a channel that does not answer with sense, until it does again. Questions go on."""
-
-    __tablename__ = "channel_pause"
-    __table_args__ = (
-        Index("uq_channel_pause_open", "account_id", unique=True, postgresql_where=_STANDS, sqlite_where=_STANDS),
-        Index("ix_channel_pause_account", "account_id", "id"),
-    )
-
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"))
-    state: Mapped[str] = mapped_column(String(10))
-    why: Mapped[str] = mapped_column(String(300))
-    opened_at: Mapped[datetime]
-    asked: Mapped[int] = mapped_column(default=0)
-    """How many times the channel was asked something harmless since."""
-    ask_at: Mapped[datetime]
-    """When it is asked next."""
-    probe: Mapped[str] = mapped_column(String(64), default="")
-    """The one withdrawal that is sent to see whether it works again."""
-    probe_at: Mapped[datetime | None]
-    closed_at: Mapped[datetime | None]
-    closed_by: Mapped[str] = mapped_column(String(60), default="")
-    """Nobody: it recovered by itself."""
-    closing: Mapped[str] = mapped_column(String(200), default="")
-
-
-class Maintenance(Model):
-    """维护时段: announced by the channel; nothing new is sent to it then, and nothing is thought of its silence."""
-
-    __tablename__ = "maintenance"
-    __table_args__ = (
-        CheckConstraint("begins_at < ends_at", name="in_order"),
-        Index("ix_maintenance_channel", "channel_id", "ends_at"),
-    )
-
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
-    begins_at: Mapped[datetime]
-    ends_at: Mapped[datetime]
-    note: Mapped[str] = mapped_column(String(200))
-    made_by: Mapped[str] = mapped_column(String(60))
-    made_at: Mapped[datetime] = mapped_column(default=clock.now)
-    called_off_at: Mapped[datetime | None]
-
-
-class HealthRule(Model):
-    """告警规则: when people must be told how a channel does."""
-
-    __tablename__ = "health_rule"
-    __table_args__ = (
-        CheckConstraint("at_least > 0 AND minutes > 0", name="window_positive"),
-        UniqueConstraint("measure", "severity"),
-    )
-
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-    measure: Mapped[str] = mapped_column(String(20))
-    severity: Mapped[str] = mapped_column(String(10))
-    bound: Mapped[int]
-    """Per cent, or milliseconds, as its measure has it."""
-    minutes: Mapped[int]
-    at_least: Mapped[int]
-    """Fewer calls than that say nothing."""
-    enabled: Mapped[bool] = mapped_column(default=True)
-
-
 class CallbackInbox(Model):
     """A callback as it came, sealed, before it has any effect. The same bytes again only count up `times`."""
 
@@ -345,56 +262,3 @@ class CallbackInbox(Model):
     word: Mapped[str] = mapped_column(String(60), default="")
     message: Mapped[str] = mapped_column(String(300), default="")
     channel_number: Mapped[str] = mapped_column(String(64), default="")
-
-
-class PlatformAccount(Model):
-    """第三方平台账号: how a person signs in at the third party's own back office. It lets one person in at a time."""
-
-    __tablename__ = "platform_account"
-    __table_args__ = (
-        Index(
-            "uq_platform_account_login",
-            "channel_id",
-            "login_name",
-            unique=True,
-            postgresql_where=_KEPT,
-            sqlite_where=_KEPT,
-        ),
-    )
-
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-    reference: Mapped[str] = mapped_column(String(32), unique=True)
-    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
-    login_name: Mapped[str] = mapped_column(String(80))
-    address: Mapped[str] = mapped_column(String(200))
-    password_sealed: Mapped[str] = mapped_column(Text)
-    """Written, never shown, but to whoever sits there; empty once the account was removed."""
-    password_at: Mapped[datetime]
-    note: Mapped[str] = mapped_column(String(200), default="")
-    made_by: Mapped[str] = mapped_column(String(60))
-    made_at: Mapped[datetime] = mapped_column(default=clock.now)
-    removed_at: Mapped[datetime | None]
-
-
-class PlatformLink(Model):
-    """Which channel accounts are looked after there. Each at one place: its claim is the seat."""
-
-    __tablename__ = "platform_link"
-
-    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"), primary_key=True)
-    platform_id: Mapped[int] = mapped_column(ForeignKey("platform_account.id"), index=True)
-
-
-class UnsignedHandover(Model):
-    """待接收的交接: as long as this row is there, whoever holds the account changes nothing on it."""
-
-    __tablename__ = "unsigned_handover"
-
-    account_id: Mapped[int] = mapped_column(ForeignKey("channel_account.id"), primary_key=True)
-    reference: Mapped[str] = mapped_column(String(32))
-    giver_id: Mapped[int] = mapped_column(ForeignKey("operator.id"))
-    giver: Mapped[str] = mapped_column(String(60))
-    successor_id: Mapped[int | None] = mapped_column(ForeignKey("operator.id"))
-    """None: whoever claims the account next."""
-    successor: Mapped[str] = mapped_column(String(60), default="")
-    since: Mapped[datetime] = mapped_column(default=clock.now)
