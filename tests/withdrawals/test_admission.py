@@ -221,7 +221,9 @@ def test_of_an_accounts_limit_and_the_rules_the_stricter_holds(world: World) -> 
     refused(lambda: world.withdrawal("1.00", account=account), "已提 2 笔，提现规则的每日上限是 2 笔")
     source, payee = channels.account(account), cards.card(world.card(account))
     terms(account, day_count=2)
-    refused(lambda: service.preview(source, payee, amount=yuan("0.01")), "提现规则的每日上限是 2 笔")
+    refused(
+        lambda: service.preview(source, payee, funds=Funds.COLLECTED, amount=yuan("0.01")), "提现规则的每日上限是 2 笔"
+    )
     terms(account, day_amount=None, day_count=None)
     assert limits.account_day(channels.account(account)).own == Limit()
     world.all_is_well()
