@@ -1,14 +1,15 @@
 """What channels tell us unasked: proved over its raw bytes, put away as it came, and read again from there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 
 import structlog
 
 from app.channels import intake, queries, speaking, versions
-from app.channels.contract import BadSignature, Observation, RawCallback, Unreadable
+from app.channels.contract import Adapter, BadSignature, Observation, RawCallback, Unreadable
 from app.channels.models import CallbackInbox
 from app.kernel import clock
 from app.kernel.bank_card import mask_runs
@@ -24,19 +25,20 @@ def take(came: Sequence[tuple[versions.Door, RawCallback]]) -> list[tuple[int, b
     version and, while their keys overlap with it, those before it.
     """
     assert in_transaction()
-    rows = [_proved(door, raw) for door, raw in came]
+    adapter = cache(speaking.adapter)  # one account's come together
+    rows = [_proved(door, raw, adapter) for door, raw in came]
     ids = intake.put(rows, at=clock.now())
     return [(inbox_id, row.is_good) for inbox_id, row in zip(ids, rows, strict=True)]
 
 
-def _proved(door: versions.Door, raw: RawCallback) -> intake.Came:
+def _proved(door: versions.Door, raw: RawCallback, adapter: Callable[[int], Adapter]) -> intake.Came:
     body_hash = sha256(raw.body).hexdigest()
     seen: Observation | None = None
     proved_by: int | None = None
     reason, outcome = "", "unreadable"
     for setting_id in door.counting:
         try:
-            seen = speaking.adapter(setting_id).read_callback(raw)
+            seen = adapter(setting_id).read_callback(raw)
             outcome, proved_by = "taken", setting_id
             break
         except BadSignature as problem:
