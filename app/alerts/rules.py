@@ -31,6 +31,7 @@ KINDS: dict[str, Text] = {
     "restored": gettext_noop("从备份恢复"),
     "unknown-money": gettext_noop("资金去向未明"),
     "hanging": gettext_noop("渠道久未办完"),
+    "work-broken": gettext_noop("批准后被改动"),
     "work-differs": gettext_noop("渠道说法不一致"),
     "work-returned": gettext_noop("退票"),
     "work-left": gettext_noop("待办久未办理"),

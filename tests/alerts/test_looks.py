@@ -162,6 +162,20 @@ def test_a_channel_that_contradicts_us_rings_at_once_until_two_people_have_decid
     world.until(lambda: not ringing("work-differs"))
 
 
+def test_what_was_changed_after_it_was_approved_rings_at_once(world: World) -> None:
+    number = world.withdrawal("10.00")
+    account = channels.account_by_id(queries.by_number(number).account_id)
+    withdrawals.stops.pause(account=account.number, reason="对账", actor=world.checker)
+    world.approve(number)
+    with db.engine.begin() as connection:  # somebody at the database
+        connection.exec_driver_sql(f"UPDATE withdrawal SET holder = '李四' WHERE number = '{number}'")
+    withdrawals.stops.resume(account=account.number, actor=world.checker)
+    world.until(lambda: ringing("work-broken"), hurry_s=1)
+    ((subject, severity, said),) = ringing("work-broken")
+    assert (subject, severity) == (account.number, "severe") and "1 笔" in said and "¥10.00" in said
+    assert world.paid_by_sandbox(account.number)["submits"] == 0
+
+
 def test_what_came_back_rings_at_once_as_a_warning(world: World) -> None:
     number = world.withdrawal("10.16")
     world.approve(number)

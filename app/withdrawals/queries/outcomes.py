@@ -143,7 +143,7 @@ def _presses(pressing: Pressing) -> ColumnElement[bool]:
     if pressing is Pressing.LEFT:
         ownerless = hold.owner_id.is_(None) & (hold.opened_at < clock.later(-rules.WORK_LEFT_S))
         return ownerless | (hold.opened_at < clock.later(-rules.WORK_LEFT_BADLY_S))
-    return hold.reason.in_(rules.DIFFERS if pressing is Pressing.DIFFERS else ("returned",))
+    return hold.reason.in_(rules.PRESSES[pressing])
 
 
 def heard(hold: Any) -> Text | None:

@@ -1,8 +1,10 @@
 """What follows from what was seen, as plain functions of plain values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 
 from app.channels.contract import Observation, Seen
 from app.kernel.errors import Text, gettext_noop
@@ -47,11 +49,6 @@ HOLD_TONES = {
     "returned": "odd",
 }
 """What stands out among them: our book and the channel's may differ; money came back. All others wait."""
-
-DIFFERS = ("amount_differs", "number_differs", "contradiction", "never_sent")
-"""The channel says something else than our book."""
-AT_ONCE = frozenset({*DIFFERS, "returned"})
-"""People hear of it as soon as it is known, of all others when nobody has taken them for a while."""
 
 STAND_STILL = frozenset({"approval_broken", "objection"})
 """Nothing is done about it until somebody has decided."""
@@ -124,12 +121,22 @@ HANGS_AFTER_S = 24 * 3600
 class Pressing(StrEnum):
     """Of the work for people, what rings."""
 
+    BROKEN = "broken"
     DIFFERS = "differs"
     RETURNED = "returned"
     LEFT = "left"
 
 
+PRESSES: Mapping[Pressing, tuple[str, ...]] = {
+    Pressing.BROKEN: ("approval_broken",),
+    Pressing.DIFFERS: ("amount_differs", "number_differs", "contradiction", "never_sent"),
+    Pressing.RETURNED: ("returned",),
+}
+AT_ONCE = frozenset(chain.from_iterable(PRESSES.values()))
+"""People hear of it as soon as it is known, of all others when nobody has taken them for a while."""
+
 PRESSING: dict[Pressing, Text] = {
+    Pressing.BROKEN: gettext_noop("批准之后内容有变"),
     Pressing.DIFFERS: gettext_noop("渠道说法与我方不一致"),
     Pressing.RETURNED: gettext_noop("退票待处理"),
     Pressing.LEFT: gettext_noop("久未办理"),

@@ -16,6 +16,7 @@ from app.withdrawals.rules import Pressing
 from app.withdrawals.states import HANGING
 
 WORK_KINDS: dict[Pressing, str] = {
+    Pressing.BROKEN: "work-broken",
     Pressing.DIFFERS: "work-differs",
     Pressing.RETURNED: "work-returned",
     Pressing.LEFT: "work-left",
@@ -87,6 +88,15 @@ def look_at_work() -> None:
             bell.hush_others(WORK_KINDS[pressing], but=accounts, said=_OVER[pressing])
 
 
+def _broken(account: str, work: Pressed) -> tuple[Severity, Text]:
+    return Severity.SEVERE, Text(
+        "“%(account)s”有 %(count)s 笔提现在批准之后内容有变，没有发送，涉及 ¥%(amount)s，请查明是怎么改动的",
+        account=account,
+        count=work.items,
+        amount=work.amount,
+    )
+
+
 def _differs(account: str, work: Pressed) -> tuple[Severity, Text]:
     return Severity.SEVERE, Text(
         "“%(account)s”有 %(count)s 项：渠道的说法与我方记录不一致，涉及 ¥%(amount)s，须由两个人认定",
@@ -121,8 +131,9 @@ def _left(account: str, work: Pressed) -> tuple[Severity, Text]:
     )
 
 
-_WORDS = {Pressing.DIFFERS: _differs, Pressing.RETURNED: _returned, Pressing.LEFT: _left}
+_WORDS = {Pressing.BROKEN: _broken, Pressing.DIFFERS: _differs, Pressing.RETURNED: _returned, Pressing.LEFT: _left}
 _OVER = {
+    Pressing.BROKEN: Text("都查明了"),
     Pressing.DIFFERS: Text("都认定了"),
     Pressing.RETURNED: Text("都处理了"),
     Pressing.LEFT: Text("都有人办理了"),
