@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 from sqlalchemy import update
@@ -76,6 +77,10 @@ def test_an_alert_leads_to_the_work_that_it_is_about(world: World, account: str,
     title = channels.account(account).title
     assert f"只看“{title}”" in page and "渠道说法与我方不一致" in page
     assert f"/work/?reason=no_resend&amp;account={account}" in page, "its tabs stay with the account"
+    (take,) = re.findall(r'action="(/work/[0-9]+/take[^"]*)"', page)[:1]
+    assert checker.does(unescape(take)) == f"/work/?account={account}&pressing=differs", (
+        "and so does whoever works on it"
+    )
     assert "这里没有等人处理的事" in checker.reads(f"/work/?account={account}&pressing=returned")
     assert "这里没有等人处理的事" in checker.reads("/work/?account=nobody")
 

@@ -17,6 +17,7 @@ from app.withdrawals.states import LABELS, UNKNOWN
 
 bp = Blueprint("work", __name__, url_prefix="/work")
 SHOWN = 200
+FILTERS = ("account", "mine", "pressing", "reason")
 
 
 @bp.get("/")
@@ -30,7 +31,7 @@ def index() -> ResponseReturnValue:
 def take(hold_id: int) -> ResponseReturnValue:
     service.work.take(hold_id, actor=me())
     flash(_("已由您办理"), "good")
-    return redirect(url_for(".index"), 303)
+    return redirect(url_for(".index", **_kept()), 303)
 
 
 @bp.post("/<int:hold_id>/resolve")
@@ -41,7 +42,12 @@ def resolve(hold_id: int) -> ResponseReturnValue:
         return _index(form, hold_id, 422)
     service.work.resolve(hold_id, reason=form.reason.data, actor=me())
     flash(_("已办结"), "good")
-    return redirect(url_for(".index"), 303)
+    return redirect(url_for(".index", **_kept()), 303)
+
+
+def _kept() -> dict[str, str]:
+    """What the list is narrowed to: whoever has done one thing of it goes on with the next."""
+    return {name: request.args[name] for name in FILTERS if request.args.get(name)}
 
 
 def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> ResponseReturnValue:
@@ -78,6 +84,7 @@ def _index(form: ReasonForm | None = None, at: int = 0, status: int = 200) -> Re
         may_take=me().can(Permission.WORK_TAKE),
         may_declare=me().can(Permission.WITHDRAWAL_DECLARE),
         form=form or ReasonForm(formdata=None),
+        kept=_kept(),
         at=at,
     )
 
