@@ -1,6 +1,7 @@
 """人工待办: what no rule may decide, who cares for it, how long it waits."""
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -45,7 +46,7 @@ def resolve(hold_id: int) -> ResponseReturnValue:
     return redirect(url_for(".index", **_kept()), 303)
 
 
-def _kept() -> dict[str, str]:
+def _kept() -> dict[str, Any]:
     """What the list is narrowed to: whoever has done one thing of it goes on with the next."""
     return {name: request.args[name] for name in FILTERS if request.args.get(name)}
 
