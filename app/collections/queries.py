@@ -12,9 +12,11 @@ from app.collections.rules import Standing, is_by_hand
 from app.collections.states import ReversalState, State
 from app.kernel.errors import NotThere, Refused
 from app.kernel.funds import FUNDS, Funds
+from app.kernel.money import ZERO, Money
 from app.ledger import queries as ledger
-from app.runtime.db import db
+from app.runtime.db import db, total
 from app.runtime.listing import Listing, listing
+from app.withdrawals import queries as withdrawals
 
 ECHO_DAYS = 31
 
@@ -119,20 +121,35 @@ def standings(purses: Collection[Purse]) -> dict[Purse, tuple[Standing, datetime
     """How each stands, and when its channel said so."""
     ids = [it.account.id for it in purses]
     figures, balances = channels.latest_figures(ids), ledger.balances_of([it.account.number for it in purses])
+    set_aside, taking_back = withdrawals.set_aside(ids), _taking_back(ids)
     begun = set(db.session.scalars(select(CollectedDay.account_id).where(CollectedDay.account_id.in_(ids))))
     found: dict[Purse, tuple[Standing, datetime | None]] = {}
     for it in purses:
         account, ours = it.account, balances[it.account.number]
         told = figures.get(account.id) if account.can.balance else None
         is_prefunded = it.funds is Funds.PREFUNDED
+        held = set_aside.get((account.id, it.funds), withdrawals.SetAside())
         standing = Standing(
             reported=None if told is None else told.prefunded if is_prefunded else told.settleable,
             available=ours.left(it.funds),
-            in_flight=ours.in_flight,
+            kept=held.kept + taking_back.get((account.id, it.funds), ZERO),
+            out=held.out,
             has_begun=is_prefunded or not account.can.balance or (told is not None and account.id in begun),
         )
         found[it] = standing, told.pulled_at if told and standing.reported is not None else None
     return found
+
+
+def _taking_back(account_ids: Collection[int]) -> dict[tuple[int, Funds], Money]:
+    """What is set aside of each balance because somebody wishes to take it out of the book."""
+    waits = TopUpReversal.state == ReversalState.WAITING
+    found = (
+        select(TopUp.account_id, TopUp.funds, total(TopUp.amount))
+        .join(TopUpReversal, TopUpReversal.top_up_id == TopUp.id)
+        .where(TopUp.account_id.in_(account_ids), waits)
+        .group_by(TopUp.account_id, TopUp.funds)
+    )
+    return {(account_id, Funds(funds)): amount for account_id, funds, amount in db.session.execute(found)}
 
 
 def standing(purse: Purse) -> Standing:

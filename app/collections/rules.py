@@ -51,21 +51,28 @@ class Standing:
 
     reported: Money | None
     available: Money
-    in_flight: Money
+    kept: Money = ZERO
+    """Set aside, and certainly still at the channel: what waits to be approved or to be sent."""
+    out: Money = ZERO
+    """Set aside for what may have left: nobody knows whether the channel still counts it."""
     has_begun: bool = True
     """Is the first balance that the channel told in the book?"""
+
+    @property
+    def held(self) -> Money:
+        return self.kept + self.out
 
     @property
     def most(self) -> Money:
         """What may be missing in our book at most: all that is on its way has left the channel already."""
         assert self.reported is not None
-        return self.reported - self.available
+        return self.reported - self.available - self.kept
 
     @property
     def gap(self) -> Money:
-        """What is certainly missing (above zero) or too much (below). Of what is on its way nobody knows whether the channel
-        still counts it: a difference that it can explain is none."""
-        least = self.most - self.in_flight
+        """What is certainly missing (above zero) or too much (below): a difference that what is on its way can explain is
+        none."""
+        least = self.most - self.out
         return least if least > ZERO else self.most if self.most < ZERO else ZERO
 
 
@@ -100,9 +107,10 @@ def require_amount(amount: Money, standing: Standing) -> None:
         raise Refused("金额必须大于 0")
     if standing.reported is not None and amount > standing.most:
         raise Refused(
-            "渠道余额 ¥%(reported)s，账上可用 ¥%(available)s，最多可以记入 ¥%(most)s",
+            "渠道余额 ¥%(reported)s，账上 ¥%(available)s（含还没发出的冻结 ¥%(kept)s），最多可以记入 ¥%(most)s",
             reported=str(standing.reported),
-            available=str(standing.available),
+            available=str(standing.available + standing.kept),
+            kept=str(standing.kept),
             most=str(max(standing.most, ZERO)),
             advice="如刚刚到账，请先刷新渠道数据再记",
         )

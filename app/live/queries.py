@@ -17,10 +17,13 @@ from app.channels import health, pulse, vacancy
 from app.channels import queries as channels
 from app.channels.models import DailyFigures
 from app.channels.rules import STALE_AFTER_S
+from app.collections import queries as collections
+from app.collections.queries import Purse
+from app.collections.rules import Standing
 from app.kernel import clock
 from app.kernel.bank_card import mask_runs
 from app.kernel.errors import NotThere, Refused
-from app.kernel.funds import Funds
+from app.kernel.funds import FUNDS, Funds
 from app.kernel.money import ZERO, Money
 from app.ledger import queries as ledger
 from app.runtime import cache, jobs
@@ -30,6 +33,7 @@ from app.runtime.log import masked
 from app.runtime.page import say
 from app.runtime.queue import Line
 from app.withdrawals import queries as withdrawals
+from app.withdrawals.rules import Pressing
 
 SPARK_DAYS = 14
 ALIVE_WITHIN_S = 30
@@ -48,11 +52,12 @@ class Row:
     health: health.Health
     available: Money
     prefunded: Money | None
-    """What there is of what we paid in; None: the channel keeps no such balance."""
+    """What the channel says is left of what we paid in, or our book where it does not say; None: it keeps no such balance."""
     in_transit: tuple[int, Money]
     stale: bool
     differs: bool
-    """Does what the channel reports as settleable contradict our ledger (beyond what is on its way)? Or as prefunded?"""
+    """Does what the channel reports as settleable contradict our ledger (beyond what is on its way)?"""
+    prefunded_differs: bool
     spark: list[int]
 
 
@@ -77,6 +82,7 @@ def dashboard(name: str = "", *, reader: Actor) -> Dashboard:
     trend, doing = pulse.trend(accounts, figures, days=SPARK_DAYS), health.of(accounts)
     transit = withdrawals.in_transit(ids)
     balances = ledger.balances_of([account.number for account in accounts])
+    standings = collections.standings([Purse(it, funds) for it in accounts for funds in FUNDS if funds in it.can.funds])
     rows = []
     for account in accounts:
         told = figures.get(account.id)
@@ -90,10 +96,11 @@ def dashboard(name: str = "", *, reader: Actor) -> Dashboard:
                 vacancy=vacancies.get(account.id),
                 health=doing[account.id],
                 available=ours.available,
-                prefunded=ours.prefunded if Funds.PREFUNDED in account.can.funds else None,
+                prefunded=_prefunded(account, ours, told),
                 in_transit=transit.get(account.id, (0, ZERO)),
                 stale=stale,
-                differs=told is not None and _differs(ours, told),
+                differs=_differs(standings, account, Funds.COLLECTED),
+                prefunded_differs=_differs(standings, account, Funds.PREFUNDED),
                 spark=trend[account.id],
             )
         )
@@ -109,11 +116,25 @@ def dashboard(name: str = "", *, reader: Actor) -> Dashboard:
     )
 
 
-def _differs(ours: ledger.Balances, told: DailyFigures) -> bool:
-    pairs = [(ours.available, told.settleable)]
-    if told.prefunded is not None:
-        pairs.append((ours.prefunded, told.prefunded))
-    return any(not there_is <= said <= there_is + ours.in_flight for there_is, said in pairs)
+def _prefunded(account: channels.Account, ours: ledger.Balances, told: DailyFigures | None) -> Money | None:
+    if Funds.PREFUNDED not in account.can.funds:
+        return None
+    return ours.prefunded if told is None or told.prefunded is None else told.prefunded
+
+
+def _differs(
+    standings: Mapping[Purse, tuple[Standing, datetime | None]], account: channels.Account, funds: Funds
+) -> bool:
+    found = standings.get(Purse(account, funds))
+    return found is not None and found[0].reported is not None and bool(found[0].gap)
+
+
+def disputed() -> Money:
+    """Of withdrawals of which the channel says something else than our book, and nobody has decided: what is not certain to
+    be where the book says it is."""
+    mine = {account.id for account in channels.accounts()}
+    pressed = withdrawals.pressing_work(Pressing.DIFFERS)
+    return sum((it.amount for account_id, it in pressed.items() if account_id in mine), ZERO)
 
 
 def alive() -> dict[str, bool]:

@@ -53,6 +53,9 @@ def meter() -> ResponseReturnValue:
         unknown=unknown,
         rows=_unknown_by_account() if unknown.count else (),
         work=withdrawals.work_waiting() if me().can(Permission.WORK_TAKE) else None,
+        disputed=queries.disputed(),
+        stopped=withdrawals.is_house_stopped(),
+        may_see_stops=me().can(Permission.WITHDRAWAL_READ),
     )
 
 

@@ -35,7 +35,7 @@ def create_app(store: Store, pace: Pace, postman: Postman, *, host: str) -> Flas
     def guard(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Referrer-Policy"] = "same-origin"  # with none, its own buttons would come from "null"
         return response
 
     return app

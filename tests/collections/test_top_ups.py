@@ -49,7 +49,7 @@ def yuan(text: str) -> Money:
     ],
 )
 def test_what_is_on_its_way_explains_a_difference(reported: str, available: str, in_flight: str, gap: int) -> None:
-    standing = Standing(reported=yuan(reported), available=yuan(available), in_flight=yuan(in_flight))
+    standing = Standing(reported=yuan(reported), available=yuan(available), out=yuan(in_flight))
     assert standing.gap.minor == gap
 
 

@@ -211,6 +211,20 @@ def test_people_enter_what_was_paid_in_up_to_what_the_channel_shows(world: World
     assert collections.standing(purse(egret)).gap.minor == 0 and examine() == []
 
 
+def test_what_waits_here_has_not_left_the_channel(world: World, egret: str) -> None:
+    """Or money that never came could be entered while something waits for approval."""
+    world.withdrawal("300.00", account=egret, funds=PREFUNDED)
+    standing = collections.standing(purse(egret))
+    assert (str(standing.kept), str(standing.out), standing.gap.minor, standing.most.minor) == ("302.00", "0.00", 0, 0)
+    with pytest.raises(Refused, match=r"账上 ¥500.00（含还没发出的冻结 ¥302.00），最多可以记入 ¥0.00"):
+        entered(world, egret, "50.00")
+    number = paid_of_it(world, egret, "10.17")
+    world.until_state(number, "pending")
+    figures.pull_figures(egret)
+    standing = collections.standing(purse(egret))
+    assert (str(standing.out), standing.gap.minor) == ("12.17", 0), "the channel has counted it already, and may have"
+
+
 def test_it_is_taken_back_from_where_it_was_entered(world: World, egret: str) -> None:
     (row,) = collections.top_ups({"show": "all"}).rows
     top_ups.reversals.ask(row.number, reason="没有到账", actor=world.maker)

@@ -204,7 +204,7 @@ def test_what_is_closed_waits_and_what_is_open_goes_first(world: World, three: l
     found = options(world)
     assert {it.judged.fit for it in found} == {Fit.WAITS} and not any(it.judged.proposed for it in found)
     assert "营业时间" in why(of(egret, found))[0] and "维护中" in why(of(dolphin, found))[0]
-    assert why(of(spruce, found)) == ["已停发，恢复后自动发送：由人停发"]
+    assert why(of(spruce, found)) == ["已停发，恢复后自动发送：由人停发（checker：对账）"]
     service.stops.resume(account=spruce, actor=world.checker)
     assert options(world)[0].account.number == spruce
     service.stops.pause(reason="全部停发", actor=world.checker)

@@ -56,7 +56,9 @@ def test_from_the_file_to_the_approved_sheet(world: World) -> None:
     wrong = posts(maker, f"{address}/confirm", fence=fence, count="2", amount="30.51")
     assert wrong.status_code == 409 and "两者不一致" in wrong.text and "¥30.51" in wrong.text and "¥30.50" in wrong.text
     whole = posts(maker, f"{address}/confirm", fence=fence, count="3", amount="31.50")
-    assert whole.status_code == 409 and "您输入的是整个文件的 3 笔" in whole.text and "将提 2 笔、¥30.50" in whole.text
+    assert (
+        whole.status_code == 409 and "您输入的是整个文件的 3 笔" in whole.text and "输入其余 2 笔的合计" in whole.text
+    )
     untyped = posts(maker, f"{address}/confirm", fence=fence, count="", amount="")
     assert untyped.status_code == 422 and "请输入笔数" in untyped.text and "请输入合计金额" in untyped.text
     for spoilt in ("30.505", "-30.50", "3e1", "三十"):

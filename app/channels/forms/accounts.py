@@ -94,7 +94,7 @@ class TermsForm(StrictForm):
     )
     day_count = IntegerField(
         _("每日最多笔数"),
-        [Optional(), NumberRange(1, 1_000_000)],
+        [Optional(), NumberRange(1, 1_000_000, message=_("请写 1 到 1000000 的整数"))],
         description=_("留空：不另限"),
         render_kw={"inputmode": "numeric"},
     )

@@ -47,7 +47,11 @@ class AskingForm(StrictForm):
     resend_window_s = WaitsField(_("查无此单，多久之内不算数"), render_kw=_WAITS)
     return_waits_s = WaitsField(_("付款成功后多久查有没有退票"), render_kw=_WAITS)
     return_refunds_fee = SelectField(_("退票的手续费"), [Optional()])
-    why = StringField(_("原因"), [InputRequired(_("请写明改了什么、为什么")), Length(min=2, max=200)], id="why_asking")
+    why = StringField(
+        _("原因"),
+        [InputRequired(_("请写明改了什么、为什么")), Length(min=2, max=200, message=_("请写 2 到 200 个字"))],
+        id="why_asking",
+    )
 
     def leave_to(self, its: Asking) -> None:
         """Beside each field, what its adapter says."""

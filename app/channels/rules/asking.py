@@ -13,7 +13,7 @@ from app.kernel.errors import Malformed, Text, gettext_noop
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 STEPS_MOST = 20
-QUERY_LEAST, QUERY_MOST = 2, DAY
+QUERY_LEAST, QUERY_MOST, LAST_LEAST = 2, DAY, 10
 RETURN_LEAST, RETURN_MOST = MINUTE, 30 * DAY
 WINDOW_MOST = 7 * DAY
 
@@ -115,6 +115,10 @@ def _flaws(it: Chosen, its: Asking) -> Iterator[tuple[str, Text]]:
             yield name, Text("每一项应在 %(least)s到%(most)s之间，不能是 %(wrong)s", **told)
         elif name == "return_waits_s" and any(later <= step for step, later in pairwise(steps)):
             yield name, Text("都从付款成功算起，要一个比一个晚")
+        elif name == "query_waits_s" and any(later < step for step, later in pairwise(steps)):
+            yield name, Text("不能越问越密：每一项不短于前一项")
+        elif name == "query_waits_s" and steps and steps[-1] < LAST_LEAST:
+            yield name, Text("最后一项会一直重复，至少 %(least)s", least=spoken(LAST_LEAST))
     window = it.resend_window_s
     if window is not None and window < its.resend_window_s:
         text = Text("不能短于渠道协议自带的 %(own)s：还可能送达的请求会被当作没有送到", own=spoken(its.resend_window_s))
@@ -177,7 +181,9 @@ def _queries(waits: tuple[int, ...]) -> Text:
 
 
 def _returns(waits: tuple[int, ...]) -> Text:
-    return Text("付款成功后 %(waits)s各查一次", waits=listed(waits)) if waits else Text("不查")
+    if len(waits) > 1:
+        return Text("付款成功后 %(waits)s各查一次", waits=listed(waits))
+    return Text("付款成功后 %(waits)s查一次", waits=listed(waits)) if waits else Text("不查")
 
 
 def _window(window_s: int) -> Text:
@@ -197,5 +203,5 @@ def read(text: str) -> tuple[int, ...]:
     """`10 秒、30 秒、1 分钟`, as `listed` writes it in any language; nothing, where nothing is written. Malformed otherwise."""
     found = spans.read(text)
     if found is None:
-        raise Malformed("请写成“10 秒、30 秒、1 分钟、1 小时”这样")
+        raise Malformed("请写成“10 秒、30 秒、1 分钟、1 小时”这样，每一项都写单位")
     return found

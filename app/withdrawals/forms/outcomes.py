@@ -18,7 +18,9 @@ class OutcomeForm(StrictForm):
         validators=[InputRequired(_("请写明依据")), Length(min=4, max=300, message=_("请写 4 到 300 个字"))],
     )
     file = FileField(
-        _("证据文件"), description=_("渠道后台截图或回单：PDF、PNG、JPEG，最多 5 MB"), validators=[Optional()]
+        _("证据文件"),
+        description=_("认定款的去向时必须上传：渠道后台截图或回单，PDF、PNG、JPEG，最多 5 MB"),
+        validators=[Optional()],
     )
 
 

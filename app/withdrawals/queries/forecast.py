@@ -29,7 +29,7 @@ from app.withdrawals.queries.rulebook import in_force
 from app.withdrawals.queries.sending import stop_of
 from app.withdrawals.queries.wishes import Wish, wishes
 from app.withdrawals.rules.admission import NOTHING
-from app.withdrawals.rules.forecast import AMOUNT, KIND, LABELS, MEMO, PAYEE, Coming, Rehearsal, Stays, Sum
+from app.withdrawals.rules.forecast import AMOUNT, KIND, LABELS, MEMO, PAYEE, WAITS, Coming, Rehearsal, Stays, Sum
 from app.withdrawals.rules.payees import Listed
 from app.withdrawals.rules.rulebook import Limit, Rulebook, Scope
 from app.withdrawals.rules.sheet import flaw_of_payee
@@ -57,6 +57,8 @@ class Forecast:
     lines: list[Line] = field(default_factory=list)
     more: int = 0
     """The row after which there are others; 0: there are none."""
+    refused: Sum = field(default_factory=Sum)
+    """Of these, what becomes no withdrawal at all, as things stand."""
     maintenance: Sequence[tuple[datetime, datetime]] = ()
     """What begins later today: what is not approved by then waits until it ends."""
 
@@ -70,8 +72,11 @@ def forecast(
     for wish, stays in _rehearsed(upload, account, funds):
         if stays is None:
             continue
-        found.all.add(wish.amount)
-        found.by_reason.setdefault(stays.key, Sum()).add(wish.amount)
+        fee = channel_rules.fee(wish.amount, fixed=account.fee_fixed, rate_ppm=account.fee_rate_ppm)
+        found.all.add(wish.amount, fee)
+        found.by_reason.setdefault(stays.key, Sum()).add(wish.amount, fee)
+        if stays.key not in WAITS:
+            found.refused.add(wish.amount, fee)
         if wish.row > after_row and reason in ("", stays.key) and not found.more:
             if len(found.lines) == SHOWN:
                 found.more = found.lines[-1].row

@@ -1,19 +1,20 @@
 """Money on its way, money whose fate nobody knows, and what waits for people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from app.channels import queries as channels
 from app.kernel import clock
-from app.kernel.money import Money
+from app.kernel.funds import Funds
+from app.kernel.money import ZERO, Money
 from app.runtime.db import db, total
 from app.runtime.jobs import Job
 from app.withdrawals.models import Withdrawal
 from app.withdrawals.queries.rows import OUT
-from app.withdrawals.states import ASK, SUBMIT, State
+from app.withdrawals.states import ASK, OPEN, SUBMIT, State
 
 
 def in_transit(account_ids: Sequence[int]) -> dict[int, tuple[int, Money]]:
@@ -24,6 +25,29 @@ def in_transit(account_ids: Sequence[int]) -> dict[int, tuple[int, Money]]:
         .group_by(Withdrawal.account_id)
     )
     return {account_id: (count, amount) for account_id, count, amount in db.session.execute(found)}
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """What withdrawals hold of one balance, fees included. `kept`: of those that have certainly not left; `out`: of those that
+    may have, so that the channel may count it, or not."""
+
+    kept: Money = ZERO
+    out: Money = ZERO
+
+
+def set_aside(account_ids: Collection[int]) -> dict[tuple[int, Funds], SetAside]:
+    """By account and funds."""
+    w = Withdrawal
+    may_have_left = or_(w.state.in_(OUT), and_(w.state == State.QUEUED, w.attempts > 0))
+    sums = (w.account_id, w.funds, may_have_left.label("is_out"), total(w.amount), total(w.fee))
+    mine = (w.account_id.in_(account_ids), w.state.in_(OPEN))
+    found: dict[tuple[int, Funds], SetAside] = {}
+    for account_id, funds, is_out, amount, fee in db.session.execute(select(*sums).where(*mine).group_by(*sums[:3])):
+        key = (account_id, Funds(funds))
+        so_far, more = found.get(key, SetAside()), amount + fee
+        found[key] = SetAside(so_far.kept, more) if is_out else SetAside(more, so_far.out)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,4 +264,12 @@ _BOUND = {
 
 def stopped(stop: SendingStop) -> Text:
     """Why nothing leaves, in words."""
-    return Text("已停发，恢复后自动发送：%(why)s", why=STOPS[stop.reason])
+    why: object = STOPS[stop.reason]
+    if stop.reason == "paused":
+        told = {"why": why, "who": stop.opened_by, "detail": stop.detail}
+        why = (
+            Text("%(why)s（%(who)s：%(detail)s）", **told)
+            if stop.account_id
+            else Text("%(why)s，全部渠道账号（%(who)s：%(detail)s）", **told)
+        )
+    return Text("已停发，恢复后自动发送：%(why)s", why=why)

@@ -29,6 +29,12 @@ def stop_of(account_id: int) -> SendingStop | None:
     return db.session.scalars(_STOP, {"its_account": account_id}).one_or_none()
 
 
+def is_house_stopped() -> bool:
+    """Does nothing leave at all, whatever the account?"""
+    found = select(SendingStop.id).where(SendingStop.closed_at.is_(None), SendingStop.scope == ALL).limit(1)
+    return db.session.scalar(found) is not None
+
+
 def stops() -> Sequence[SendingStop]:
     """What stands now: of the house and of the accounts that the person at the screen may see."""
     mine = or_(SendingStop.account_id.is_(None), channels.within_reach(_ACCOUNT))

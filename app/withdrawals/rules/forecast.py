@@ -24,6 +24,7 @@ LABELS: Mapping[str, Text] = {
     MEMO: gettext_noop("备注里有账号"),
     **{rule.value: label for rule, label in RULES.items()},
 }
+_OF_A_DAY = frozenset({Rule.ACCOUNT_DAY, Rule.OWN_DAY, Rule.CARD_DAY, Rule.HOUSE_DAY})
 WAITS = frozenset({HALTED, SHORT})
 """Such a row becomes a withdrawal all the same, later; the others become none."""
 
@@ -116,6 +117,8 @@ class Rehearsal:
             return Stays(
                 refusal.rule, Text("与第 %(row)d 行的收款账号、金额都相同，%(minutes)s 分钟内只能付一笔", **told)
             )
+        if refusal.rule in _OF_A_DAY:
+            return Stays(refusal.rule, Text("%(why)s（含这张表前面的行）", why=refusal.text))
         return Stays(refusal.rule, refusal.text)
 
     def _count(self, it: Coming) -> None:
@@ -134,14 +137,16 @@ def _more(used: Used, amount: Money) -> Used:
 
 @dataclass(slots=True)
 class Sum:
-    """How many rows stay for a reason, and how much."""
+    """How many rows stay for a reason, how much, and what of it fees are."""
 
     count: int = 0
     amount: Money = ZERO
+    fee: Money = ZERO
 
-    def add(self, amount: Money) -> None:
+    def add(self, amount: Money, fee: Money) -> None:
         self.count += 1
         self.amount += amount
+        self.fee += fee
 
 
 def require_known(*, stay: int, known: int) -> None:

@@ -81,6 +81,10 @@ class Totals:
     def hold(self) -> Money:
         return self.amount + self.fee
 
+    def less(self, *, count: int, amount: Money, fee: Money) -> "Totals":
+        """Without so many of them."""
+        return Totals(self.count - count, self.amount - amount, self.fee - fee)
+
 
 def flaw_of_payee(*, state: str | None, holder: str, named: str | None) -> tuple[str, Text] | None:
     """Why this row cannot be paid: the column to blame and a sentence. `named`: as the row has it; None: wrong already."""
@@ -118,20 +122,20 @@ def require_control_totals(*, count: int, amount: Money, good: Totals, whole: Wh
 
 
 def _of_the_whole(whole: Whole, good: Totals) -> Refused:
-    told = {"whole": whole.count, "left": whole.count - good.count, "good": good.count, "sum": str(good.amount)}
+    told = {"whole": whole.count, "left": whole.count - good.count, "good": good.count}
     if whole.amount is None:
         return Refused(
-            "您输入的是整个文件的 %(whole)d 笔；其中 %(left)d 笔有误不提（有的金额读不出来），将提 %(good)d 笔、¥%(sum)s："
-            "请再输入这 %(good)d 笔的合计",
+            "您输入的是整个文件的 %(whole)d 笔；其中 %(left)d 笔有误不提（有的金额读不出来）："
+            "请从制表人给的数里减去它们，输入其余 %(good)d 笔的合计",
             **told,
-            advice="有误的行先改好、重新上传也可以；不要照抄页面上的数",
+            advice="有误的行先改好、重新上传也可以",
         )
     return Refused(
-        "文件共 %(whole)d 笔、¥%(all)s，与您输入的一致；其中 %(left)d 笔有误不提，将提 %(good)d 笔、¥%(sum)s："
-        "请再输入这 %(good)d 笔的合计",
+        "文件共 %(whole)d 笔、¥%(all)s，与您输入的一致；其中 %(left)d 笔有误不提："
+        "请从制表人给的数里减去它们，输入其余 %(good)d 笔的合计",
         **told,
         all=str(whole.amount),
-        advice="有误的行先改好、重新上传也可以；不要照抄页面上的数",
+        advice="有误的行先改好、重新上传也可以",
     )
 
 

@@ -12,7 +12,7 @@ from app.exports import exporting
 from app.exports import queries as exports
 from app.exports.states import Format
 from app.kernel.errors import Refused, Text
-from app.kernel.funds import FUNDS
+from app.kernel.funds import FUNDS, Funds
 from app.kernel.money import Money
 from app.runtime import jobs, sheet
 from app.runtime.db import db, transaction
@@ -134,7 +134,8 @@ def _value(key: str, row: Any, accounts: Mapping[int, str], titles: Mapping[str,
         case "funds":
             return titles[f"funds:{row.funds}"]
         case "account":
-            return accounts[row.account_id]
+            name, funds = accounts[row.account_id], titles.get(f"funds:{row.funds}", "")
+            return name if row.funds == Funds.COLLECTED else f"{name} · {funds}"
         case "people":
             return str(row.maker)
     return str(getattr(row, key))

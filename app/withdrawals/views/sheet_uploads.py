@@ -55,13 +55,19 @@ def _totals(upload: uploads.Upload) -> Mapping[str, object]:
     form = SheetConfirmForm(
         formdata=None, fence=place.fence, funds=funds.value, stay=str(ahead.all.count) if ahead else ""
     )
+    made = good.less(count=ahead.refused.count, amount=ahead.refused.amount, fee=ahead.refused.fee) if ahead else good
     whole = routing.whole(account, good, left=available, actor=me())
     return {
         "totals": good,
         "funds": funds,
         "offered": [(it, FUNDS[it], balances.left(it)) for it in FUNDS if it in account.can.funds],
         "available": available,
-        "remains": available - good.hold,
+        "made": made,
+        "funds_words": FUNDS,
+        "remains": available - made.hold,
+        "other_funds": next(
+            (it for it in FUNDS if it in account.can.funds and it != funds and made.hold <= balances.left(it)), None
+        ),
         "confirm": form,
         "whole": whole,
         "ahead": ahead,

@@ -17,6 +17,8 @@ from app.channels import queries as channels
 from app.kernel import clock
 from app.kernel.funds import FUNDS, Funds
 from app.kernel.payee import PAYEES, Payee
+from app.ledger import queries as ledger
+from app.ledger.chart import Kind
 from app.runtime.forms import StrictForm
 from app.runtime.page import page, say
 from app.withdrawals import queries, rules
@@ -81,6 +83,7 @@ def show_page(
             for hold in holds
         ],
         returns=any(hold.reason == "returned" for hold in holds),
+        fee_came_back=state == State.RETURNED and _fee_came_back(number),
         stands_still=any(hold.reason in rules.STAND_STILL for hold in holds),
         resends=channels.deduplicates(account.adapter),
         next_look=queries.next_looks([number]).get(number) if state in (State.QUEUED, *queries.OUT) else None,
@@ -118,6 +121,11 @@ def show_page(
         replaced_by=queries.replacement(number),
         may_replace=_may_replace(withdrawal, person, bool(holds)),
     )
+
+
+def _fee_came_back(number: str) -> bool:
+    """As it was then: what the channel does with its fee may be another by now."""
+    return any(it.kind == Kind.FEE_RETURN for its in (number, rules.late(number)) for it in ledger.entries(its))
 
 
 def _last(trace: list[TraceLine], titles: Sequence[str]) -> TraceLine:

@@ -151,7 +151,12 @@ def approve(number: str) -> ResponseReturnValue:
     except service.Changed as changed:
         flash(say(changed.text), "bad")
         return show_page(number, 409, shown=form.shown.data or "")
-    flash(_("已记下您的审批，还需另一人审批") if left else _("已审批，正在发送给渠道"), "good")
+    if left:
+        flash(_("已记下您的审批，还需另一人审批"), "good")
+    elif halt := routing.halt(queries.by_number(number).account_id):
+        flash(_("已审批，现在还不发送：%(why)s", why=say(halt)), "info")
+    else:
+        flash(_("已审批，正在发送给渠道"), "good")
     return redirect(url_for(".show", number=number), 303)
 
 
@@ -162,7 +167,7 @@ def reject(number: str) -> ResponseReturnValue:
     if not form.validate():
         return show_page(number, 422, reject_form=form)
     service.reject(number, reason=form.reason.data, actor=me())
-    flash(_("已驳回，冻结的资金已退回可用余额"), "good")
+    flash(_("已驳回，冻结的资金已退回"), "good")
     return redirect(url_for(".show", number=number), 303)
 
 
@@ -181,7 +186,7 @@ def send_back(number: str) -> ResponseReturnValue:
 @needs(Permission.WITHDRAWAL_CANCEL)
 def cancel(number: str) -> ResponseReturnValue:
     service.cancel(number, actor=me())
-    flash(_("已撤销，冻结的资金已退回可用余额"), "good")
+    flash(_("已撤销，冻结的资金已退回"), "good")
     return redirect(url_for(".show", number=number), 303)
 
 
