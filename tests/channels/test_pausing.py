@@ -241,17 +241,21 @@ def test_outside_working_hours_nothing_leaves_and_then_everything(world: World) 
     account = world.account()
     (number,) = approved(world, account, 1)
     local = clock.now().astimezone(clock.BUSINESS_ZONE)
-    tomorrow = local.isoweekday() % 7 + 1
+    begins = local + timedelta(hours=2)  # soon, whatever time it is here: an approval lasts a day
+    if begins.hour >= 22:
+        begins = begins.replace(hour=0, minute=0) + timedelta(days=1)
+    minute = begins.hour * 60 + begins.minute
     with transaction():
-        db.session.execute(update(ChannelAccount).values(open_days=str(tomorrow), opens=540, closes=1080))
+        terms = {"open_days": str(begins.isoweekday()), "opens": minute, "closes": min(minute + 540, 1440)}
+        db.session.execute(update(ChannelAccount).values(terms))
     while jobs.drain(Line.CHANNEL):
         pass
     assert world.state(number) == "queued"
     said = opening.now(queries.account(account).id).said
     assert said is not None
     assert said.template == "现在不在渠道的营业时间，%(at)s 起自动发送"
-    world.ahead += timedelta(hours=15)
-    assert world.until_state(number, "paid", hurry_s=600) == "paid"
+    world.ahead += begins - local
+    assert world.until_state(number, "paid", hurry_s=60) == "paid"
 
 
 def test_announced_maintenance_holds_sends_back_and_explains_silence(world: World) -> None:
